@@ -1,0 +1,71 @@
+using Vae.Shared.Datasets;
+
+namespace Vae.Shared.Sweeps;
+
+/// <summary>A whole sweep file with every default filled in. The parser makes it; what it returns is valid.</summary>
+public sealed record SweepDefinition
+{
+    /// <summary>The format's version; 1 is the only one.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>1 to 100 letters, digits, <c>.</c>, <c>_</c> and <c>-</c>, the first a letter or digit.</summary>
+    public required string Name { get; init; }
+
+    public required DatasetSource Dataset { get; init; }
+
+    /// <summary>What a trial has where the search does not say otherwise.</summary>
+    public ModelSpec Model { get; init; } = new();
+
+    /// <inheritdoc cref="Model"/>
+    public TrainingSpec Training { get; init; } = new();
+
+    public SearchSpec Search { get; init; } = new();
+
+    public ObjectiveSpec Objective { get; init; } = new();
+
+    public ResourceSpec Resources { get; init; } = new();
+
+    public BudgetSpec Budget { get; init; } = new();
+}
+
+/// <summary>What trials are ranked by. <c>Elbo</c> is taken at beta = 1 on held-out rows, in nats per row.</summary>
+public enum ObjectiveMetric { Elbo }
+
+/// <summary>Which direction is better.</summary>
+public enum ObjectiveGoal { Maximize }
+
+/// <summary>How trials are ranked.</summary>
+public sealed record ObjectiveSpec
+{
+    public ObjectiveMetric Metric { get; init; } = ObjectiveMetric.Elbo;
+
+    public ObjectiveGoal Goal { get; init; } = ObjectiveGoal.Maximize;
+}
+
+/// <summary>Where trials run. Auto: the first CUDA device where there is one, else the processor.</summary>
+public enum DeviceChoice { Auto, Cpu, Cuda }
+
+/// <summary>What one pack of trials may use.</summary>
+public sealed record ResourceSpec
+{
+    /// <summary>A pack starts when this many workers are free, 1 to 1,024. Default 1.</summary>
+    public int WorkersPerPackMin { get; init; } = 1;
+
+    /// <summary>A pack never has more workers than this, 1 to 1,024. Default 1.</summary>
+    public int WorkersPerPackMax { get; init; } = 1;
+
+    /// <summary>Most trials fused into one model, 1 to 1,024. Default 1.</summary>
+    public int MaxPack { get; init; } = 1;
+
+    public DeviceChoice Device { get; init; } = DeviceChoice.Auto;
+
+    /// <summary>Compute threads of each worker, 1 to 1,024. Default: the worker chooses.</summary>
+    public int? Threads { get; init; }
+}
+
+/// <summary>When a sweep stops even if trials are left.</summary>
+public sealed record BudgetSpec
+{
+    /// <summary>Time from the first trial's start, 1 second to 365 days. Default: no limit.</summary>
+    public TimeSpan? Wall { get; init; }
+}
