@@ -6,17 +6,23 @@ public enum Binarize
     /// <summary>Values stay in 0 to 1.</summary>
     None,
 
-    /// <summary>A value of at least one half is 1; the same in every epoch.</summary>
+    /// <summary>A pixel of 128 or more becomes 255, any other 0, when the data is read; the same in every epoch, and part of the fingerprint.</summary>
     Fixed,
 
-    /// <summary>A value is the probability of a 1, drawn anew in every epoch.</summary>
+    /// <summary>A value is the probability of a 1, drawn anew in every epoch by the training engine. The stored pixels stay grey.</summary>
     Dynamic,
 }
 
 /// <summary>Where images come from and how they are split. Ranges are enforced where a sweep file is read.</summary>
 public sealed record DatasetSource
 {
-    /// <summary><c>idx</c> (files of the MNIST family, gzip or not) or <c>sprites</c> (made by the program).</summary>
+    /// <summary>Name of the source that reads files of the MNIST family.</summary>
+    public const string Idx = "idx";
+
+    /// <summary>Name of the source that draws shapes from dSprites' factors.</summary>
+    public const string Sprites = "sprites";
+
+    /// <summary><see cref="Idx"/> (files of the MNIST family, gzip or not) or <see cref="Sprites"/> (made by the program).</summary>
     public required string Source { get; init; }
 
     /// <summary>Image file of <c>idx</c>, relative to the sweep file's folder.</summary>
@@ -25,18 +31,21 @@ public sealed record DatasetSource
     /// <summary>Label file of <c>idx</c>, relative to the sweep file's folder. Optional.</summary>
     public string? Labels { get; init; }
 
-    /// <summary>Images of <c>sprites</c>, 2 to 10,000,000. Default 10,000.</summary>
+    /// <summary>Images of <c>sprites</c>, 2 to 737,280 (all combinations of the factors). Default 10,000.</summary>
     public int Count { get; init; } = 10_000;
 
     /// <summary>Side of the square images of <c>sprites</c> in pixels, 8 to 256. Default 64.</summary>
     public int Size { get; init; } = 64;
 
-    /// <summary>Seed of <c>sprites</c> and of the split. Default 1.</summary>
+    /// <summary>Seed of <c>sprites</c>: which combinations are drawn, and their order. Default 1.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Share of the rows held out for evaluation, 0 to 0.9. Default 0.2.</summary>
+    /// <summary>Share of the rows held out for evaluation, 0 to 0.9. Default 0.2. It is the LAST rows: of 10,000 the first 8,000 train.</summary>
     public double HoldOut { get; init; } = 0.2;
 
     /// <summary>How grey values become bits. Default none.</summary>
     public Binarize Binarize { get; init; } = Binarize.None;
+
+    /// <summary>How many of <paramref name="count"/> rows are held out: the nearest whole number, but never all of them.</summary>
+    public int HeldOutOf(int count) => Math.Clamp((int)Math.Round(count * HoldOut, MidpointRounding.AwayFromZero), 0, Math.Max(0, count - 1));
 }
