@@ -44,7 +44,7 @@ public sealed record DatasetManifest
     public required int ShardRows { get; init; }
 
     /// <summary>All shards, in row order.</summary>
-    public required Items<ShardInfo> Shards { get; init; }
+    public required ValueList<ShardInfo> Shards { get; init; }
 
     /// <summary>Bytes of one image: channels x height x width.</summary>
     public int RowBytes => Channels * Height * Width;

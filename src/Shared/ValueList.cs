@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Runtime.CompilerServices;
 
-namespace Vae.Shared.Sweeps;
+namespace Vae.Shared;
 
 /// <summary>
 /// An immutable list that is equal to another by its items, so that records holding lists keep value equality.

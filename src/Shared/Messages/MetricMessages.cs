@@ -1,0 +1,71 @@
+using Vae.Shared.Actors;
+
+namespace Vae.Shared.Messages;
+
+/// <summary>One reading of one trial. Means per sample, in nats.</summary>
+public abstract record MetricPoint
+{
+    private MetricPoint() { }
+
+    /// <summary>The trial.</summary>
+    public required TrialId Trial { get; init; }
+
+    /// <summary>The pack attempt that made it; points of an older attempt are kept apart.</summary>
+    public required Attempt Attempt { get; init; }
+
+    /// <summary>Updates done when it was taken.</summary>
+    public required Step Step { get; init; }
+
+    /// <summary>One training step, over the whole global batch.</summary>
+    /// <param name="EpochIndex">From 0.</param>
+    /// <param name="Loss">distortion + beta x rate: what is minimised.</param>
+    /// <param name="Distortion">-E[log p(x|z)].</param>
+    /// <param name="Rate">KL(q(z|x) || p(z)).</param>
+    /// <param name="Beta">The weight of the rate at this step, warm-up included.</param>
+    /// <param name="Seconds">Wall time of the step.</param>
+    public sealed record TrainStep(int EpochIndex, double Loss, double Distortion, double Rate, double Beta, double Seconds) : MetricPoint;
+
+    /// <summary>Held-out evaluation after an epoch.</summary>
+    /// <param name="EpochsDone">Epochs done.</param>
+    /// <param name="Elbo">At beta = 1.</param>
+    /// <param name="Distortion">-E[log p(x|z)].</param>
+    /// <param name="Rate">KL(q(z|x) || p(z)).</param>
+    /// <param name="ActiveUnits">See <see cref="TrialResult"/>.</param>
+    /// <param name="KlPerDimension">The rate by latent dimension.</param>
+    /// <param name="TrainLoss">Mean training loss of the epoch.</param>
+    /// <param name="Seconds">Wall time since training began.</param>
+    public sealed record Evaluation(int EpochsDone, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension, double TrainLoss, double Seconds) : MetricPoint;
+}
+
+/// <summary>To <c>coordinator/metrics</c>: deduplicates, aggregates, persists, publishes.</summary>
+public abstract record MetricsMessage : Message
+{
+    private MetricsMessage() { }
+
+    /// <summary>Points <paramref name="FirstSequence"/>, +1, ... of one worker's life. Resent until acknowledged, so duplicates are normal.</summary>
+    public sealed record PointBatch(NodeId Worker, ulong Incarnation, long FirstSequence, ValueList<MetricPoint> Points) : MetricsMessage;
+
+    /// <summary>From the store: the points of write <paramref name="Write"/> are synced.</summary>
+    public sealed record PointsStored(long Write) : MetricsMessage;
+
+    /// <summary>Tell this actor of every fresh point from now on.</summary>
+    public sealed record Subscribe(ActorId Observer) : MetricsMessage;
+}
+
+/// <summary>To <c>WORKER/outbox</c>: batches points, keeps an acknowledged tail, resends.</summary>
+public abstract record OutboxMessage : Message
+{
+    private OutboxMessage() { }
+
+    /// <summary>From the engine on this worker.</summary>
+    public sealed record AddPoints(ValueList<MetricPoint> Points) : OutboxMessage;
+
+    /// <summary>All points up to and including this sequence are durable.</summary>
+    public sealed record PointsAccepted(Term Term, ulong Incarnation, long UpTo) : OutboxMessage;
+
+    /// <summary>Timer.</summary>
+    public sealed record FlushDue(long Number) : OutboxMessage;
+
+    /// <summary>From the agent: send all that is left now; answered by nothing, seen in the acknowledgements.</summary>
+    public sealed record FlushNow : OutboxMessage;
+}

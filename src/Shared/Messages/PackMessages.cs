@@ -1,0 +1,110 @@
+using Vae.Shared.Actors;
+using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
+
+namespace Vae.Shared.Messages;
+
+/// <summary>All that a worker needs to host one replica.</summary>
+/// <param name="Pack">The pack.</param>
+/// <param name="Attempt">Orders and results of an older attempt are refused.</param>
+/// <param name="Trials">The trials of the pack in slot order; one for an ordinary trial.</param>
+/// <param name="Dataset">What to train on; shards are fetched from the coordinator.</param>
+/// <param name="Binarize">How pixels become Bernoulli targets.</param>
+/// <param name="Rank">The replica's place, 0 to <paramref name="WorldSize"/> - 1.</param>
+/// <param name="WorldSize">Replicas of the gang.</param>
+/// <param name="Device"><c>auto</c>, <c>cpu</c> or <c>cuda</c>.</param>
+/// <param name="Runner">Whom to report to.</param>
+public sealed record ReplicaAssignment(
+    PackId Pack, Attempt Attempt, ValueList<TrialSpec> Trials, DatasetManifest Dataset, Binarize Binarize,
+    Rank Rank, int WorldSize, string Device, ActorId Runner);
+
+/// <summary>One worker of a gang.</summary>
+public sealed record GangMember(Rank Rank, NodeId Worker, DataEndpoint Endpoint);
+
+/// <summary>Why a replica or a trial ended badly.</summary>
+public enum FailureKind
+{
+    /// <summary>Loss or gradients were not finite: counts against the trial.</summary>
+    NonFinite,
+
+    /// <summary>The trial does not fit the device's memory: counts against the trial.</summary>
+    OutOfMemory,
+
+    /// <summary>A peer was silent in an all-reduce beyond the deadline: counts against nobody yet.</summary>
+    PeerLost,
+
+    /// <summary>Data could not be fetched or did not match its checksum.</summary>
+    Data,
+
+    /// <summary>Anything else that the engine reported: counts against the trial.</summary>
+    Engine,
+
+    /// <summary>The worker was told to leave.</summary>
+    Preempted,
+}
+
+/// <summary>To <c>coordinator/pack.SWEEP.NUMBER</c>: the life of one running pack.</summary>
+public abstract record PackMessage : Message
+{
+    private PackMessage() { }
+
+    /// <summary>From placement: these workers are reserved for the pack, in rank order.</summary>
+    public sealed record GangGranted(ValueList<GangMember> Members) : PackMessage;
+
+    /// <summary>From placement: a worker of the gang is lost, or left on purpose.</summary>
+    public sealed record MemberLost(NodeId Worker, bool Preempted, string Reason) : PackMessage;
+
+    /// <summary>The worker took the assignment.</summary>
+    public sealed record ReplicaAccepted(Attempt Attempt, Rank Rank) : PackMessage;
+
+    /// <summary>The worker cannot host the replica now (no free lane); the gang is released and asked for again.</summary>
+    public sealed record ReplicaRefused(Attempt Attempt, Rank Rank, string Reason) : PackMessage;
+
+    /// <summary>Data and model are in place and the data plane listens for this pack.</summary>
+    public sealed record ReplicaReady(Attempt Attempt, Rank Rank) : PackMessage;
+
+    /// <summary>Training ended. Every rank reports; only rank 0 carries results. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
+    public sealed record ReplicaDone(Attempt Attempt, Rank Rank, ValueList<TrialResult> Results) : PackMessage;
+
+    /// <summary>The replica could not go on. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
+    public sealed record ReplicaFailed(Attempt Attempt, Rank Rank, FailureKind Kind, string Text, ValueList<Rank> SilentRanks) : PackMessage;
+
+    /// <summary>From the sweep: its results are durable; stop.</summary>
+    public sealed record PackSettled(Attempt Attempt) : PackMessage;
+
+    /// <summary>From the sweep: stop all replicas and end.</summary>
+    public sealed record CancelPack(string Reason) : PackMessage;
+
+    /// <summary>Timer: repeat what was not answered, and give up on what is overdue.</summary>
+    public sealed record PackTick(Attempt Attempt, long Number) : PackMessage;
+}
+
+/// <summary>To <c>WORKER/replica.SWEEP.NUMBER.ATTEMPT</c>: one replica on a worker.</summary>
+public abstract record ReplicaMessage : Message
+{
+    private ReplicaMessage() { }
+
+    /// <summary>All ranks are ready: connect the ring of this generation and train. Repeated until the replica has reported progress.</summary>
+    public sealed record FormRing(Term Term, Attempt Attempt, Generation Generation, ValueList<GangMember> Members) : ReplicaMessage;
+
+    /// <summary>The runner has made this rank's outcome durable; the replica may go.</summary>
+    public sealed record OutcomeAccepted(Attempt Attempt, Rank Rank) : ReplicaMessage;
+
+    /// <summary>Stop training and go.</summary>
+    public sealed record StopTraining(string Reason) : ReplicaMessage;
+
+    /// <summary>From the engine's port: data and model are in place.</summary>
+    public sealed record Prepared : ReplicaMessage;
+
+    /// <summary>From the engine's port: the ring is up and the first step is done.</summary>
+    public sealed record TrainingStarted(Generation Generation) : ReplicaMessage;
+
+    /// <summary>From the engine's port: training ended. Artifacts are already with the coordinator.</summary>
+    public sealed record TrainingEnded(Generation Generation, ValueList<TrialResult> Results) : ReplicaMessage;
+
+    /// <summary>From the engine's port: preparing or training failed.</summary>
+    public sealed record EngineFailed(FailureKind Kind, string Text, ValueList<Rank> SilentRanks) : ReplicaMessage;
+
+    /// <summary>Timer: report again while nobody has answered.</summary>
+    public sealed record ReportDue(long Number) : ReplicaMessage;
+}

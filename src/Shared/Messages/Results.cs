@@ -1,0 +1,72 @@
+namespace Vae.Shared.Messages;
+
+/// <summary>Where a trial stands. Only <see cref="Failed"/> counts against it.</summary>
+public enum TrialState
+{
+    /// <summary>Waits for workers.</summary>
+    Queued,
+
+    /// <summary>A gang trains it.</summary>
+    Running,
+
+    /// <summary>Its worker was told to leave; it will run again.</summary>
+    Preempted,
+
+    /// <summary>Its worker is gone; it will run again.</summary>
+    Lost,
+
+    /// <summary>It cannot be trained: non-finite loss, out of memory, an engine error.</summary>
+    Failed,
+
+    /// <summary>Stopped early because it could not win.</summary>
+    Pruned,
+
+    /// <summary>Finished with a result.</summary>
+    Done,
+
+    /// <summary>Stopped by the user.</summary>
+    Cancelled,
+}
+
+/// <summary>What a file of a trial holds. The coordinator chooses the file's name; a worker never sends one.</summary>
+public enum ArtifactKind
+{
+    /// <summary><c>model.safetensors</c></summary>
+    Model,
+
+    /// <summary><c>config.json</c></summary>
+    Config,
+
+    /// <summary><c>samples.png</c></summary>
+    Samples,
+
+    /// <summary><c>reconstructions.png</c></summary>
+    Reconstructions,
+
+    /// <summary><c>curves.csv</c>, written by the coordinator from its own store.</summary>
+    Curves,
+}
+
+/// <summary>A stored file of a trial.</summary>
+/// <param name="Kind">What it holds.</param>
+/// <param name="Bytes">Length in bytes.</param>
+/// <param name="Sha256">Lower-case hex digest of its content.</param>
+public sealed record ArtifactInfo(ArtifactKind Kind, long Bytes, string Sha256);
+
+/// <summary>What became of one trial. All likelihood figures are means per held-out sample, in nats.</summary>
+/// <param name="TrialIndex">Index in the sweep.</param>
+/// <param name="State"><see cref="TrialState.Done"/> or <see cref="TrialState.Failed"/>.</param>
+/// <param name="Elbo">Evidence lower bound at beta = 1: -(distortion + rate).</param>
+/// <param name="Distortion">-E[log p(x|z)].</param>
+/// <param name="Rate">KL(q(z|x) || p(z)).</param>
+/// <param name="ActiveUnits">Latent dimensions whose posterior mean varies over the data by more than 0.01 (Burda et al. 2016, section 5.2).</param>
+/// <param name="KlPerDimension">The rate, split by latent dimension.</param>
+/// <param name="Steps">Optimizer updates done.</param>
+/// <param name="Epochs">Epochs done.</param>
+/// <param name="TrainSeconds">Time from the first step to the last, in seconds.</param>
+/// <param name="Parameters">Trainable parameters.</param>
+/// <param name="FailureText">Empty when done; else what happened and at which step.</param>
+/// <param name="Artifacts">Files already stored by the coordinator.</param>
+public sealed record TrialResult(
+    int TrialIndex, TrialState State, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension,
+    long Steps, int Epochs, double TrainSeconds, long Parameters, string FailureText, ValueList<ArtifactInfo> Artifacts);

@@ -1,0 +1,50 @@
+using Vae.Shared.Actors;
+using Vae.Shared.Datasets;
+
+namespace Vae.Shared.Messages;
+
+/// <summary>How a sweep ended.</summary>
+public enum SweepState
+{
+    /// <summary>Submitted; trials are queued or running.</summary>
+    Running,
+
+    /// <summary>Every trial ended, none failed.</summary>
+    Done,
+
+    /// <summary>Every trial ended, some failed.</summary>
+    DoneWithFailures,
+
+    /// <summary>It could not run at all, for example because its data set is unusable.</summary>
+    Failed,
+
+    /// <summary>Stopped by the user or by its budget.</summary>
+    Cancelled,
+}
+
+/// <summary>What happened to a sweep, in order. Replaying a sweep's events gives its state.</summary>
+public abstract record SweepEvent : DomainEvent
+{
+    private SweepEvent() { }
+
+    /// <summary>The sweep the fact belongs to.</summary>
+    public required SweepId Sweep { get; init; }
+
+    /// <summary>The sweep file passed validation and is durable.</summary>
+    public sealed record Submitted(string Name, string Source, string BaseDirectory, int Trials) : SweepEvent;
+
+    /// <summary>Its data set is ready.</summary>
+    public sealed record DatasetReady(DatasetManifest Manifest, ValueList<string> Warnings) : SweepEvent;
+
+    /// <summary>A pack attempt began on these workers.</summary>
+    public sealed record PackStarted(int Pack, Attempt Attempt, ValueList<int> Trials, ValueList<NodeId> Workers) : SweepEvent;
+
+    /// <summary>A pack attempt ended without results and will be tried again.</summary>
+    public sealed record PackInterrupted(int Pack, Attempt Attempt, TrialState State, string Reason) : SweepEvent;
+
+    /// <summary>A trial reached its end.</summary>
+    public sealed record TrialEnded(Attempt Attempt, TrialResult Result) : SweepEvent;
+
+    /// <summary>The sweep reached its end.</summary>
+    public sealed record Ended(SweepState State, string Reason) : SweepEvent;
+}

@@ -1,0 +1,103 @@
+using Vae.Shared.Actors;
+using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
+
+namespace Vae.Shared.Messages;
+
+/// <summary>To <c>coordinator/sweeps</c>: submits, recovers and retires sweeps.</summary>
+public abstract record SweepBookMessage : Message
+{
+    private SweepBookMessage() { }
+
+    /// <summary>A validated sweep. The host made the id; a repeat with the same id is answered again, not run twice.</summary>
+    /// <param name="Sweep">The id.</param>
+    /// <param name="Definition">The parsed file.</param>
+    /// <param name="Source">The file's text, kept with the sweep.</param>
+    /// <param name="BaseDirectory">What relative data paths of the file are relative to, on the coordinator.</param>
+    /// <param name="ReplyTo">Told <see cref="ObserverMessage.SweepAccepted"/> once the sweep is durable.</param>
+    public sealed record SubmitSweep(SweepId Sweep, SweepDefinition Definition, string Source, string BaseDirectory, ActorId ReplyTo) : SweepBookMessage;
+
+    /// <summary>Stop a sweep; running trials become cancelled.</summary>
+    public sealed record CancelSweep(SweepId Sweep, string Reason) : SweepBookMessage;
+
+    /// <summary>From a sweep: it has ended.</summary>
+    public sealed record SweepRetired(SweepId Sweep) : SweepBookMessage;
+}
+
+/// <summary>To <c>coordinator/sweep.ID</c>: search and results of one sweep.</summary>
+public abstract record SweepMessage : Message
+{
+    private SweepMessage() { }
+
+    /// <summary>The data set is loaded, fingerprinted and cut into shards.</summary>
+    public sealed record DatasetReady(DatasetManifest Manifest, ValueList<string> Warnings) : SweepMessage;
+
+    /// <summary>The data set cannot be used; the text names file, place and rule.</summary>
+    public sealed record DatasetRejected(string Text) : SweepMessage;
+
+    /// <summary>The pack has its workers and its replicas are told to train.</summary>
+    public sealed record PackStarted(PackId Pack, Attempt Attempt, ValueList<NodeId> Workers) : SweepMessage;
+
+    /// <summary>All results of the pack are here. Repeated until <see cref="PackMessage.PackSettled"/>.</summary>
+    public sealed record PackDone(PackId Pack, Attempt Attempt, ValueList<TrialResult> Results) : SweepMessage;
+
+    /// <summary>The attempt ended without results. Lost and preempted attempts are tried again. Repeated until <see cref="PackMessage.PackSettled"/>.</summary>
+    public sealed record PackFailed(PackId Pack, Attempt Attempt, FailureKind Kind, string Text) : SweepMessage;
+
+    /// <summary>From the book: stop.</summary>
+    public sealed record StopSweep(string Reason) : SweepMessage;
+
+    /// <summary>Timer: wall budget, overdue packs.</summary>
+    public sealed record SweepTick(long Number) : SweepMessage;
+}
+
+/// <summary>To <c>coordinator/datasets</c>: fingerprints, shards, who holds what.</summary>
+public abstract record DatasetMessage : Message
+{
+    private DatasetMessage() { }
+
+    /// <summary>Load, check, fingerprint and cut. Answered by <see cref="SweepMessage.DatasetReady"/> or <see cref="SweepMessage.DatasetRejected"/>.</summary>
+    public sealed record PrepareDataset(DatasetSource Source, string BaseDirectory, ActorId ReplyTo) : DatasetMessage;
+
+    /// <summary>From the data port.</summary>
+    public sealed record DatasetPrepared(DatasetSource Source, string BaseDirectory, DatasetManifest Manifest, ValueList<string> Warnings) : DatasetMessage;
+
+    /// <summary>From the data port: a user's mistake, in words.</summary>
+    public sealed record DatasetUnusable(DatasetSource Source, string BaseDirectory, string Text) : DatasetMessage;
+}
+
+/// <summary>To <c>coordinator/placement</c>: which pack on which workers.</summary>
+public abstract record PlacementMessage : Message
+{
+    private PlacementMessage() { }
+
+    /// <summary>From the cluster: a worker may be used.</summary>
+    public sealed record WorkerJoined(NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint) : PlacementMessage;
+
+    /// <summary>From the cluster: a worker is lost or has left.</summary>
+    public sealed record WorkerGone(NodeId Worker, ulong Incarnation, bool Preempted, string Reason) : PlacementMessage;
+
+    /// <summary>Reserve at least <paramref name="Min"/> and at most <paramref name="Max"/> workers. First come, first served.</summary>
+    public sealed record RequestGang(PackId Pack, Attempt Attempt, int Min, int Max, string Device, ActorId ReplyTo) : PlacementMessage;
+
+    /// <summary>Free the workers of a pack, or forget its request. Harmless when there is none.</summary>
+    public sealed record ReleaseGang(PackId Pack, Attempt Attempt) : PlacementMessage;
+}
+
+/// <summary>To an observer (live progress, event streams): what changed. Lost observers cost nothing.</summary>
+public abstract record ObserverMessage : Message
+{
+    private ObserverMessage() { }
+
+    /// <summary>The sweep is durable.</summary>
+    public sealed record SweepAccepted(SweepId Sweep, int Trials) : ObserverMessage;
+
+    /// <summary>A durable fact about a sweep.</summary>
+    public sealed record FactRecorded(SweepEvent Fact) : ObserverMessage;
+
+    /// <summary>Fresh points, already stored.</summary>
+    public sealed record PointsRecorded(ValueList<MetricPoint> Points) : ObserverMessage;
+
+    /// <summary>The set of workers changed.</summary>
+    public sealed record WorkersChanged(int Alive, string Text) : ObserverMessage;
+}
