@@ -21,26 +21,36 @@ public sealed record DeviceFacts(
     long DeviceMemoryBytes, int Threads, string Libtorch, string Blas, string CpuCapability, string Version);
 
 /// <summary>What a worker is doing, as told with each heartbeat.</summary>
-public sealed record WorkerLoad(int Replicas, long StepsTotal, long SamplesTotal, double StepsPerSecond, double SamplesPerSecond, long MemoryBytes, double AllreduceWaitShare);
+public sealed record WorkerLoad(int Replicas, long StepsTotal, long SamplesTotal, double StepsPerSecond, double SamplesPerSecond, long MemoryBytes, double AllreduceWaitShare)
+{
+    /// <summary>An idle worker, before its first sample.</summary>
+    public static readonly WorkerLoad None = new(0, 0, 0, 0, 0, 0, 0);
+}
 
 /// <summary>Where a worker's data plane listens.</summary>
 public sealed record DataEndpoint(string Host, int Port);
 
-/// <summary>A replica that a registering worker already runs.</summary>
-public sealed record RunningReplica(PackId Pack, Attempt Attempt, Generation Generation, Rank Rank);
+/// <summary>A replica that a worker hosts, or is still stopping: it takes up a lane.</summary>
+public sealed record RunningReplica(PackId Pack, Attempt Attempt, Rank Rank);
 
 /// <summary>To <c>coordinator/cluster</c>: membership and leases.</summary>
 public abstract record ClusterMessage : Message
 {
     private ClusterMessage() { }
 
-    /// <summary>Sent until <see cref="AgentMessage.Registered"/> comes. The incarnation is new for each process of the same name.</summary>
-    public sealed record RegisterWorker(NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint, ValueList<RunningReplica> Running) : ClusterMessage;
+    /// <summary>Sent until <see cref="AgentMessage.Registered"/> comes.</summary>
+    /// <param name="Worker">The worker's name.</param>
+    /// <param name="Incarnation">Of two processes of one name the later has the greater number (the host takes its start time), so that a stray older one cannot take the name back.</param>
+    /// <param name="Facts">Its device.</param>
+    /// <param name="Endpoint">Its data plane.</param>
+    /// <param name="Lanes">Replicas it can host at once, 1 to 64.</param>
+    /// <param name="Running">Replicas it hosts already.</param>
+    public sealed record RegisterWorker(NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint, int Lanes, ValueList<RunningReplica> Running) : ClusterMessage;
 
-    /// <summary>Renews the lease. The sequence grows by one per beat.</summary>
-    public sealed record Heartbeat(NodeId Worker, ulong Incarnation, long Sequence, WorkerLoad Load) : ClusterMessage;
+    /// <summary>Renews the lease. The sequence grows by one per beat. What runs is told each time, so that a replica nobody wants any more is found and stopped.</summary>
+    public sealed record Heartbeat(NodeId Worker, ulong Incarnation, long Sequence, WorkerLoad Load, ValueList<RunningReplica> Running) : ClusterMessage;
 
-    /// <summary>The worker stops on purpose (SIGTERM, drain).</summary>
+    /// <summary>The worker stops on purpose (SIGTERM, drain). Repeated until <see cref="AgentMessage.Left"/> comes.</summary>
     public sealed record LeaveCluster(NodeId Worker, ulong Incarnation, string Reason) : ClusterMessage;
 
     /// <summary>Timer.</summary>
@@ -55,6 +65,12 @@ public abstract record AgentMessage : Message
     /// <summary>The worker is a member as long as it renews its lease.</summary>
     public sealed record Registered(Term Term, ulong Incarnation, TimeSpan Lease, TimeSpan HeartbeatEvery) : AgentMessage;
 
+    /// <summary>A later process of the same name is a member, or the cluster is full. The worker tries again, ever more slowly.</summary>
+    public sealed record RegistrationRefused(Term Term, ulong Incarnation, string Text) : AgentMessage;
+
+    /// <summary>The cluster has taken note that the worker leaves.</summary>
+    public sealed record Left(Term Term, ulong Incarnation) : AgentMessage;
+
     /// <summary>The lease runs from the sending of heartbeat <paramref name="Sequence"/>.</summary>
     public sealed record HeartbeatAck(Term Term, long Sequence) : AgentMessage;
 
@@ -64,11 +80,17 @@ public abstract record AgentMessage : Message
     /// <summary>Host a replica. Repeated until <see cref="PackMessage.ReplicaAccepted"/> comes; a repeat is answered again.</summary>
     public sealed record AssignReplica(Term Term, ReplicaAssignment Assignment) : AgentMessage;
 
-    /// <summary>Stop a replica and free its lane. Harmless when there is none.</summary>
+    /// <summary>Stop a replica and free its lane. Repeated until <see cref="PlacementMessage.LaneFreed"/> comes, which is also the answer when there is none.</summary>
     public sealed record StopReplica(Term Term, PackId Pack, Attempt Attempt, string Reason) : AgentMessage;
 
-    /// <summary>From a replica on this worker: its lane is free again.</summary>
-    public sealed record ReplicaStopped(PackId Pack, Attempt Attempt) : AgentMessage;
+    /// <summary>From the engine's port: nothing of the replica computes any more; its lane is free.</summary>
+    public sealed record EngineStopped(PackId Pack, Attempt Attempt) : AgentMessage;
+
+    /// <summary>From the engine's port, about once a second: what to tell with the next heartbeat.</summary>
+    public sealed record LoadSampled(WorkerLoad Load) : AgentMessage;
+
+    /// <summary>From the outbox, in answer to <see cref="OutboxMessage.FlushNow"/>: every point is durable.</summary>
+    public sealed record OutboxDrained : AgentMessage;
 
     /// <summary>From the host of this worker: finish what can be finished and leave (SIGTERM).</summary>
     public sealed record Leave(string Reason) : AgentMessage;

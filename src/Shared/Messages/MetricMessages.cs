@@ -42,11 +42,22 @@ public abstract record MetricsMessage : Message
 {
     private MetricsMessage() { }
 
-    /// <summary>Points <paramref name="FirstSequence"/>, +1, ... of one worker's life. Resent until acknowledged, so duplicates are normal.</summary>
-    public sealed record PointBatch(NodeId Worker, ulong Incarnation, long FirstSequence, ValueList<MetricPoint> Points) : MetricsMessage;
+    /// <summary>
+    /// A run of one worker's points. Resent until acknowledged, so duplicates are normal. A batch keeps its range of sequence numbers for ever, even when
+    /// points had to be dropped from it: the range is <paramref name="FirstSequence"/> .. FirstSequence + Points.Count + Thinned - 1, so a gap is declared, never silent.
+    /// </summary>
+    /// <param name="Worker">Who measured.</param>
+    /// <param name="Incarnation">Its process; sequences count from 1 in each.</param>
+    /// <param name="FirstSequence">Number of the first point.</param>
+    /// <param name="Thinned">Points of the range that were dropped because nobody took them for too long.</param>
+    /// <param name="Points">The points that are left, in order.</param>
+    public sealed record PointBatch(NodeId Worker, ulong Incarnation, long FirstSequence, int Thinned, ValueList<MetricPoint> Points) : MetricsMessage;
 
     /// <summary>From the store: the points of write <paramref name="Write"/> are synced.</summary>
     public sealed record PointsStored(long Write) : MetricsMessage;
+
+    /// <summary>Timer: write again what could not be written.</summary>
+    public sealed record WriteDue(long Write) : MetricsMessage;
 
     /// <summary>Tell this actor of every fresh point from now on.</summary>
     public sealed record Subscribe(ActorId Observer) : MetricsMessage;
@@ -66,6 +77,6 @@ public abstract record OutboxMessage : Message
     /// <summary>Timer.</summary>
     public sealed record FlushDue(long Number) : OutboxMessage;
 
-    /// <summary>From the agent: send all that is left now; answered by nothing, seen in the acknowledgements.</summary>
+    /// <summary>From the agent: send all that is left now. Answered by <see cref="AgentMessage.OutboxDrained"/> once all of it is durable.</summary>
     public sealed record FlushNow : OutboxMessage;
 }

@@ -41,9 +41,15 @@ public enum FailureKind
 
     /// <summary>The worker was told to leave.</summary>
     Preempted,
+
+    /// <summary>The worker is gone, or silent beyond a deadline: counts against nobody.</summary>
+    Lost,
+
+    /// <summary>The worker had no free lane: counts against nobody.</summary>
+    Refused,
 }
 
-/// <summary>To <c>coordinator/pack.SWEEP.NUMBER</c>: the life of one running pack.</summary>
+/// <summary>To <c>coordinator/pack.SWEEP.NUMBER.ATTEMPT</c>: one attempt to train one pack.</summary>
 public abstract record PackMessage : Message
 {
     private PackMessage() { }
@@ -54,14 +60,20 @@ public abstract record PackMessage : Message
     /// <summary>From placement: a worker of the gang is lost, or left on purpose.</summary>
     public sealed record MemberLost(NodeId Worker, bool Preempted, string Reason) : PackMessage;
 
+    /// <summary>From the sweep: the attempt is durable, so its number can never be given out again; workers may be told.</summary>
+    public sealed record StartRecorded(Attempt Attempt) : PackMessage;
+
     /// <summary>The worker took the assignment.</summary>
     public sealed record ReplicaAccepted(Attempt Attempt, Rank Rank) : PackMessage;
 
-    /// <summary>The worker cannot host the replica now (no free lane); the gang is released and asked for again.</summary>
+    /// <summary>The worker cannot host the replica now (no free lane); the gang is released and the sweep tries again later.</summary>
     public sealed record ReplicaRefused(Attempt Attempt, Rank Rank, string Reason) : PackMessage;
 
     /// <summary>Data and model are in place and the data plane listens for this pack.</summary>
     public sealed record ReplicaReady(Attempt Attempt, Rank Rank) : PackMessage;
+
+    /// <summary>The ring of this generation is up and the first step is done.</summary>
+    public sealed record ReplicaTraining(Attempt Attempt, Rank Rank, Generation Generation) : PackMessage;
 
     /// <summary>Training ended. Every rank reports; only rank 0 carries results. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
     public sealed record ReplicaDone(Attempt Attempt, Rank Rank, ValueList<TrialResult> Results) : PackMessage;
@@ -84,7 +96,7 @@ public abstract record ReplicaMessage : Message
 {
     private ReplicaMessage() { }
 
-    /// <summary>All ranks are ready: connect the ring of this generation and train. Repeated until the replica has reported progress.</summary>
+    /// <summary>All ranks are ready: connect the ring of this generation and train. Repeated until <see cref="PackMessage.ReplicaTraining"/> comes.</summary>
     public sealed record FormRing(Term Term, Attempt Attempt, Generation Generation, ValueList<GangMember> Members) : ReplicaMessage;
 
     /// <summary>The runner has made this rank's outcome durable; the replica may go.</summary>
@@ -102,8 +114,8 @@ public abstract record ReplicaMessage : Message
     /// <summary>From the engine's port: training ended. Artifacts are already with the coordinator.</summary>
     public sealed record TrainingEnded(Generation Generation, ValueList<TrialResult> Results) : ReplicaMessage;
 
-    /// <summary>From the engine's port: preparing or training failed.</summary>
-    public sealed record EngineFailed(FailureKind Kind, string Text, ValueList<Rank> SilentRanks) : ReplicaMessage;
+    /// <summary>From the engine's port: preparing (generation 0) or training failed.</summary>
+    public sealed record EngineFailed(Generation Generation, FailureKind Kind, string Text, ValueList<Rank> SilentRanks) : ReplicaMessage;
 
     /// <summary>Timer: report again while nobody has answered.</summary>
     public sealed record ReportDue(long Number) : ReplicaMessage;

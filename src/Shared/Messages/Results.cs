@@ -70,3 +70,13 @@ public sealed record ArtifactInfo(ArtifactKind Kind, long Bytes, string Sha256);
 public sealed record TrialResult(
     int TrialIndex, TrialState State, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension,
     long Steps, int Epochs, double TrainSeconds, long Parameters, string FailureText, ValueList<ArtifactInfo> Artifacts);
+
+/// <summary>Figures of one sweep over all points stored in this life of the coordinator.</summary>
+/// <param name="Sweep">The sweep.</param>
+/// <param name="TrainSteps">Training steps reported.</param>
+/// <param name="Evaluations">Held-out evaluations reported.</param>
+/// <param name="Thinned">Points that workers had to drop.</param>
+/// <param name="BestElbo">Greatest held-out ELBO at beta = 1, in nats per sample; NaN before the first evaluation.</param>
+/// <param name="BestTrial">The trial that has it; -1 before the first evaluation.</param>
+/// <param name="ActiveUnits">Active latent dimensions of that trial at that evaluation.</param>
+public sealed record SweepAggregate(SweepId Sweep, long TrainSteps, long Evaluations, long Thinned, double BestElbo, int BestTrial, int ActiveUnits);

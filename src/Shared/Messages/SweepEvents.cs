@@ -45,6 +45,9 @@ public abstract record SweepEvent : DomainEvent
     /// <summary>A trial reached its end.</summary>
     public sealed record TrialEnded(Attempt Attempt, TrialResult Result) : SweepEvent;
 
-    /// <summary>The sweep reached its end.</summary>
+    /// <summary>How long the sweep has run since its first trial began, over all lives of the coordinator. Written now and then when there is a wall budget.</summary>
+    public sealed record TimeSpent(TimeSpan Elapsed) : SweepEvent;
+
+    /// <summary>The sweep reached its end. Trials that had not ended are cancelled.</summary>
     public sealed record Ended(SweepState State, string Reason) : SweepEvent;
 }

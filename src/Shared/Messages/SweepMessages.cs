@@ -14,7 +14,7 @@ public abstract record SweepBookMessage : Message
     /// <param name="Definition">The parsed file.</param>
     /// <param name="Source">The file's text, kept with the sweep.</param>
     /// <param name="BaseDirectory">What relative data paths of the file are relative to, on the coordinator.</param>
-    /// <param name="ReplyTo">Told <see cref="ObserverMessage.SweepAccepted"/> once the sweep is durable.</param>
+    /// <param name="ReplyTo">Told <see cref="ObserverMessage.SweepAccepted"/> once the sweep is durable, or <see cref="ObserverMessage.SweepRejected"/>.</param>
     public sealed record SubmitSweep(SweepId Sweep, SweepDefinition Definition, string Source, string BaseDirectory, ActorId ReplyTo) : SweepBookMessage;
 
     /// <summary>Stop a sweep; running trials become cancelled.</summary>
@@ -35,7 +35,7 @@ public abstract record SweepMessage : Message
     /// <summary>The data set cannot be used; the text names file, place and rule.</summary>
     public sealed record DatasetRejected(string Text) : SweepMessage;
 
-    /// <summary>The pack has its workers and its replicas are told to train.</summary>
+    /// <summary>The pack has its workers. Repeated until <see cref="PackMessage.StartRecorded"/>; only then are they told.</summary>
     public sealed record PackStarted(PackId Pack, Attempt Attempt, ValueList<NodeId> Workers) : SweepMessage;
 
     /// <summary>All results of the pack are here. Repeated until <see cref="PackMessage.PackSettled"/>.</summary>
@@ -47,8 +47,11 @@ public abstract record SweepMessage : Message
     /// <summary>From the book: stop.</summary>
     public sealed record StopSweep(string Reason) : SweepMessage;
 
-    /// <summary>Timer: wall budget, overdue packs.</summary>
+    /// <summary>Timer: wall budget, unanswered questions.</summary>
     public sealed record SweepTick(long Number) : SweepMessage;
+
+    /// <summary>Timer: the pause before a pack's next attempt is over.</summary>
+    public sealed record RetryDue(int Pack, Attempt Attempt) : SweepMessage;
 }
 
 /// <summary>To <c>coordinator/datasets</c>: fingerprints, shards, who holds what.</summary>
@@ -72,16 +75,25 @@ public abstract record PlacementMessage : Message
     private PlacementMessage() { }
 
     /// <summary>From the cluster: a worker may be used.</summary>
-    public sealed record WorkerJoined(NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint) : PlacementMessage;
+    public sealed record WorkerJoined(NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint, int Lanes, ValueList<RunningReplica> Running) : PlacementMessage;
+
+    /// <summary>From the cluster: what a worker says it runs. A replica of no gang is told to stop until it does.</summary>
+    public sealed record WorkerRuns(NodeId Worker, ulong Incarnation, ValueList<RunningReplica> Running) : PlacementMessage;
+
+    /// <summary>From a worker's agent: it does not run this attempt (any more).</summary>
+    public sealed record LaneFreed(NodeId Worker, ulong Incarnation, PackId Pack, Attempt Attempt) : PlacementMessage;
 
     /// <summary>From the cluster: a worker is lost or has left.</summary>
     public sealed record WorkerGone(NodeId Worker, ulong Incarnation, bool Preempted, string Reason) : PlacementMessage;
 
-    /// <summary>Reserve at least <paramref name="Min"/> and at most <paramref name="Max"/> workers. First come, first served.</summary>
+    /// <summary>Reserve at least <paramref name="Min"/> and at most <paramref name="Max"/> workers. First come, first served. A repeat is answered again, or keeps its place in the queue.</summary>
     public sealed record RequestGang(PackId Pack, Attempt Attempt, int Min, int Max, string Device, ActorId ReplyTo) : PlacementMessage;
 
     /// <summary>Free the workers of a pack, or forget its request. Harmless when there is none.</summary>
     public sealed record ReleaseGang(PackId Pack, Attempt Attempt) : PlacementMessage;
+
+    /// <summary>Timer: repeat the orders to stop that nobody has answered.</summary>
+    public sealed record PlacementTick : PlacementMessage;
 }
 
 /// <summary>To an observer (live progress, event streams): what changed. Lost observers cost nothing.</summary>
@@ -92,6 +104,9 @@ public abstract record ObserverMessage : Message
     /// <summary>The sweep is durable.</summary>
     public sealed record SweepAccepted(SweepId Sweep, int Trials) : ObserverMessage;
 
+    /// <summary>The sweep was not taken; the text says which limit or rule stands against it.</summary>
+    public sealed record SweepRejected(SweepId Sweep, string Text) : ObserverMessage;
+
     /// <summary>A durable fact about a sweep.</summary>
     public sealed record FactRecorded(SweepEvent Fact) : ObserverMessage;
 
@@ -100,4 +115,10 @@ public abstract record ObserverMessage : Message
 
     /// <summary>The set of workers changed.</summary>
     public sealed record WorkersChanged(int Alive, string Text) : ObserverMessage;
+
+    /// <summary>News of one worker: it joined, beat, or is gone (then <paramref name="Text"/> says why).</summary>
+    public sealed record WorkerUpdated(NodeId Worker, ulong Incarnation, bool Alive, DeviceFacts Facts, WorkerLoad Load, string Text) : ObserverMessage;
+
+    /// <summary>Running figures of the sweeps that fresh points belong to.</summary>
+    public sealed record AggregatesChanged(ValueList<SweepAggregate> Sweeps) : ObserverMessage;
 }
