@@ -1,0 +1,16 @@
+using Vae.Shared.Datasets;
+
+namespace Vae.Data;
+
+/// <summary>A data set that was read, checked and named by its content.</summary>
+/// <param name="Images">The rows.</param>
+/// <param name="Source">Name of the source, such as <see cref="DatasetSource.Idx"/>.</param>
+/// <param name="Binarize">What was done to the pixels when they were read; <see cref="Binarize.Dynamic"/> is left to the training engine.</param>
+/// <param name="Fingerprint">SHA-256 over content and geometry, 64 characters of lower-case hexadecimal. See <see cref="DatasetFingerprint"/>.</param>
+/// <param name="HeldOut">Rows at the end that are never trained on.</param>
+/// <param name="Warnings">What is odd about the data but does not forbid training, as sentences for the user.</param>
+public sealed record Dataset(ImageSet Images, string Source, Binarize Binarize, string Fingerprint, int HeldOut, IReadOnlyList<string> Warnings)
+{
+    /// <summary>Rows that are trained on: 0 .. TrainRows - 1.</summary>
+    public int TrainRows => Images.Count - HeldOut;
+}
