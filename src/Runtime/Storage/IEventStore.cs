@@ -1,0 +1,35 @@
+using Vae.Shared;
+using Vae.Shared.Actors;
+
+namespace Vae.Runtime.Storage;
+
+/// <summary>A fact on its way into the store.</summary>
+/// <param name="Stream">Facts of one stream are read back in the order in which they were written, for example a sweep's id.</param>
+/// <param name="Fact">The fact.</param>
+public readonly record struct NewEvent(string Stream, DomainEvent Fact);
+
+/// <summary>A fact as the store holds it.</summary>
+/// <param name="Sequence">Grows by at least one per fact over all streams; from 1.</param>
+/// <param name="Term">The coordinator's life that wrote it.</param>
+/// <param name="Stream">See <see cref="NewEvent"/>.</param>
+/// <param name="WrittenAt">Wall-clock time of the write, for people only: order comes from <paramref name="Sequence"/>.</param>
+/// <param name="Fact">The fact.</param>
+public sealed record StoredEvent(long Sequence, Term Term, string Stream, DateTimeOffset WrittenAt, DomainEvent Fact);
+
+/// <summary>Durable facts, fenced by the coordinator's term.</summary>
+public interface IEventStore
+{
+    /// <summary>The term under which this store writes. Taken when it was opened for writing.</summary>
+    Term Term { get; }
+
+    /// <summary>Appends all facts or none. The task ends when they are synced to the disk; calls are committed in the order in which they were made.</summary>
+    /// <exception cref="StaleTermException">A newer coordinator has taken over; nothing was written.</exception>
+    /// <exception cref="StoreException">The store cannot take the facts; its text is fit for a user.</exception>
+    Task AppendAsync(IReadOnlyList<NewEvent> batch);
+
+    /// <summary>The facts of one stream after <paramref name="afterSequence"/>, in order.</summary>
+    IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0);
+
+    /// <summary>All facts after <paramref name="afterSequence"/>, in order.</summary>
+    IEnumerable<StoredEvent> ReadAll(long afterSequence = 0);
+}
