@@ -65,6 +65,7 @@ internal sealed class Section<TSpec>(string name, string doc, TSpec defaults, pa
     private TSpec Apply(TSpec spec, Field<TSpec> field, SourceNode value, ReadContext context)
     {
         context.Place(PathOf(field), value.At);
+        if (value is SourceNode.Broken) return spec;
         if (field.TryApply(spec, value, out var changed, out var fault)) return changed;
         context.AddFault(PathOf(field), field.Expectation, fault);
         return spec;

@@ -23,6 +23,9 @@ internal abstract record SourceNode(TextSpan At)
 
     public sealed record Mapping(IReadOnlyList<MappingEntry> Entries, TextSpan At) : SourceNode(At);
 
+    /// <summary>A value that a problem has been reported for already; readers pass over it in silence.</summary>
+    public sealed record Broken(TextSpan At) : SourceNode(At);
+
     /// <summary>How a message names this value.</summary>
     public string Describe() => this switch
     {

@@ -9,22 +9,22 @@ namespace Vae.Shared.Sweeps;
 public static class SweepFields
 {
     internal static Section<DatasetSource> Dataset { get; } = new("dataset", "Where the images come from.", new DatasetSource { Source = DatasetSource.Sprites },
-        new Field<DatasetSource, string>("source", new OneOf(DatasetSource.All), d => d.Source, (d, v) => d with { Source = v },
+        new Field<DatasetSource, string>("source", new OneOf([DatasetSource.Idx, DatasetSource.Sprites]), d => d.Source, (d, v) => d with { Source = v },
             "`idx` reads files of the MNIST family, gzip or not; `sprites` draws dSprites-like shapes, so nothing has to be downloaded.") { Required = true, Aliases = ["type", "name", "kind", "format"] },
         new Field<DatasetSource, string?>("images", OptionalPath, d => d.Images, (d, v) => d with { Images = v },
             "Image file of `idx` (required there), relative to the folder of the sweep file.") { Aliases = ["path", "file", "data"] },
         new Field<DatasetSource, string?>("labels", OptionalPath, d => d.Labels, (d, v) => d with { Labels = v },
             "Label file of `idx`, relative to the folder of the sweep file. Training does not need it."),
-        new Field<DatasetSource, int?>("count", new OptionalValue<int>(new WholeNumber<int>(2, 10_000_000), "default"), d => d.Count, (d, v) => d with { Count = v },
-            "`sprites`: how many images are drawn (default 10,000). `idx`: use only the first so many (default all)."),
-        new Field<DatasetSource, int>("size", new WholeNumber<int>(28, 64), d => d.Size, (d, v) => d with { Size = v },
-            "Side of the square images of `sprites` in pixels: 28, 32 or 64."),
+        new Field<DatasetSource, int>("count", new WholeNumber<int>(2, 737_280), d => d.Count, (d, v) => d with { Count = v },
+            "`sprites`: how many images are drawn.") { Aliases = ["rows", "n", "samples"] },
+        new Field<DatasetSource, int>("size", new WholeNumber<int>(8, 256), d => d.Size, (d, v) => d with { Size = v },
+            "`sprites`: side of the square images in pixels.") { Aliases = ["image_size", "width", "height"] },
         new Field<DatasetSource, ulong>("seed", new WholeNumber<ulong>(0, ulong.MaxValue), d => d.Seed, (d, v) => d with { Seed = v },
-            "Which sprites are drawn, and which pixels turn white under fixed binarization."),
+            "`sprites`: which combinations of shape, scale, rotation and place are drawn, and their order."),
         new Field<DatasetSource, double>("holdout", new RealNumber(0, 0.9), d => d.HoldOut, (d, v) => d with { HoldOut = v },
             "Share of the rows, the last ones, that is never trained on and ranks the trials.") { Aliases = ["validation", "val_split", "test_split", "hold_out"] },
-        new Field<DatasetSource, Binarization>("binarize", new Choice<Binarization>(), d => d.Binarize, (d, v) => d with { Binarize = v },
-            "How grey pixels become bits: `none` keeps them in 0 to 1, `fixed` draws them once, `dynamic` anew at every step."));
+        new Field<DatasetSource, Binarize>("binarize", new Choice<Binarize>(), d => d.Binarize, (d, v) => d with { Binarize = v },
+            "How grey pixels become bits: `none` keeps them in 0 to 1, `fixed` cuts at one half, `dynamic` takes them as probabilities and draws anew in every epoch."));
 
     internal static Section<ModelSpec> Model { get; } = new("model", "The model of a trial.", new ModelSpec(),
         new Field<ModelSpec, ModelFamily>("family", new Choice<ModelFamily>(), m => m.Family, (m, v) => m with { Family = v }, "The kind of model."),
@@ -117,6 +117,11 @@ public static class SweepFields
 
     /// <summary>The first field with this key or alias in any section, to tell a user where a key belongs.</summary>
     internal static FieldInfo? FindByKey(string key) => All.FirstOrDefault(field => field.Key == key);
+
+    /// <returns>The path of the hyperparameter that other systems call by this name; null for none.</returns>
+    internal static string? FindSearchableByAlias(string alias) =>
+        Model.Fields.Where(field => field.Aliases.Contains(alias)).Select(Model.PathOf)
+            .Concat(Training.Fields.Where(field => field.Aliases.Contains(alias)).Select(Training.PathOf)).FirstOrDefault();
 
     private static FieldType<string?> OptionalPath => new OptionalObject<string>(new TextValue("path", "", "a path", 4_096, _ => true), "none");
 

@@ -49,7 +49,7 @@ internal sealed class ReadContext
     public IReadOnlyList<MappingEntry> Block(SourceNode? node, string name)
     {
         if (node is SourceNode.Mapping mapping) return mapping.Entries;
-        if (node is not null and not SourceNode.Scalar { IsNull: true })
+        if (node is not (null or SourceNode.Broken or SourceNode.Scalar { IsNull: true }))
         {
             Add(node.At, Rules.Type, $"{(name.Length == 0 ? "the file" : name)} must be a block of keys, but is {node.Describe()}", "write `key: value`, one per line");
         }

@@ -1,0 +1,110 @@
+using Vae.Shared.Datasets;
+
+namespace Vae.Shared.Sweeps;
+
+/// <summary>The rules that hold between fields. Rules of a trial are checked on the searched values, not only on the file's own.</summary>
+internal static class SweepRules
+{
+    // Enough to see every pair of values of an ordinary grid; a worker checks each trial again before it trains.
+    private const int SampleMax = 2_000;
+
+    private sealed record Idle(string Path, Func<TrialSpec, bool> IsUsed, string Reason);
+
+    private static readonly Idle[] MaybeIdle =
+    [
+        new("model.encoder", t => t.Model.Architecture == Architecture.Mlp, "only mlp has it; conv has channels and hidden"),
+        new("model.decoder", t => t.Model.Architecture == Architecture.Mlp, "only mlp has it; conv mirrors its channels"),
+        new("model.channels", t => t.Model.Architecture == Architecture.Conv, "only conv has it"),
+        new("model.hidden", t => t.Model.Architecture == Architecture.Conv, "only conv has it; mlp has encoder"),
+        new("model.variance", t => t.Model.Likelihood == Likelihood.Gaussian, "only a gaussian likelihood has it"),
+        new("training.momentum", t => t.Training.Optimizer == OptimizerKind.Sgd, "only sgd has it"),
+        new("training.adam_beta1", t => t.Training.Optimizer != OptimizerKind.Sgd, "sgd does not have it"),
+        new("training.adam_beta2", t => t.Training.Optimizer != OptimizerKind.Sgd, "sgd does not have it"),
+        new("training.adam_epsilon", t => t.Training.Optimizer != OptimizerKind.Sgd, "sgd does not have it"),
+    ];
+
+    public static void Check(SweepDefinition sweep, ReadContext context)
+    {
+        CheckData(sweep.Dataset, context);
+        if (context.HasErrors) return; // The rest would judge defaults that stand in for what could not be read.
+
+        var count = SweepTrials.Count(sweep);
+        if (count > SearchLimits.TrialsMax)
+        {
+            var number = count == long.MaxValue ? "more than 10^18" : $"{count:N0}";
+            context.Add(At("search", context), Rules.TooManyTrials, $"the grid has {number} trials; at most {SearchLimits.TrialsMax:N0} are allowed",
+                "list fewer values, or draw some with `method: random`");
+            return;
+        }
+        if (sweep.Search is { Method: SearchMethod.Random, Trials: { } asked } && count < asked)
+        {
+            context.Add(At("search.trials", context), Rules.Unused, $"there are only {count:N0} combinations, so {count:N0} of {asked:N0} trials will run",
+                "no trial runs twice; to repeat trials, search training.seed", Severity.Warning);
+        }
+        CheckTrials(sweep, context);
+    }
+
+    private static void CheckData(DatasetSource data, ReadContext context)
+    {
+        var idx = data.Source == DatasetSource.Idx;
+        if (idx && data.Images is null && !context.HasErrors)
+        {
+            context.Add(At("dataset.source", context), Rules.MissingKey, "`dataset.images` is missing", "add `images:` with the path of an idx file");
+        }
+        string[] idle = idx ? ["dataset.count", "dataset.size", "dataset.seed"] : ["dataset.images", "dataset.labels"];
+        foreach (var path in idle.Where(path => context.PlaceOf(path) is not null))
+        {
+            context.Add(At(path, context), Rules.Unused, $"{path} has no effect with source {data.Source}", "remove it", Severity.Warning);
+        }
+        var heldOut = idx ? (data.HoldOut > 0 ? 1 : 0) : data.HeldOutOf(data.Count);
+        if (heldOut == 0)
+        {
+            context.Add(At("dataset.holdout", context), Rules.Conflict, "no rows are held out, but trials are ranked on held-out rows", "hold some out, for example `holdout: 0.2`");
+        }
+    }
+
+    private static void CheckTrials(SweepDefinition sweep, ReadContext context)
+    {
+        var reported = new HashSet<string>(StringComparer.Ordinal);
+        var used = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var trial in SweepTrials.Sample(sweep, SampleMax))
+        {
+            foreach (var idle in MaybeIdle.Where(idle => idle.IsUsed(trial))) used.Add(idle.Path);
+            CheckTrial(sweep, trial, (path, rule, message, hint, severity) =>
+            {
+                if (reported.Add(path + rule)) context.Add(At(path, context), rule, message, hint, severity);
+            });
+        }
+        foreach (var idle in MaybeIdle.Where(idle => !used.Contains(idle.Path) && Written(idle.Path, context) is not null))
+        {
+            context.Add(At(idle.Path, context), Rules.Unused, $"{idle.Path} has no effect: {idle.Reason}", "remove it", Severity.Warning);
+        }
+    }
+
+    private static void CheckTrial(SweepDefinition sweep, TrialSpec trial, Action<string, string, string, string, Severity> report)
+    {
+        var training = trial.Training;
+        if (sweep.Resources.WorkersPerPackMax > training.Batch)
+        {
+            report("resources.workers_per_pack", Rules.TooManyWorkers, $"{sweep.Resources.WorkersPerPackMax} workers cannot share a batch of {training.Batch} rows",
+                "use fewer workers or a larger batch", Severity.Error);
+        }
+        if (DataShape.Known(sweep.Dataset) is { } data && ModelSize.Misfit(trial.Model, data) is { } misfit)
+        {
+            report(trial.Model.Channels is null ? "dataset.size" : "model.channels", Rules.Conflict, misfit, "use fewer channels, or another image size", Severity.Error);
+        }
+        if (training.KlWarmupEpochs > training.Epochs)
+        {
+            report("training.kl_warmup_epochs", Rules.Unused, $"the warm-up of {training.KlWarmupEpochs} epochs is longer than the training of {training.Epochs}, so beta is never reached",
+                "train longer or warm up faster", Severity.Warning);
+        }
+        if (trial.Model.Likelihood == Likelihood.Gaussian && sweep.Dataset.Binarize != Binarize.None)
+        {
+            report("model.likelihood", Rules.Conflict, "a gaussian likelihood describes grey values, but the pixels are binarized", "use `likelihood: bernoulli` or `binarize: none`", Severity.Warning);
+        }
+    }
+
+    private static TextSpan? Written(string path, ReadContext context) => context.PlaceOf("parameters:" + path) ?? context.PlaceOf(path);
+
+    private static TextSpan At(string path, ReadContext context) => Written(path, context) ?? context.PlaceOf(path.Split('.')[0]) ?? TextSpan.None;
+}

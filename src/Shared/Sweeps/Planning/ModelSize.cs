@@ -1,0 +1,93 @@
+using Vae.Shared.Datasets;
+
+namespace Vae.Shared.Sweeps;
+
+/// <summary>What the size of a model and of an epoch follows from.</summary>
+/// <param name="TrainRows">Rows of an epoch, at least 1.</param>
+/// <param name="Channels">1 for grey, 3 for colour.</param>
+/// <param name="Height">Pixels.</param>
+/// <param name="Width">Pixels.</param>
+public readonly record struct DataShape(int TrainRows, int Channels, int Height, int Width)
+{
+    public int Values => Channels * Height * Width;
+
+    public static DataShape Of(DatasetManifest manifest) => new(manifest.TrainRows, manifest.Channels, manifest.Height, manifest.Width);
+
+    /// <summary>The shape of data that the program makes itself, known before it is made; null for data that must be read first.</summary>
+    public static DataShape? Known(DatasetSource source) =>
+        source.Source == DatasetSource.Sprites ? new(source.Count - source.HeldOutOf(source.Count), 1, source.Size, source.Size) : null;
+}
+
+/// <summary>Parameters and activations of a model, from its shapes alone.</summary>
+public static class ModelSize
+{
+    private const int Kernel = 4 * 4;
+
+    /// <summary>
+    /// Exact number of trained values. A dense layer n to m has (n + 1) m, a convolution c to d has (16 c + 1) d. The encoder ends in two dense
+    /// heads (mean, log variance) of the latent size; a learned Gaussian variance adds one.
+    /// </summary>
+    public static long Parameters(ModelSpec model, DataShape data)
+    {
+        long count = model is { Likelihood: Likelihood.Gaussian, Variance: null } ? 1 : 0;
+        foreach (var (inputs, outputs, weightsPerPair, _) in Layers(model, data)) count += ((long)inputs * weightsPerPair + 1) * outputs;
+        return count;
+    }
+
+    /// <summary>Values that one row's forward pass leaves behind: the outputs of all layers.</summary>
+    public static long ActivationsPerRow(ModelSpec model, DataShape data)
+    {
+        long count = data.Values + (3L * model.Latent); // The input, and mean, log variance and sample are all kept.
+        foreach (var (_, outputs, _, pixels) in Layers(model, data)) count += (long)outputs * pixels;
+        return count;
+    }
+
+    /// <summary>
+    /// Bytes of one replica in training: 4 bytes x (4 x parameters + 4 x rows x activations per row). Four copies of the parameters: weights,
+    /// gradient, two moments of Adam. Activations count four times: before and after the nonlinearity, and the gradient of each.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Its images.</param>
+    /// <param name="rows">Rows of one step on one worker.</param>
+    public static long TrainingBytes(ModelSpec model, DataShape data, int rows) =>
+        4L * ((4 * Parameters(model, data)) + (4 * rows * ActivationsPerRow(model, data)));
+
+    /// <returns>Why the model cannot take images of this size; null when it can.</returns>
+    public static string? Misfit(ModelSpec model, DataShape data)
+    {
+        if (model.Architecture != Architecture.Conv) return null;
+        var halvings = model.ChannelsFor(Math.Min(data.Height, data.Width)).Count;
+        var divisor = 1 << halvings;
+        return data.Height % divisor == 0 && data.Width % divisor == 0
+            ? null
+            : $"{halvings} convolutions of stride 2 need sides divisible by {divisor}, but images are {data.Width} x {data.Height}";
+    }
+
+    private readonly record struct Layer(int Inputs, int Outputs, int WeightsPerPair, int Pixels);
+
+    private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data) => model.Architecture == Architecture.Conv ? Conv(model, data) : Mlp(model, data);
+
+    private static IEnumerable<Layer> Mlp(ModelSpec model, DataShape data)
+    {
+        int[] encoder = [data.Values, .. model.Encoder];
+        int[] decoder = [model.Latent, .. model.DecoderWidths, data.Values];
+        for (var i = 1; i < encoder.Length; i++) yield return new(encoder[i - 1], encoder[i], 1, 1);
+        yield return new(encoder[^1], 2 * model.Latent, 1, 1);
+        for (var i = 1; i < decoder.Length; i++) yield return new(decoder[i - 1], decoder[i], 1, 1);
+    }
+
+    private static IEnumerable<Layer> Conv(ModelSpec model, DataShape data)
+    {
+        int[] channels = [data.Channels, .. model.ChannelsFor(Math.Min(data.Height, data.Width))];
+        for (var i = 1; i < channels.Length; i++) yield return new(channels[i - 1], channels[i], Kernel, (data.Height >> i) * (data.Width >> i));
+
+        var last = channels.Length - 1;
+        var flat = channels[last] * (data.Height >> last) * (data.Width >> last);
+        yield return new(flat, model.Hidden, 1, 1);
+        yield return new(model.Hidden, 2 * model.Latent, 1, 1);
+        yield return new(model.Latent, model.Hidden, 1, 1);
+        yield return new(model.Hidden, flat, 1, 1);
+
+        for (var i = last; i >= 1; i--) yield return new(channels[i], channels[i - 1], Kernel, (data.Height >> (i - 1)) * (data.Width >> (i - 1)));
+    }
+}
