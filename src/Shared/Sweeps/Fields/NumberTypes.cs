@@ -11,9 +11,9 @@ internal sealed class WholeNumber<T>(T min, T max) : FieldType<T>
 {
     public override string Name => "whole number";
 
-    public override string Allowed => max == T.MaxValue ? $"{min:N0} or more" : $"{min:N0} to {max:N0}";
+    public override string Allowed => min == max ? $"{min:N0}" : max == T.MaxValue ? $"{min:N0} or more" : $"{min:N0} to {max:N0}";
 
-    public override string Expectation => max == T.MaxValue ? $"a whole number, {min:N0} or more" : $"a whole number from {min:N0} to {max:N0}";
+    public override string Expectation => min == max ? $"{min:N0}" : max == T.MaxValue ? $"a whole number, {min:N0} or more" : $"a whole number from {min:N0} to {max:N0}";
 
     public override NumberKind Number => NumberKind.Whole;
 
@@ -60,9 +60,9 @@ internal sealed class RealNumber(double min, double max, bool minOpen = false, b
 {
     public override string Name => "number";
 
-    public override string Allowed => (minOpen ? $"above {Show(min)}" : Show(min)) + (maxOpen ? $" to below {Show(max)}" : $" to {Show(max)}");
+    public override string Allowed => minOpen ? $"above {Show(min)}, at most {Show(max)}" : maxOpen ? $"{Show(min)} to below {Show(max)}" : $"{Show(min)} to {Show(max)}";
 
-    public override string Expectation => $"a number from {Allowed}".Replace("from above", "above", StringComparison.Ordinal);
+    public override string Expectation => minOpen ? $"a number {Allowed}" : $"a number from {Allowed}";
 
     public override NumberKind Number => NumberKind.Real;
 

@@ -33,7 +33,7 @@ internal sealed class Section<TSpec>(string name, string doc, TSpec defaults, pa
         {
             if (others.Contains(key.Text)) continue;
             if (Find(key.Text) is { } field) spec = Apply(spec, field, value, context);
-            else context.Add(key.At, Rules.UnknownKey, $"unknown key `{Quote.Plain(key.Text)}`{(Name.Length == 0 ? "" : $" in {Name}")}", KeyHint(key.Text, others.ToArray()));
+            else context.Add(key.At, Rules.UnknownKey, $"unknown key `{Quote.Plain(key.Text)}`{(Name.Length == 0 ? "" : $" in {Name}")}", context.IsFull ? null : KeyHint(key.Text, others.ToArray()));
         }
         foreach (var field in Fields.Where(field => field.Required && !entries.Any(entry => entry.Key.Text == field.Key)))
         {
@@ -76,6 +76,7 @@ internal sealed class Section<TSpec>(string name, string doc, TSpec defaults, pa
         if (Fields.FirstOrDefault(field => field.Aliases.Contains(key, StringComparer.OrdinalIgnoreCase)) is { } same) return $"did you mean `{same.Key}`?";
         string[] keys = [.. Fields.Select(field => field.Key), .. others];
         if (Suggest.Closest(key, keys) is { } close) return $"did you mean `{close}`?";
+        if (Fields.FirstOrDefault(field => Suggest.Closest(key, field.Aliases) is not null) is { } alike) return $"did you mean `{alike.Key}`?";
         if (SweepFields.FindByKey(key) is { } elsewhere) return $"did you mean `{elsewhere.Path}`?";
         return $"the keys here are {string.Join(", ", keys)}";
     }

@@ -45,7 +45,7 @@ internal sealed class DomainReader(ReadContext context, SearchField field, Searc
         foreach (var item in list.Items)
         {
             if (!field.TryCanonical(item, out var text, out var fault)) context.AddFault(field.Path, field.Expectation, fault);
-            else if (!seen.Add(text)) Report(item.At, Rules.DuplicateValue, $"lists {Quote.Plain(text)} twice", "the same trial would run twice; to repeat one, search training.seed");
+            else if (!seen.Add(text)) Report(item.At, Rules.DuplicateValue, $"lists {Quote.Plain(text)} twice", "the same trial would run twice");
             else
             {
                 texts.Add(text);

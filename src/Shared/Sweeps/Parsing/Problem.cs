@@ -24,6 +24,9 @@ internal sealed class ReadContext
 
     public bool HasErrors { get; private set; }
 
+    /// <summary>Nothing more will be listed, so hints need not be worked out.</summary>
+    public bool IsFull => _full;
+
     /// <summary>By position; problems of one position in the order in which they were found.</summary>
     public ValueList<Problem> Sorted() => _problems.OrderBy(p => p.Line).ThenBy(p => p.Column).ToValueList();
 

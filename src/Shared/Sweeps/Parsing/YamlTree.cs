@@ -106,7 +106,7 @@ internal sealed class YamlTree(SourceText source, ReadContext context)
     private bool IsSound(NodeEvent node)
     {
         if (!node.Anchor.IsEmpty) context.Add(At(node), Rules.Anchor, $"an anchor `&{Quote.Plain(node.Anchor.Value)}`", "remove it and write values out");
-        if (!node.Tag.IsEmpty) context.Add(At(node), Rules.Tag, $"a tag `{Quote.Plain(node.Tag.IsNonSpecific ? "!" : node.Tag.Value)}`", "remove it");
+        if (!node.Tag.IsEmpty) context.Add(At(node), Rules.Tag, $"a tag `{Quote.Plain(node.Tag.IsNonSpecific ? "!" : node.Tag.Value.Replace("tag:yaml.org,2002:", "!!", StringComparison.Ordinal))}`", "remove it");
         return node.Anchor.IsEmpty && node.Tag.IsEmpty;
     }
 
