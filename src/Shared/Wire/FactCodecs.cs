@@ -1,0 +1,57 @@
+using Vae.Shared.Messages;
+using static Vae.Shared.Wire.Codecs;
+using static Vae.Shared.Wire.IdCodecs;
+
+namespace Vae.Shared.Wire;
+
+/// <summary>Durable facts, as the store keeps them.</summary>
+internal static class FactCodecs
+{
+    public static readonly RecordCodec<SweepEvent.Submitted> Submitted = Record<SweepEvent.Submitted>()
+        .Field("Name", Text, x => x.Name)
+        .Field("Source", Text, x => x.Source)
+        .Field("BaseDirectory", Text, x => x.BaseDirectory)
+        .Field("Trials", I32, x => x.Trials)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(Text.Read(ref r), Text.Read(ref r), Text.Read(ref r), I32.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.DatasetReady> DatasetReady = Record<SweepEvent.DatasetReady>()
+        .Field("Manifest", SpecCodecs.Manifest, x => x.Manifest)
+        .Field("Warnings", PartCodecs.Texts, x => x.Warnings)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(SpecCodecs.Manifest.Read(ref r), PartCodecs.Texts.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.PackStarted> PackStarted = Record<SweepEvent.PackStarted>()
+        .Field("Pack", I32, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Trials", PartCodecs.Indices, x => x.Trials)
+        .Field("Workers", PartCodecs.Nodes, x => x.Workers)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), PartCodecs.Indices.Read(ref r),
+            PartCodecs.Nodes.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.PackInterrupted> PackInterrupted = Record<SweepEvent.PackInterrupted>()
+        .Field("Pack", I32, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("State", PartCodecs.TrialStateName, x => x.State)
+        .Field("Reason", Text, x => x.Reason)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), PartCodecs.TrialStateName.Read(ref r),
+            Text.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.TrialEnded> TrialEnded = Record<SweepEvent.TrialEnded>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Result", PartCodecs.Result, x => x.Result)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), PartCodecs.Result.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.Ended> Ended = Record<SweepEvent.Ended>()
+        .Field("State", PartCodecs.SweepStateName, x => x.State)
+        .Field("Reason", Text, x => x.Reason)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(PartCodecs.SweepStateName.Read(ref r), Text.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
+    /// <summary>A fact inside a message to an observer; in the store a fact has its own row of the catalog.</summary>
+    public static readonly FamilyCodec<SweepEvent> Fact = new FamilyCodec<SweepEvent>()
+        .Case(Submitted).Case(DatasetReady).Case(PackStarted).Case(PackInterrupted).Case(TrialEnded).Case(Ended);
+}

@@ -1,0 +1,92 @@
+using Vae.Shared.Messages;
+
+namespace Vae.Shared.Wire;
+
+/// <summary>
+/// The one table from tag to type. Rows are added, never renumbered or reused; wire-contract.txt pins them in review. Tags 0x0100 to
+/// 0x7FFF are messages, 0x8000 and up are facts of the store.
+/// </summary>
+public static class MessageCatalog
+{
+    /// <summary>Everything that this build sends, receives and stores.</summary>
+    public static readonly Catalog Default = new(
+    [
+        CatalogRow.Of(0x0101, MessageCodecs.RegisterWorker),
+        CatalogRow.Of(0x0102, MessageCodecs.Heartbeat),
+        CatalogRow.Of(0x0103, MessageCodecs.LeaveCluster),
+
+        CatalogRow.Of(0x0201, MessageCodecs.Registered),
+        CatalogRow.Of(0x0202, MessageCodecs.HeartbeatAck),
+        CatalogRow.Of(0x0203, MessageCodecs.RegisterAgain),
+        CatalogRow.Of(0x0204, MessageCodecs.AssignReplica),
+        CatalogRow.Of(0x0205, MessageCodecs.StopReplica),
+
+        CatalogRow.Of(0x0301, MessageCodecs.PointBatch),
+        CatalogRow.Of(0x0302, MessageCodecs.Subscribe),
+
+        CatalogRow.Of(0x0401, MessageCodecs.PointsAccepted),
+
+        CatalogRow.Of(0x0501, MessageCodecs.ReplicaAccepted),
+        CatalogRow.Of(0x0502, MessageCodecs.ReplicaRefused),
+        CatalogRow.Of(0x0503, MessageCodecs.ReplicaReady),
+        CatalogRow.Of(0x0504, MessageCodecs.ReplicaDone),
+        CatalogRow.Of(0x0505, MessageCodecs.ReplicaFailed),
+
+        CatalogRow.Of(0x0601, MessageCodecs.FormRing),
+        CatalogRow.Of(0x0602, MessageCodecs.OutcomeAccepted),
+        CatalogRow.Of(0x0603, MessageCodecs.StopTraining),
+
+        CatalogRow.Of(0x0701, MessageCodecs.SubmitSweep),
+        CatalogRow.Of(0x0702, MessageCodecs.CancelSweep),
+
+        CatalogRow.Of(0x0801, MessageCodecs.SweepAccepted),
+        CatalogRow.Of(0x0802, MessageCodecs.FactRecorded),
+        CatalogRow.Of(0x0803, MessageCodecs.PointsRecorded),
+        CatalogRow.Of(0x0804, MessageCodecs.WorkersChanged),
+
+        CatalogRow.Of(0x8001, FactCodecs.Submitted),
+        CatalogRow.Of(0x8002, FactCodecs.DatasetReady),
+        CatalogRow.Of(0x8003, FactCodecs.PackStarted),
+        CatalogRow.Of(0x8004, FactCodecs.PackInterrupted),
+        CatalogRow.Of(0x8005, FactCodecs.TrialEnded),
+        CatalogRow.Of(0x8006, FactCodecs.Ended),
+    ]);
+
+    /// <summary>Messages that never leave their node: timers, answers of ports, and talk between actors that always live together.</summary>
+    public static readonly IReadOnlyList<Type> LocalOnly =
+    [
+        typeof(ClusterMessage.CheckLeases),
+        typeof(AgentMessage.ReplicaStopped),
+        typeof(AgentMessage.Leave),
+        typeof(AgentMessage.BeatDue),
+        typeof(MetricsMessage.PointsStored),
+        typeof(OutboxMessage.AddPoints),
+        typeof(OutboxMessage.FlushDue),
+        typeof(OutboxMessage.FlushNow),
+        typeof(PackMessage.GangGranted),
+        typeof(PackMessage.MemberLost),
+        typeof(PackMessage.PackSettled),
+        typeof(PackMessage.CancelPack),
+        typeof(PackMessage.PackTick),
+        typeof(ReplicaMessage.Prepared),
+        typeof(ReplicaMessage.TrainingStarted),
+        typeof(ReplicaMessage.TrainingEnded),
+        typeof(ReplicaMessage.EngineFailed),
+        typeof(ReplicaMessage.ReportDue),
+        typeof(SweepBookMessage.SweepRetired),
+        typeof(SweepMessage.DatasetReady),
+        typeof(SweepMessage.DatasetRejected),
+        typeof(SweepMessage.PackStarted),
+        typeof(SweepMessage.PackDone),
+        typeof(SweepMessage.PackFailed),
+        typeof(SweepMessage.StopSweep),
+        typeof(SweepMessage.SweepTick),
+        typeof(DatasetMessage.PrepareDataset),
+        typeof(DatasetMessage.DatasetPrepared),
+        typeof(DatasetMessage.DatasetUnusable),
+        typeof(PlacementMessage.WorkerJoined),
+        typeof(PlacementMessage.WorkerGone),
+        typeof(PlacementMessage.RequestGang),
+        typeof(PlacementMessage.ReleaseGang),
+    ];
+}

@@ -1,0 +1,153 @@
+using Vae.Shared.Messages;
+using static Vae.Shared.Wire.Codecs;
+using static Vae.Shared.Wire.IdCodecs;
+using static Vae.Shared.Wire.PartCodecs;
+
+namespace Vae.Shared.Wire;
+
+/// <summary>Fields of every message that may cross the wire; a message that is not here stays on its node.</summary>
+internal static class MessageCodecs
+{
+    public static readonly RecordCodec<ClusterMessage.RegisterWorker> RegisterWorker = Record<ClusterMessage.RegisterWorker>()
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Facts", Facts, x => x.Facts)
+        .Field("Endpoint", Endpoint, x => x.Endpoint)
+        .Field("Running", RunningReplicas, x => x.Running)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Facts.Read(ref r), Endpoint.Read(ref r), RunningReplicas.Read(ref r)));
+
+    public static readonly RecordCodec<ClusterMessage.Heartbeat> Heartbeat = Record<ClusterMessage.Heartbeat>()
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Sequence", I64, x => x.Sequence)
+        .Field("Load", Load, x => x.Load)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), I64.Read(ref r), Load.Read(ref r)));
+
+    public static readonly RecordCodec<ClusterMessage.LeaveCluster> LeaveCluster = Record<ClusterMessage.LeaveCluster>()
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<AgentMessage.Registered> Registered = Record<AgentMessage.Registered>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Lease", Duration, x => x.Lease)
+        .Field("HeartbeatEvery", Duration, x => x.HeartbeatEvery)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Duration.Read(ref r), Duration.Read(ref r)));
+
+    public static readonly RecordCodec<AgentMessage.HeartbeatAck> HeartbeatAck = Record<AgentMessage.HeartbeatAck>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Sequence", I64, x => x.Sequence)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), I64.Read(ref r)));
+
+    public static readonly RecordCodec<AgentMessage.RegisterAgain> RegisterAgain = Record<AgentMessage.RegisterAgain>()
+        .Field("Term", TermNumber, x => x.Term)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r)));
+
+    public static readonly RecordCodec<AgentMessage.AssignReplica> AssignReplica = Record<AgentMessage.AssignReplica>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Assignment", Assignment, x => x.Assignment)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), Assignment.Read(ref r)));
+
+    public static readonly RecordCodec<AgentMessage.StopReplica> StopReplica = Record<AgentMessage.StopReplica>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Pack", Pack, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<MetricsMessage.PointBatch> PointBatch = Record<MetricsMessage.PointBatch>()
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("FirstSequence", I64, x => x.FirstSequence)
+        .Field("Points", Points, x => x.Points)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), I64.Read(ref r), Points.Read(ref r)));
+
+    public static readonly RecordCodec<MetricsMessage.Subscribe> Subscribe = Record<MetricsMessage.Subscribe>()
+        .Field("Observer", Actor, x => x.Observer)
+        .ReadBy((ref r) => new(Actor.Read(ref r)));
+
+    public static readonly RecordCodec<OutboxMessage.PointsAccepted> PointsAccepted = Record<OutboxMessage.PointsAccepted>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("UpTo", I64, x => x.UpTo)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), I64.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaAccepted> ReplicaAccepted = Record<PackMessage.ReplicaAccepted>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaRefused> ReplicaRefused = Record<PackMessage.ReplicaRefused>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaReady> ReplicaReady = Record<PackMessage.ReplicaReady>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaDone> ReplicaDone = Record<PackMessage.ReplicaDone>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .Field("Results", Results, x => x.Results)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), Results.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaFailed> ReplicaFailed = Record<PackMessage.ReplicaFailed>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .Field("Kind", Failure, x => x.Kind)
+        .Field("Text", Text, x => x.Text)
+        .Field("SilentRanks", Ranks, x => x.SilentRanks)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), Failure.Read(ref r), Text.Read(ref r), Ranks.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.FormRing> FormRing = Record<ReplicaMessage.FormRing>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .Field("Members", Members, x => x.Members)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), Members.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.OutcomeAccepted> OutcomeAccepted = Record<ReplicaMessage.OutcomeAccepted>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.StopTraining> StopTraining = Record<ReplicaMessage.StopTraining>()
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(Text.Read(ref r)));
+
+    public static readonly RecordCodec<SweepBookMessage.SubmitSweep> SubmitSweep = Record<SweepBookMessage.SubmitSweep>()
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .Field("Definition", SweepCodecs.Definition, x => x.Definition)
+        .Field("Source", Text, x => x.Source)
+        .Field("BaseDirectory", Text, x => x.BaseDirectory)
+        .Field("ReplyTo", Actor, x => x.ReplyTo)
+        .ReadBy((ref r) => new(Sweep.Read(ref r), SweepCodecs.Definition.Read(ref r), Text.Read(ref r), Text.Read(ref r), Actor.Read(ref r)));
+
+    public static readonly RecordCodec<SweepBookMessage.CancelSweep> CancelSweep = Record<SweepBookMessage.CancelSweep>()
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(Sweep.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<ObserverMessage.SweepAccepted> SweepAccepted = Record<ObserverMessage.SweepAccepted>()
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .Field("Trials", I32, x => x.Trials)
+        .ReadBy((ref r) => new(Sweep.Read(ref r), I32.Read(ref r)));
+
+    public static readonly RecordCodec<ObserverMessage.FactRecorded> FactRecorded = Record<ObserverMessage.FactRecorded>()
+        .Field("Fact", FactCodecs.Fact, x => x.Fact)
+        .ReadBy((ref r) => new(FactCodecs.Fact.Read(ref r)));
+
+    public static readonly RecordCodec<ObserverMessage.PointsRecorded> PointsRecorded = Record<ObserverMessage.PointsRecorded>()
+        .Field("Points", Points, x => x.Points)
+        .ReadBy((ref r) => new(Points.Read(ref r)));
+
+    public static readonly RecordCodec<ObserverMessage.WorkersChanged> WorkersChanged = Record<ObserverMessage.WorkersChanged>()
+        .Field("Alive", I32, x => x.Alive)
+        .Field("Text", Text, x => x.Text)
+        .ReadBy((ref r) => new(I32.Read(ref r), Text.Read(ref r)));
+}

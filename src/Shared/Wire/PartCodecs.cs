@@ -1,0 +1,145 @@
+using Vae.Shared.Messages;
+using static Vae.Shared.Wire.Codecs;
+using static Vae.Shared.Wire.IdCodecs;
+
+namespace Vae.Shared.Wire;
+
+/// <summary>What is nested in messages: devices, gangs, points, results, facts.</summary>
+internal static class PartCodecs
+{
+    public static readonly Codec<FailureKind> Failure = Enum<FailureKind>();
+    public static readonly Codec<TrialState> TrialStateName = Enum<TrialState>();
+    public static readonly Codec<SweepState> SweepStateName = Enum<SweepState>();
+    public static readonly Codec<ArtifactKind> Artifact = Enum<ArtifactKind>();
+    public static readonly Codec<ValueList<string>> Texts = List(Text);
+    public static readonly Codec<ValueList<double>> Numbers = List(F64);
+    public static readonly Codec<ValueList<int>> Indices = List(I32);
+    public static readonly Codec<ValueList<Rank>> Ranks = List(RankNumber);
+    public static readonly Codec<ValueList<NodeId>> Nodes = List(Node);
+
+    public static readonly RecordCodec<DeviceFacts> Facts = Record<DeviceFacts>()
+        .Field("Host", Text, x => x.Host)
+        .Field("ProcessId", I32, x => x.ProcessId)
+        .Field("Processor", Text, x => x.Processor)
+        .Field("Cores", I32, x => x.Cores)
+        .Field("MemoryBytes", I64, x => x.MemoryBytes)
+        .Field("Device", Text, x => x.Device)
+        .Field("DeviceName", Text, x => x.DeviceName)
+        .Field("DeviceMemoryBytes", I64, x => x.DeviceMemoryBytes)
+        .Field("Threads", I32, x => x.Threads)
+        .Field("Libtorch", Text, x => x.Libtorch)
+        .Field("Blas", Text, x => x.Blas)
+        .Field("CpuCapability", Text, x => x.CpuCapability)
+        .Field("Version", Text, x => x.Version)
+        .ReadBy((ref r) => new(Text.Read(ref r), I32.Read(ref r), Text.Read(ref r), I32.Read(ref r), I64.Read(ref r), Text.Read(ref r),
+            Text.Read(ref r), I64.Read(ref r), I32.Read(ref r), Text.Read(ref r), Text.Read(ref r), Text.Read(ref r),
+            Text.Read(ref r)));
+
+    public static readonly RecordCodec<WorkerLoad> Load = Record<WorkerLoad>()
+        .Field("Replicas", I32, x => x.Replicas)
+        .Field("StepsTotal", I64, x => x.StepsTotal)
+        .Field("SamplesTotal", I64, x => x.SamplesTotal)
+        .Field("StepsPerSecond", F64, x => x.StepsPerSecond)
+        .Field("SamplesPerSecond", F64, x => x.SamplesPerSecond)
+        .Field("MemoryBytes", I64, x => x.MemoryBytes)
+        .Field("AllreduceWaitShare", F64, x => x.AllreduceWaitShare)
+        .ReadBy((ref r) => new(I32.Read(ref r), I64.Read(ref r), I64.Read(ref r), F64.Read(ref r), F64.Read(ref r), I64.Read(ref r),
+            F64.Read(ref r)));
+
+    public static readonly RecordCodec<DataEndpoint> Endpoint = Record<DataEndpoint>()
+        .Field("Host", Text, x => x.Host)
+        .Field("Port", I32, x => x.Port)
+        .ReadBy((ref r) => new(Text.Read(ref r), I32.Read(ref r)));
+
+    public static readonly RecordCodec<RunningReplica> Running = Record<RunningReplica>()
+        .Field("Pack", Pack, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), RankNumber.Read(ref r)));
+
+    public static readonly Codec<ValueList<RunningReplica>> RunningReplicas = List(Running);
+
+    public static readonly RecordCodec<GangMember> Member = Record<GangMember>()
+        .Field("Rank", RankNumber, x => x.Rank)
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Endpoint", Endpoint, x => x.Endpoint)
+        .ReadBy((ref r) => new(RankNumber.Read(ref r), Node.Read(ref r), Endpoint.Read(ref r)));
+
+    public static readonly Codec<ValueList<GangMember>> Members = List(Member);
+
+    private static readonly Codec<ValueList<Sweeps.TrialSpec>> Trials = List(SpecCodecs.Trial);
+
+    public static readonly RecordCodec<ReplicaAssignment> Assignment = Record<ReplicaAssignment>()
+        .Field("Pack", Pack, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Trials", Trials, x => x.Trials)
+        .Field("Dataset", SpecCodecs.Manifest, x => x.Dataset)
+        .Field("Binarize", SpecCodecs.BinarizeMode, x => x.Binarize)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .Field("WorldSize", I32, x => x.WorldSize)
+        .Field("Device", Text, x => x.Device)
+        .Field("Runner", Actor, x => x.Runner)
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), Trials.Read(ref r), SpecCodecs.Manifest.Read(ref r),
+            SpecCodecs.BinarizeMode.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), Text.Read(ref r), Actor.Read(ref r)));
+
+    public static readonly RecordCodec<ArtifactInfo> File = Record<ArtifactInfo>()
+        .Field("Kind", Artifact, x => x.Kind)
+        .Field("Bytes", I64, x => x.Bytes)
+        .Field("Sha256", Text, x => x.Sha256)
+        .ReadBy((ref r) => new(Artifact.Read(ref r), I64.Read(ref r), Text.Read(ref r)));
+
+    private static readonly Codec<ValueList<ArtifactInfo>> Files = List(File);
+
+    public static readonly RecordCodec<TrialResult> Result = Record<TrialResult>()
+        .Field("TrialIndex", I32, x => x.TrialIndex)
+        .Field("State", TrialStateName, x => x.State)
+        .Field("Elbo", F64, x => x.Elbo)
+        .Field("Distortion", F64, x => x.Distortion)
+        .Field("Rate", F64, x => x.Rate)
+        .Field("ActiveUnits", I32, x => x.ActiveUnits)
+        .Field("KlPerDimension", Numbers, x => x.KlPerDimension)
+        .Field("Steps", I64, x => x.Steps)
+        .Field("Epochs", I32, x => x.Epochs)
+        .Field("TrainSeconds", F64, x => x.TrainSeconds)
+        .Field("Parameters", I64, x => x.Parameters)
+        .Field("FailureText", Text, x => x.FailureText)
+        .Field("Artifacts", Files, x => x.Artifacts)
+        .ReadBy((ref r) => new(I32.Read(ref r), TrialStateName.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r), I32.Read(ref r),
+            Numbers.Read(ref r), I64.Read(ref r), I32.Read(ref r), F64.Read(ref r), I64.Read(ref r), Text.Read(ref r),
+            Files.Read(ref r)));
+
+    public static readonly Codec<ValueList<TrialResult>> Results = List(Result);
+
+    public static readonly RecordCodec<MetricPoint.TrainStep> TrainStep = Record<MetricPoint.TrainStep>()
+        .Field("EpochIndex", I32, x => x.EpochIndex)
+        .Field("Loss", F64, x => x.Loss)
+        .Field("Distortion", F64, x => x.Distortion)
+        .Field("Rate", F64, x => x.Rate)
+        .Field("Beta", F64, x => x.Beta)
+        .Field("Seconds", F64, x => x.Seconds)
+        .Field("Trial", Trial, x => x.Trial)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Step", StepNumber, x => x.Step)
+        .ReadBy((ref r) => new(I32.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r),
+            F64.Read(ref r)) { Trial = Trial.Read(ref r), Attempt = AttemptNumber.Read(ref r), Step = StepNumber.Read(ref r) });
+
+    public static readonly RecordCodec<MetricPoint.Evaluation> Evaluation = Record<MetricPoint.Evaluation>()
+        .Field("EpochsDone", I32, x => x.EpochsDone)
+        .Field("Elbo", F64, x => x.Elbo)
+        .Field("Distortion", F64, x => x.Distortion)
+        .Field("Rate", F64, x => x.Rate)
+        .Field("ActiveUnits", I32, x => x.ActiveUnits)
+        .Field("KlPerDimension", Numbers, x => x.KlPerDimension)
+        .Field("TrainLoss", F64, x => x.TrainLoss)
+        .Field("Seconds", F64, x => x.Seconds)
+        .Field("Trial", Trial, x => x.Trial)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Step", StepNumber, x => x.Step)
+        .ReadBy((ref r) => new(I32.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r), I32.Read(ref r), Numbers.Read(ref r),
+            F64.Read(ref r), F64.Read(ref r)) { Trial = Trial.Read(ref r), Attempt = AttemptNumber.Read(ref r), Step = StepNumber.Read(ref r) });
+
+    public static readonly FamilyCodec<MetricPoint> Point = new FamilyCodec<MetricPoint>().Case(TrainStep).Case(Evaluation);
+
+    public static readonly Codec<ValueList<MetricPoint>> Points = List(Point);
+}

@@ -1,0 +1,161 @@
+using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
+using static Vae.Shared.Wire.Codecs;
+using static Vae.Shared.Wire.IdCodecs;
+
+namespace Vae.Shared.Wire;
+
+/// <summary>Sweep definitions, trials and data sets on the wire. Ranges are checked where files are read, not here.</summary>
+internal static class SpecCodecs
+{
+    private static readonly Codec<ValueList<int>> Widths = List(I32);
+    private static readonly Codec<ValueList<int>?> OptionalWidths = Optional(Widths);
+    private static readonly Codec<string?> OptionalText = Optional(Text);
+    private static readonly Codec<double?> OptionalF64 = OptionalValue(F64);
+    private static readonly Codec<long?> OptionalI64 = OptionalValue(I64);
+
+    public static readonly Codec<Binarize> BinarizeMode = Enum<Binarize>();
+    private static readonly Codec<ModelFamily> ModelFamilyName = Enum<ModelFamily>();
+    private static readonly Codec<Architecture> ArchitectureName = Enum<Architecture>();
+    private static readonly Codec<Likelihood> LikelihoodName = Enum<Likelihood>();
+    private static readonly Codec<Activation> ActivationName = Enum<Activation>();
+    private static readonly Codec<OptimizerKind> OptimizerKindName = Enum<OptimizerKind>();
+
+    public static readonly RecordCodec<DatasetSource> Source = Record<DatasetSource>()
+        .Field("Source", Text, x => x.Source)
+        .Field("Images", OptionalText, x => x.Images)
+        .Field("Labels", OptionalText, x => x.Labels)
+        .Field("Count", I32, x => x.Count)
+        .Field("Size", I32, x => x.Size)
+        .Field("Seed", U64, x => x.Seed)
+        .Field("HoldOut", F64, x => x.HoldOut)
+        .Field("Binarize", BinarizeMode, x => x.Binarize)
+        .ReadBy((ref r) => new()
+        {
+            Source = Text.Read(ref r),
+            Images = OptionalText.Read(ref r),
+            Labels = OptionalText.Read(ref r),
+            Count = I32.Read(ref r),
+            Size = I32.Read(ref r),
+            Seed = U64.Read(ref r),
+            HoldOut = F64.Read(ref r),
+            Binarize = BinarizeMode.Read(ref r),
+        });
+
+    public static readonly RecordCodec<ShardInfo> Shard = Record<ShardInfo>()
+        .Field("Index", I32, x => x.Index)
+        .Field("FirstRow", I32, x => x.FirstRow)
+        .Field("Rows", I32, x => x.Rows)
+        .Field("Bytes", I32, x => x.Bytes)
+        .Field("Sha256", Text, x => x.Sha256)
+        .ReadBy((ref r) => new(I32.Read(ref r), I32.Read(ref r), I32.Read(ref r), I32.Read(ref r), Text.Read(ref r)));
+
+    private static readonly Codec<ValueList<ShardInfo>> Shards = List(Shard);
+
+    public static readonly RecordCodec<DatasetManifest> Manifest = Record<DatasetManifest>()
+        .Field("Fingerprint", Text, x => x.Fingerprint)
+        .Field("Source", Text, x => x.Source)
+        .Field("Count", I32, x => x.Count)
+        .Field("Channels", I32, x => x.Channels)
+        .Field("Height", I32, x => x.Height)
+        .Field("Width", I32, x => x.Width)
+        .Field("HasLabels", Bool, x => x.HasLabels)
+        .Field("Classes", I32, x => x.Classes)
+        .Field("HeldOut", I32, x => x.HeldOut)
+        .Field("ShardRows", I32, x => x.ShardRows)
+        .Field("Shards", Shards, x => x.Shards)
+        .ReadBy((ref r) => new()
+        {
+            Fingerprint = Text.Read(ref r),
+            Source = Text.Read(ref r),
+            Count = I32.Read(ref r),
+            Channels = I32.Read(ref r),
+            Height = I32.Read(ref r),
+            Width = I32.Read(ref r),
+            HasLabels = Bool.Read(ref r),
+            Classes = I32.Read(ref r),
+            HeldOut = I32.Read(ref r),
+            ShardRows = I32.Read(ref r),
+            Shards = Shards.Read(ref r),
+        });
+
+    public static readonly RecordCodec<ModelSpec> Model = Record<ModelSpec>()
+        .Field("Family", ModelFamilyName, x => x.Family)
+        .Field("Architecture", ArchitectureName, x => x.Architecture)
+        .Field("Encoder", Widths, x => x.Encoder)
+        .Field("Decoder", OptionalWidths, x => x.Decoder)
+        .Field("Channels", OptionalWidths, x => x.Channels)
+        .Field("Hidden", I32, x => x.Hidden)
+        .Field("Latent", I32, x => x.Latent)
+        .Field("Likelihood", LikelihoodName, x => x.Likelihood)
+        .Field("Variance", OptionalF64, x => x.Variance)
+        .Field("Activation", ActivationName, x => x.Activation)
+        .ReadBy((ref r) => new()
+        {
+            Family = ModelFamilyName.Read(ref r),
+            Architecture = ArchitectureName.Read(ref r),
+            Encoder = Widths.Read(ref r),
+            Decoder = OptionalWidths.Read(ref r),
+            Channels = OptionalWidths.Read(ref r),
+            Hidden = I32.Read(ref r),
+            Latent = I32.Read(ref r),
+            Likelihood = LikelihoodName.Read(ref r),
+            Variance = OptionalF64.Read(ref r),
+            Activation = ActivationName.Read(ref r),
+        });
+
+    public static readonly RecordCodec<TrainingSpec> Training = Record<TrainingSpec>()
+        .Field("Epochs", I32, x => x.Epochs)
+        .Field("MaxSteps", OptionalI64, x => x.MaxSteps)
+        .Field("Batch", I32, x => x.Batch)
+        .Field("Optimizer", OptimizerKindName, x => x.Optimizer)
+        .Field("LearningRate", F64, x => x.LearningRate)
+        .Field("WeightDecay", F64, x => x.WeightDecay)
+        .Field("Momentum", F64, x => x.Momentum)
+        .Field("AdamBeta1", F64, x => x.AdamBeta1)
+        .Field("AdamBeta2", F64, x => x.AdamBeta2)
+        .Field("AdamEpsilon", F64, x => x.AdamEpsilon)
+        .Field("Beta", F64, x => x.Beta)
+        .Field("KlWarmupEpochs", F64, x => x.KlWarmupEpochs)
+        .Field("Seed", U64, x => x.Seed)
+        .Field("GradientClip", OptionalF64, x => x.GradientClip)
+        .Field("EvaluateEvery", I32, x => x.EvaluateEvery)
+        .ReadBy((ref r) => new()
+        {
+            Epochs = I32.Read(ref r),
+            MaxSteps = OptionalI64.Read(ref r),
+            Batch = I32.Read(ref r),
+            Optimizer = OptimizerKindName.Read(ref r),
+            LearningRate = F64.Read(ref r),
+            WeightDecay = F64.Read(ref r),
+            Momentum = F64.Read(ref r),
+            AdamBeta1 = F64.Read(ref r),
+            AdamBeta2 = F64.Read(ref r),
+            AdamEpsilon = F64.Read(ref r),
+            Beta = F64.Read(ref r),
+            KlWarmupEpochs = F64.Read(ref r),
+            Seed = U64.Read(ref r),
+            GradientClip = OptionalF64.Read(ref r),
+            EvaluateEvery = I32.Read(ref r),
+        });
+
+    public static readonly RecordCodec<Assignment> Assignment = Record<Assignment>()
+        .Field("Path", Text, x => x.Path)
+        .Field("Value", Text, x => x.Value)
+        .ReadBy((ref r) => new(Text.Read(ref r), Text.Read(ref r)));
+
+    private static readonly Codec<ValueList<Assignment>> Assignments = List(Assignment);
+
+    public static readonly RecordCodec<TrialSpec> Trial = Record<TrialSpec>()
+        .Field("Index", I32, x => x.Index)
+        .Field("Assignments", Assignments, x => x.Assignments)
+        .Field("Model", Model, x => x.Model)
+        .Field("Training", Training, x => x.Training)
+        .ReadBy((ref r) => new()
+        {
+            Index = I32.Read(ref r),
+            Assignments = Assignments.Read(ref r),
+            Model = Model.Read(ref r),
+            Training = Training.Read(ref r),
+        });
+}
