@@ -14,7 +14,7 @@ public static class Codecs
     public static readonly Codec<double> F64 = Scalar<double>("f64", (ref w, v) => w.Write(v), (ref r) => r.ReadDouble());
 
     /// <summary>In ticks of 100 ns.</summary>
-    public static readonly Codec<TimeSpan> Duration = Scalar<TimeSpan>("ticks", (ref w, v) => w.Write(v.Ticks), (ref r) => new(r.ReadInt64()));
+    public static readonly Codec<TimeSpan> Ticks = Scalar<TimeSpan>("ticks", (ref w, v) => w.Write(v.Ticks), (ref r) => new(r.ReadInt64()));
 
     /// <summary>A value that is one MessagePack value.</summary>
     public static Codec<T> Scalar<T>(string name, WriteValue<T> write, ReadValue<T> read) => new ScalarCodec<T>(name, [], write, read);

@@ -51,7 +51,12 @@ internal static class FactCodecs
         .Field("Sweep", Sweep, x => x.Sweep)
         .ReadBy((ref r) => new(PartCodecs.SweepStateName.Read(ref r), Text.Read(ref r)) { Sweep = Sweep.Read(ref r) });
 
+    public static readonly RecordCodec<SweepEvent.TimeSpent> TimeSpent = Record<SweepEvent.TimeSpent>()
+        .Field("Elapsed", Ticks, x => x.Elapsed)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(Ticks.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
     /// <summary>A fact inside a message to an observer; in the store a fact has its own row of the catalog.</summary>
     public static readonly FamilyCodec<SweepEvent> Fact = new FamilyCodec<SweepEvent>()
-        .Case(Submitted).Case(DatasetReady).Case(PackStarted).Case(PackInterrupted).Case(TrialEnded).Case(Ended);
+        .Case(Submitted).Case(DatasetReady).Case(PackStarted).Case(PackInterrupted).Case(TrialEnded).Case(Ended).Case(TimeSpent);
 }

@@ -20,6 +20,8 @@ public static class MessageCatalog
         CatalogRow.Of(0x0203, MessageCodecs.RegisterAgain),
         CatalogRow.Of(0x0204, MessageCodecs.AssignReplica),
         CatalogRow.Of(0x0205, MessageCodecs.StopReplica),
+        CatalogRow.Of(0x0206, MessageCodecs.RegistrationRefused),
+        CatalogRow.Of(0x0207, MessageCodecs.Left),
 
         CatalogRow.Of(0x0301, MessageCodecs.PointBatch),
         CatalogRow.Of(0x0302, MessageCodecs.Subscribe),
@@ -31,6 +33,7 @@ public static class MessageCatalog
         CatalogRow.Of(0x0503, MessageCodecs.ReplicaReady),
         CatalogRow.Of(0x0504, MessageCodecs.ReplicaDone),
         CatalogRow.Of(0x0505, MessageCodecs.ReplicaFailed),
+        CatalogRow.Of(0x0506, MessageCodecs.ReplicaTraining),
 
         CatalogRow.Of(0x0601, MessageCodecs.FormRing),
         CatalogRow.Of(0x0602, MessageCodecs.OutcomeAccepted),
@@ -43,6 +46,11 @@ public static class MessageCatalog
         CatalogRow.Of(0x0802, MessageCodecs.FactRecorded),
         CatalogRow.Of(0x0803, MessageCodecs.PointsRecorded),
         CatalogRow.Of(0x0804, MessageCodecs.WorkersChanged),
+        CatalogRow.Of(0x0805, MessageCodecs.SweepRejected),
+        CatalogRow.Of(0x0806, MessageCodecs.WorkerUpdated),
+        CatalogRow.Of(0x0807, MessageCodecs.AggregatesChanged),
+
+        CatalogRow.Of(0x0901, MessageCodecs.LaneFreed),
 
         CatalogRow.Of(0x8001, FactCodecs.Submitted),
         CatalogRow.Of(0x8002, FactCodecs.DatasetReady),
@@ -50,20 +58,25 @@ public static class MessageCatalog
         CatalogRow.Of(0x8004, FactCodecs.PackInterrupted),
         CatalogRow.Of(0x8005, FactCodecs.TrialEnded),
         CatalogRow.Of(0x8006, FactCodecs.Ended),
+        CatalogRow.Of(0x8007, FactCodecs.TimeSpent),
     ]);
 
     /// <summary>Messages that never leave their node: timers, answers of ports, and talk between actors that always live together.</summary>
     public static readonly IReadOnlyList<Type> LocalOnly =
     [
         typeof(ClusterMessage.CheckLeases),
-        typeof(AgentMessage.ReplicaStopped),
+        typeof(AgentMessage.EngineStopped),
+        typeof(AgentMessage.LoadSampled),
+        typeof(AgentMessage.OutboxDrained),
         typeof(AgentMessage.Leave),
         typeof(AgentMessage.BeatDue),
         typeof(MetricsMessage.PointsStored),
+        typeof(MetricsMessage.WriteDue),
         typeof(OutboxMessage.AddPoints),
         typeof(OutboxMessage.FlushDue),
         typeof(OutboxMessage.FlushNow),
         typeof(PackMessage.GangGranted),
+        typeof(PackMessage.StartRecorded),
         typeof(PackMessage.MemberLost),
         typeof(PackMessage.PackSettled),
         typeof(PackMessage.CancelPack),
@@ -81,11 +94,14 @@ public static class MessageCatalog
         typeof(SweepMessage.PackFailed),
         typeof(SweepMessage.StopSweep),
         typeof(SweepMessage.SweepTick),
+        typeof(SweepMessage.RetryDue),
         typeof(DatasetMessage.PrepareDataset),
         typeof(DatasetMessage.DatasetPrepared),
         typeof(DatasetMessage.DatasetUnusable),
         typeof(PlacementMessage.WorkerJoined),
         typeof(PlacementMessage.WorkerGone),
+        typeof(PlacementMessage.WorkerRuns),
+        typeof(PlacementMessage.PlacementTick),
         typeof(PlacementMessage.RequestGang),
         typeof(PlacementMessage.ReleaseGang),
     ];

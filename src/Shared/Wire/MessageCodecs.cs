@@ -13,15 +13,18 @@ internal static class MessageCodecs
         .Field("Incarnation", U64, x => x.Incarnation)
         .Field("Facts", Facts, x => x.Facts)
         .Field("Endpoint", Endpoint, x => x.Endpoint)
+        .Field("Lanes", I32, x => x.Lanes)
         .Field("Running", RunningReplicas, x => x.Running)
-        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Facts.Read(ref r), Endpoint.Read(ref r), RunningReplicas.Read(ref r)));
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Facts.Read(ref r), Endpoint.Read(ref r), I32.Read(ref r),
+            RunningReplicas.Read(ref r)));
 
     public static readonly RecordCodec<ClusterMessage.Heartbeat> Heartbeat = Record<ClusterMessage.Heartbeat>()
         .Field("Worker", Node, x => x.Worker)
         .Field("Incarnation", U64, x => x.Incarnation)
         .Field("Sequence", I64, x => x.Sequence)
         .Field("Load", Load, x => x.Load)
-        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), I64.Read(ref r), Load.Read(ref r)));
+        .Field("Running", RunningReplicas, x => x.Running)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), I64.Read(ref r), Load.Read(ref r), RunningReplicas.Read(ref r)));
 
     public static readonly RecordCodec<ClusterMessage.LeaveCluster> LeaveCluster = Record<ClusterMessage.LeaveCluster>()
         .Field("Worker", Node, x => x.Worker)
@@ -32,9 +35,9 @@ internal static class MessageCodecs
     public static readonly RecordCodec<AgentMessage.Registered> Registered = Record<AgentMessage.Registered>()
         .Field("Term", TermNumber, x => x.Term)
         .Field("Incarnation", U64, x => x.Incarnation)
-        .Field("Lease", Duration, x => x.Lease)
-        .Field("HeartbeatEvery", Duration, x => x.HeartbeatEvery)
-        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Duration.Read(ref r), Duration.Read(ref r)));
+        .Field("Lease", Ticks, x => x.Lease)
+        .Field("HeartbeatEvery", Ticks, x => x.HeartbeatEvery)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Ticks.Read(ref r), Ticks.Read(ref r)));
 
     public static readonly RecordCodec<AgentMessage.HeartbeatAck> HeartbeatAck = Record<AgentMessage.HeartbeatAck>()
         .Field("Term", TermNumber, x => x.Term)
@@ -57,12 +60,24 @@ internal static class MessageCodecs
         .Field("Reason", Text, x => x.Reason)
         .ReadBy((ref r) => new(TermNumber.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r), Text.Read(ref r)));
 
+    public static readonly RecordCodec<AgentMessage.RegistrationRefused> RegistrationRefused = Record<AgentMessage.RegistrationRefused>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Text", Text, x => x.Text)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<AgentMessage.Left> Left = Record<AgentMessage.Left>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r)));
+
     public static readonly RecordCodec<MetricsMessage.PointBatch> PointBatch = Record<MetricsMessage.PointBatch>()
         .Field("Worker", Node, x => x.Worker)
         .Field("Incarnation", U64, x => x.Incarnation)
         .Field("FirstSequence", I64, x => x.FirstSequence)
+        .Field("Thinned", I32, x => x.Thinned)
         .Field("Points", Points, x => x.Points)
-        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), I64.Read(ref r), Points.Read(ref r)));
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), I64.Read(ref r), I32.Read(ref r), Points.Read(ref r)));
 
     public static readonly RecordCodec<MetricsMessage.Subscribe> Subscribe = Record<MetricsMessage.Subscribe>()
         .Field("Observer", Actor, x => x.Observer)
@@ -104,6 +119,12 @@ internal static class MessageCodecs
         .Field("SilentRanks", Ranks, x => x.SilentRanks)
         .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), Failure.Read(ref r), Text.Read(ref r), Ranks.Read(ref r)));
 
+    public static readonly RecordCodec<PackMessage.ReplicaTraining> ReplicaTraining = Record<PackMessage.ReplicaTraining>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), GenerationNumber.Read(ref r)));
+
     public static readonly RecordCodec<ReplicaMessage.FormRing> FormRing = Record<ReplicaMessage.FormRing>()
         .Field("Term", TermNumber, x => x.Term)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
@@ -133,6 +154,13 @@ internal static class MessageCodecs
         .Field("Reason", Text, x => x.Reason)
         .ReadBy((ref r) => new(Sweep.Read(ref r), Text.Read(ref r)));
 
+    public static readonly RecordCodec<PlacementMessage.LaneFreed> LaneFreed = Record<PlacementMessage.LaneFreed>()
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Pack", Pack, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r)));
+
     public static readonly RecordCodec<ObserverMessage.SweepAccepted> SweepAccepted = Record<ObserverMessage.SweepAccepted>()
         .Field("Sweep", Sweep, x => x.Sweep)
         .Field("Trials", I32, x => x.Trials)
@@ -150,4 +178,22 @@ internal static class MessageCodecs
         .Field("Alive", I32, x => x.Alive)
         .Field("Text", Text, x => x.Text)
         .ReadBy((ref r) => new(I32.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<ObserverMessage.SweepRejected> SweepRejected = Record<ObserverMessage.SweepRejected>()
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .Field("Text", Text, x => x.Text)
+        .ReadBy((ref r) => new(Sweep.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<ObserverMessage.WorkerUpdated> WorkerUpdated = Record<ObserverMessage.WorkerUpdated>()
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Alive", Bool, x => x.Alive)
+        .Field("Facts", Facts, x => x.Facts)
+        .Field("Load", Load, x => x.Load)
+        .Field("Text", Text, x => x.Text)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Bool.Read(ref r), Facts.Read(ref r), Load.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<ObserverMessage.AggregatesChanged> AggregatesChanged = Record<ObserverMessage.AggregatesChanged>()
+        .Field("Sweeps", Aggregates, x => x.Sweeps)
+        .ReadBy((ref r) => new(Aggregates.Read(ref r)));
 }

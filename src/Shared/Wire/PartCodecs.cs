@@ -54,9 +54,8 @@ internal static class PartCodecs
     public static readonly RecordCodec<RunningReplica> Running = Record<RunningReplica>()
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Generation", GenerationNumber, x => x.Generation)
         .Field("Rank", RankNumber, x => x.Rank)
-        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), RankNumber.Read(ref r)));
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), RankNumber.Read(ref r)));
 
     public static readonly Codec<ValueList<RunningReplica>> RunningReplicas = List(Running);
 
@@ -142,4 +141,17 @@ internal static class PartCodecs
     public static readonly FamilyCodec<MetricPoint> Point = new FamilyCodec<MetricPoint>().Case(TrainStep).Case(Evaluation);
 
     public static readonly Codec<ValueList<MetricPoint>> Points = List(Point);
+
+    public static readonly RecordCodec<SweepAggregate> Aggregate = Record<SweepAggregate>()
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .Field("TrainSteps", I64, x => x.TrainSteps)
+        .Field("Evaluations", I64, x => x.Evaluations)
+        .Field("Thinned", I64, x => x.Thinned)
+        .Field("BestElbo", F64, x => x.BestElbo)
+        .Field("BestTrial", I32, x => x.BestTrial)
+        .Field("ActiveUnits", I32, x => x.ActiveUnits)
+        .ReadBy((ref r) => new(Sweep.Read(ref r), I64.Read(ref r), I64.Read(ref r), I64.Read(ref r), F64.Read(ref r), I32.Read(ref r),
+            I32.Read(ref r)));
+
+    public static readonly Codec<ValueList<SweepAggregate>> Aggregates = List(Aggregate);
 }

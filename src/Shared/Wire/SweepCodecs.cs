@@ -9,7 +9,7 @@ internal static class SweepCodecs
 {
     private static readonly Codec<ValueList<string>> Texts = List(Text);
     private static readonly Codec<int?> OptionalI32 = OptionalValue(I32);
-    private static readonly Codec<TimeSpan?> OptionalDuration = OptionalValue(Duration);
+    private static readonly Codec<TimeSpan?> OptionalDuration = OptionalValue(Ticks);
     private static readonly Codec<SearchMethod> SearchMethodName = Enum<SearchMethod>();
     private static readonly Codec<ObjectiveMetric> ObjectiveMetricName = Enum<ObjectiveMetric>();
     private static readonly Codec<ObjectiveGoal> ObjectiveGoalName = Enum<ObjectiveGoal>();
