@@ -1,0 +1,140 @@
+#include "loops.h"
+
+#include "float_math.h"
+
+namespace vae::loops {
+
+using namespace vae::math;
+
+// Log variances live in [-12, 8]: below, the noise is under float's resolution; above, e^l overflows the loss long before it helps.
+constexpr float kLogVarianceMin = -12.0f, kLogVarianceMax = 8.0f;
+
+VAE_CLONES double bernoulli_nll(const float* __restrict logits, const float* __restrict target, float* __restrict gradient, int64_t count, float scale) {
+  double sum = 0;
+  if (gradient == nullptr) {
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) {
+      const float a = logits[i], magnitude = a < 0 ? -a : a;
+      sum += larger(a, 0.0f) - a * target[i] + log1p01(exp(-magnitude));
+    }
+    return sum;
+  }
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < count; i++) {
+    const float a = logits[i], x = target[i], magnitude = a < 0 ? -a : a;
+    const float t = exp(-magnitude), positive = 1.0f / (1.0f + t);
+    const float probability = a < 0 ? t * positive : positive;
+    sum += larger(a, 0.0f) - a * x + log1p01(t);
+    gradient[i] = (probability - x) * scale;
+  }
+  return sum;
+}
+
+VAE_CLONES double squared_error(const float* __restrict mean, const float* __restrict target, float* __restrict gradient, int64_t count, float factor) {
+  double sum = 0;
+  if (gradient == nullptr) {
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) {
+      const float difference = mean[i] - target[i];
+      sum += difference * difference;
+    }
+    return sum;
+  }
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < count; i++) {
+    const float difference = mean[i] - target[i];
+    sum += difference * difference;
+    gradient[i] = difference * factor;
+  }
+  return sum;
+}
+
+VAE_CLONES void posterior_forward(const PosteriorRow& row, int64_t count) {
+  const float *__restrict mean = row.mean, *__restrict raw = row.raw, *__restrict noise = row.noise, *__restrict mask = row.mask;
+  float *__restrict sample = row.sample, *__restrict out_mean = row.out_mean, *__restrict out_l = row.out_log_variance;
+  float *__restrict deviation = row.deviation, *__restrict slope = row.slope;
+  double* __restrict divergence = row.divergence;
+#pragma omp simd
+  for (int64_t j = 0; j < count; j++) {
+    const float lift = raw[j] - kLogVarianceMin, inner = kLogVarianceMin + softplus(lift);
+    const float drop = kLogVarianceMax - inner, l = kLogVarianceMax - softplus(drop);
+    const float m = mean[j], s = exp(0.5f * l);
+    slope[j] = sigmoid(lift) * sigmoid(drop);
+    deviation[j] = s;
+    out_mean[j] = m;
+    out_l[j] = l;
+    sample[j] = m + s * noise[j];
+    const float kl = 0.5f * (m * m + exp_minus_1_minus_x(l));
+    divergence[j] += mask == nullptr || mask[j] != 0.0f ? kl : 0.0f;
+  }
+  if (mask == nullptr) return;
+  for (int64_t j = 0; j < count; j++) {
+    if (mask[j] != 0.0f) continue;
+    // A masked dimension belongs to the padding of a pack: exactly nothing, even where the padded weights are not finite.
+    sample[j] = out_mean[j] = out_l[j] = 0.0f;
+  }
+}
+
+VAE_CLONES void posterior_backward(const PosteriorGradientRow& row, int64_t count) {
+  for (int64_t j = 0; j < count; j++) {
+    const float dz = row.d_sample ? row.d_sample[j] : 0.0f, dkl = row.d_divergence ? row.d_divergence[j] : 0.0f;
+    const float s = row.deviation[j];
+    const float dm = dz + dkl * row.mean[j] + (row.d_mean ? row.d_mean[j] : 0.0f);
+    const float dl = 0.5f * (dz * row.noise[j] * s + dkl * (s * s - 1.0f)) + (row.d_log_variance ? row.d_log_variance[j] : 0.0f);
+    const bool live = row.mask == nullptr || row.mask[j] != 0.0f;
+    row.out_mean[j] = live ? dm : 0.0f;
+    row.out_raw[j] = live ? dl * row.slope[j] : 0.0f;
+  }
+}
+
+VAE_CLONES void bytes_to_unit(const uint8_t* __restrict source, float* __restrict target, int64_t count) {
+  for (int64_t j = 0; j < count; j++) target[j] = static_cast<float>(source[j]) / 255.0f;
+}
+
+VAE_CLONES void bytes_to_fixed_bits(const uint8_t* __restrict source, float* __restrict target, int64_t count) {
+  for (int64_t j = 0; j < count; j++) target[j] = static_cast<float>(source[j] >> 7);
+}
+
+VAE_CLONES void bytes_to_random_bits(const uint8_t* __restrict source, const uint32_t* __restrict bits, float* __restrict target, int64_t count) {
+  // u < v / 255 with u = (bits >> 8) / 2^24, in integers: 0 never fires and 255 always does.
+  for (int64_t j = 0; j < count; j++) {
+    const uint32_t u = (bits[j] >> 8) * 255u, limit = static_cast<uint32_t>(source[j]) << 24;
+    target[j] = u < limit ? 1.0f : 0.0f;
+  }
+}
+
+// Kingma and Ba, 2015, algorithm 1, in PyTorch's order of operations. step_size = lr / (1 - beta1^t), sqrt_correction2 = sqrt(1 - beta2^t);
+// decoupled_factor = 1 - lr * decay for AdamW (Loshchilov and Hutter, 2019), 1 for Adam, whose decay is added to the gradient.
+VAE_CLONES void adam(float* __restrict parameter, const float* __restrict gradient, float* __restrict average, float* __restrict square, int64_t count,
+                     const AdamSettings& settings) {
+  const float beta1 = settings.beta1, beta2 = settings.beta2, epsilon = settings.epsilon, step_size = settings.step_size;
+  const float rest1 = settings.rest1, rest2 = settings.rest2, inverse = 1.0f / settings.sqrt_correction2;
+  const float decay = settings.weight_decay, factor = settings.decoupled_factor;
+  for (int64_t i = 0; i < count; i++) {
+    const float p = parameter[i] * factor, g = gradient[i] + decay * p;
+    const float m = average[i] * beta1 + g * rest1;
+    const float v = square[i] * beta2 + g * g * rest2;
+    average[i] = m;
+    square[i] = v;
+    parameter[i] = p - step_size * (m / (__builtin_sqrtf(v) * inverse + epsilon));
+  }
+}
+
+VAE_CLONES void sgd(float* __restrict parameter, const float* __restrict gradient, float* __restrict buffer, int64_t count, const SgdSettings& settings) {
+  const float rate = settings.learning_rate, momentum = settings.momentum, decay = settings.weight_decay;
+  if (momentum == 0.0f) {
+    for (int64_t i = 0; i < count; i++) parameter[i] -= rate * (gradient[i] + decay * parameter[i]);
+    return;
+  }
+  // The first step copies the gradient, undampened, as PyTorch does.
+  const float keep = settings.first ? 0.0f : momentum, take = settings.first ? 1.0f : settings.take;
+  const float own = settings.nesterov ? 1.0f : 0.0f, through = settings.nesterov ? momentum : 1.0f;
+  for (int64_t i = 0; i < count; i++) {
+    const float g = gradient[i] + decay * parameter[i];
+    const float b = keep * buffer[i] + take * g;
+    buffer[i] = b;
+    parameter[i] -= rate * (own * g + through * b);
+  }
+}
+
+}  // namespace vae::loops

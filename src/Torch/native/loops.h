@@ -1,0 +1,55 @@
+// The hot loops over plain memory, compiled once per instruction set and chosen when the library loads, so that one build serves every
+// processor. They know nothing of tensors; kernels.cpp wraps them for autograd.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define VAE_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define VAE_CLONES
+#endif
+
+namespace vae::loops {
+
+// Sum over j of max(a,0) - a x + log1p(exp(-|a|)); where gradient is not null: gradient[j] = (sigmoid(a) - x) * scale.
+double bernoulli_nll(const float* logits, const float* target, float* gradient, int64_t count, float scale);
+
+// Sum over j of (x - m)^2; where gradient is not null: gradient[j] = (m - x) * factor.
+double squared_error(const float* mean, const float* target, float* gradient, int64_t count, float factor);
+
+// One row of the Gaussian posterior. All pointers but `mask` have `count` elements and none may be null; mask may be null.
+struct PosteriorRow {
+  const float *mean, *raw, *noise, *mask;
+  float *sample, *out_mean, *out_log_variance, *deviation, *slope;
+  double* divergence;  // added to
+};
+void posterior_forward(const PosteriorRow& row, int64_t count);
+
+// Gradients of one row; incoming ones may be null (absent).
+struct PosteriorGradientRow {
+  const float *mean, *deviation, *slope, *noise, *mask;
+  const float *d_sample, *d_divergence, *d_mean, *d_log_variance;
+  float *out_mean, *out_raw;
+};
+void posterior_backward(const PosteriorGradientRow& row, int64_t count);
+
+// target[j] = source[j] / 255, or 1 where source[j] >= 128, or 1 with probability source[j] / 255 by the 32 random bits in `bits`.
+void bytes_to_unit(const uint8_t* source, float* target, int64_t count);
+void bytes_to_fixed_bits(const uint8_t* source, float* target, int64_t count);
+void bytes_to_random_bits(const uint8_t* source, const uint32_t* bits, float* target, int64_t count);
+
+// rest1 = 1 - beta1 and rest2 = 1 - beta2, subtracted in double: in float, 1 - 0.999f is wrong by 5e-5.
+struct AdamSettings {
+  float beta1, beta2, rest1, rest2, epsilon, step_size, sqrt_correction2, weight_decay, decoupled_factor;
+};
+void adam(float* parameter, const float* gradient, float* average, float* square, int64_t count, const AdamSettings& settings);
+
+// take = 1 - dampening.
+struct SgdSettings {
+  float learning_rate, momentum, take, weight_decay;
+  bool nesterov, first;
+};
+void sgd(float* parameter, const float* gradient, float* buffer, int64_t count, const SgdSettings& settings);
+
+}  // namespace vae::loops
