@@ -15,11 +15,11 @@ fail() {
 }
 
 has_libtorch() {
-    local folder
-    for folder in ${LIBTORCH:+"$LIBTORCH/include"} /usr/include /usr/local/include; do
-        [[ -e $folder/ATen/ATen.h ]] && return 0
-    done
-    return 1
+    if [[ -n ${LIBTORCH-} ]]; then
+        [[ -e $LIBTORCH/include/ATen/ATen.h ]] && return 0
+        fail "LIBTORCH=$LIBTORCH holds no include/ATen/ATen.h." "Point it at the folder of an unpacked libtorch, or unset it to use Debian's."
+    fi
+    [[ -e /usr/include/ATen/ATen.h || -e /usr/local/include/ATen/ATen.h ]]
 }
 
 # Debian's default BLAS is 15 times slower than OpenBLAS. A libtorch of the user's own brings its own.
@@ -93,7 +93,7 @@ install_dotnet() {
         say "Installing dotnet-sdk-10.0 ..."
         apt_install dotnet-sdk-10.0 && hash -r && has_dotnet && return 0
     fi
-    local found="none found"
+    local found="none found on the path"
     command -v dotnet >/dev/null && found="found: $(cd / && dotnet --list-sdks 2>/dev/null | cut -d' ' -f1 | paste -sd' ')"
     fail "the .NET SDK 10 is needed ($found)." \
         "Ubuntu:  sudo apt-get install dotnet-sdk-10.0" \

@@ -8,7 +8,7 @@
 locked() {
     mkdir -p "$root/artifacts" 2>/dev/null || true
     if [[ ! -w $root/artifacts ]]; then
-        fail "this checkout must be built, but $root cannot be written to." \
+        fail "this checkout must be built, but $(cd "$root" && pwd) cannot be written to." \
             "Run it once as a user who may, or copy the folder to a place of your own."
     fi
     exec 9>"$root/artifacts/build.lock"
