@@ -239,4 +239,28 @@ public sealed unsafe partial class Tensor
 
     /// <summary>See <see cref="neg"/>.</summary>
     public static Tensor operator -(Tensor value) => value.neg();
+
+    /// <summary>See <see cref="gt(Tensor)"/>.</summary>
+    public static Tensor operator >(Tensor left, Tensor right) => left.gt(right);
+
+    /// <summary>See <see cref="gt(Scalar)"/>.</summary>
+    public static Tensor operator >(Tensor left, Scalar right) => left.gt(right);
+
+    /// <summary>See <see cref="lt(Tensor)"/>.</summary>
+    public static Tensor operator <(Tensor left, Tensor right) => left.lt(right);
+
+    /// <summary>See <see cref="lt(Scalar)"/>.</summary>
+    public static Tensor operator <(Tensor left, Scalar right) => left.lt(right);
+
+    /// <summary>See <see cref="ge(Tensor)"/>.</summary>
+    public static Tensor operator >=(Tensor left, Tensor right) => left.ge(right);
+
+    /// <summary>See <see cref="ge(Scalar)"/>.</summary>
+    public static Tensor operator >=(Tensor left, Scalar right) => left.ge(right);
+
+    /// <summary>See <see cref="le(Tensor)"/>.</summary>
+    public static Tensor operator <=(Tensor left, Tensor right) => left.le(right);
+
+    /// <summary>See <see cref="le(Scalar)"/>.</summary>
+    public static Tensor operator <=(Tensor left, Scalar right) => left.le(right);
 }

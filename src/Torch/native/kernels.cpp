@@ -109,9 +109,15 @@ struct GaussianFunction : torch::autograd::Function<GaussianFunction> {
 const float* data_or_null(const at::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
 const float* offset_or_null(const float* data, int64_t offset) { return data ? data + offset : nullptr; }
 
+// An argument that autograd must not look at; libtorch 1.13 refuses an undefined tensor as a plain one.
+struct Mask {
+  at::Tensor value;
+};
+
 struct PosteriorFunction : torch::autograd::Function<PosteriorFunction> {
-  static variable_list forward(AutogradContext* ctx, const at::Tensor& h, const at::Tensor& noise, const at::Tensor& mask) {
+  static variable_list forward(AutogradContext* ctx, const at::Tensor& h, const at::Tensor& noise, const Mask& argument) {
     ctx->set_materialize_grads(false);
+    const auto& mask = argument.value;
     auto x = h.contiguous(), eps = noise.contiguous(), live = mask.defined() ? mask.to(at::kFloat).contiguous() : mask;
     const int64_t replicas = x.dim() == 3 ? x.size(0) : 1, rows = x.size(-2), d = x.size(-1) / 2;
     auto shape = x.sizes().vec();
@@ -225,7 +231,7 @@ VAE_API int vae_gaussian_posterior(Handle h, Handle noise, Handle mask, Handle* 
                 "gaussian_posterior: noise ", eps.sizes(), " does not fit h ", x.sizes());
     TORCH_CHECK(!live.defined() || live.numel() == replicas * d, "gaussian_posterior: mask must be [", replicas, ",", d, "], got ", live.sizes());
     variable_list list;
-    if (fused(x, eps)) list = PosteriorFunction::apply(x, eps, live); else posterior_elsewhere(x, eps, live.defined() ? live.view({replicas, d}) : live, list);
+    if (fused(x, eps)) list = PosteriorFunction::apply(x, eps, Mask{live}); else posterior_elsewhere(x, eps, live.defined() ? live.view({replicas, d}) : live, list);
     for (int i = 0; i < 4; i++) results[i] = wrap(std::move(list[i]));
   });
 }

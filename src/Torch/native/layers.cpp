@@ -19,7 +19,9 @@ bool can_add_in_place(const at::Tensor& parameter) {
 
 // y[K,n,out] = x[K,n,in] weight[K,out,in]^T + bias[K,out]; for K = 1 x may be [n,in], and y is then [n,out].
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  // libtorch 1.13 refuses an undefined tensor among the arguments, so a layer without bias passes a stand-in and says so.
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias_or_stand_in, bool has_bias) {
+    const auto bias = has_bias ? bias_or_stand_in : at::Tensor();
     ctx->save_for_backward({x, weight, bias});
     ctx->set_materialize_grads(false);
     const auto replicas = weight.size(0), outputs = weight.size(1), inputs = weight.size(2);
@@ -35,7 +37,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     const auto& dy = gradients[0];
-    if (!dy.defined()) return {at::Tensor(), at::Tensor(), at::Tensor()};
+    if (!dy.defined()) return {at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
     auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1], &bias = saved[2];
     const auto replicas = weight.size(0), outputs = weight.size(1), inputs = weight.size(2);
@@ -63,7 +65,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
         db = at::Tensor();
       }
     }
-    return {dx, dw, db};
+    return {dx, dw, db, at::Tensor()};
   }
 };
 
@@ -76,7 +78,7 @@ VAE_API Handle vae_linear(Handle x, Handle weight, Handle bias) {
     TORCH_CHECK(input.dim() == 3 || (input.dim() == 2 && w.size(0) == 1), "linear: input must be [K,n,in] (or [n,in] for K = 1), got ", input.sizes());
     TORCH_CHECK(input.size(-1) == w.size(2) && (input.dim() == 2 || input.size(0) == w.size(0)),
                 "linear: input ", input.sizes(), " does not fit weight ", w.sizes(), " ([K,out,in])");
-    return LinearFunction::apply(input, w, get_or_undefined(bias));
+    return bias ? LinearFunction::apply(input, w, get(bias), true) : LinearFunction::apply(input, w, w.detach(), false);
   });
 }
 

@@ -1,0 +1,171 @@
+using Vae.Torch.Interop;
+
+namespace Vae.Torch;
+
+/// <summary>
+/// Updates flat parameters from flat gradients in one native pass. Each replica has its own settings and count of steps; an inactive one
+/// keeps weights and state. A step allocates nothing.
+/// </summary>
+public abstract unsafe class Optimizer : IDisposable
+{
+    private readonly NativeOptim.ReplicaSettings[] _settings;
+    private readonly (string Name, Tensor Buffer)[] _buffers;
+
+    private protected Optimizer(FlatParameters flat, NativeOptim.ReplicaSettings settings, ReadOnlySpan<string> buffers)
+    {
+        Flat = flat;
+        settings.Active = 1;
+        _settings = new NativeOptim.ReplicaSettings[flat.Replicas];
+        Array.Fill(_settings, settings);
+        _buffers = new (string, Tensor)[buffers.Length];
+        for (var i = 0; i < _buffers.Length; i++) _buffers[i] = (buffers[i], torch.zeros([flat.Count], device: flat.Device).DetachFromDisposeScope());
+    }
+
+    /// <summary>What is updated.</summary>
+    public FlatParameters Flat { get; }
+
+    /// <summary>State as flat buffers laid out like <see cref="FlatParameters.Parameters"/>, under PyTorch's names (<c>exp_avg</c>, ...): what a joining peer needs.</summary>
+    public IReadOnlyList<(string name, Tensor buffer)> state => _buffers;
+
+    /// <summary>State per parameter, named <c>exp_avg.encoder.0.weight</c>, as views owned by the current scope: what a checkpoint holds, with <see cref="Steps"/>.</summary>
+    public IEnumerable<(string name, Tensor tensor)> named_state()
+    {
+        foreach (var (name, buffer) in _buffers)
+            for (var i = 0; i < Flat.Segments.Count; i++)
+                yield return ($"{name}.{Flat.Segments[i].Name}", Flat.View(buffer, i));
+    }
+
+    /// <summary>Updates done per replica, [K]; set when a checkpoint is loaded.</summary>
+    /// <exception cref="ArgumentException">Set with another number of replicas, or a negative count.</exception>
+    public long[] Steps
+    {
+        get => [.. _settings.Select(static s => s.Step)];
+        set
+        {
+            if (value.Length != _settings.Length || value.Any(static v => v < 0)) throw new ArgumentException($"{_settings.Length} counts of steps, 0 or more, are needed.", nameof(value));
+            for (var k = 0; k < value.Length; k++) _settings[k].Step = value[k];
+        }
+    }
+
+    /// <summary>Learning rate of one replica.</summary>
+    public double GetLearningRate(int replica = 0) => _settings[replica].LearningRate;
+
+    /// <summary>Sets the learning rate of one replica from the next step on; finite and not negative.</summary>
+    public void SetLearningRate(int replica, double rate) => _settings[replica].LearningRate = Checked(rate, nameof(rate));
+
+    /// <summary>Sets the weight decay of one replica; finite and not negative.</summary>
+    public void SetWeightDecay(int replica, double decay) => _settings[replica].WeightDecay = Checked(decay, nameof(decay));
+
+    /// <summary>Whether a replica takes part in steps.</summary>
+    public bool IsActive(int replica) => _settings[replica].Active != 0;
+
+    /// <summary>Lets a replica rest or go on.</summary>
+    public void SetActive(int replica, bool active) => _settings[replica].Active = active ? 1 : 0;
+
+    /// <summary>Forgets one replica's state and steps: its slot gets a new trial.</summary>
+    public void ResetReplica(int replica)
+    {
+        using var scope = torch.NewDisposeScope();
+        foreach (var (_, buffer) in _buffers)
+            for (var i = 0; i < Flat.Segments.Count; i++)
+                Flat.View(buffer, i).select(0, replica).zero_();
+        _settings[replica].Step = 0;
+    }
+
+    /// <summary>One update from the gradients as they are.</summary>
+    public void step()
+    {
+        foreach (ref var settings in _settings.AsSpan())
+            if (settings.Active != 0)
+                settings.Step++;
+        fixed (long* offsets = Flat.Offsets, lengths = Flat.Lengths)
+        fixed (NativeOptim.ReplicaSettings* settings = _settings)
+            Status.Check(Apply(offsets, lengths, Flat.Segments.Count, settings));
+    }
+
+    /// <summary>See <see cref="FlatParameters.zero_grad"/>.</summary>
+    public void zero_grad() => Flat.zero_grad();
+
+    /// <summary>Frees the state.</summary>
+    public void Dispose()
+    {
+        foreach (var (_, buffer) in _buffers) buffer.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings);
+
+    private protected nint Buffer(int index) => _buffers[index].Buffer.Handle;
+
+    private protected ref NativeOptim.ReplicaSettings Settings(int replica) => ref _settings[replica];
+
+    private protected static double Checked(double value, string name) =>
+        double.IsFinite(value) && value >= 0 ? value : throw new ArgumentOutOfRangeException(name, value, "Finite and not negative.");
+
+    private protected static double Fraction(double value, string name) =>
+        value is >= 0 and < 1 ? value : throw new ArgumentOutOfRangeException(name, value, "At least 0 and below 1.");
+}
+
+/// <summary>
+/// Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019) by PyTorch's formulas:
+/// p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps).
+/// </summary>
+public sealed unsafe class Adam : Optimizer
+{
+    internal Adam(FlatParameters flat, double rate, double beta1, double beta2, double epsilon, double decay, bool decoupled) : base(flat, new()
+    {
+        LearningRate = Checked(rate, nameof(rate)),
+        Beta1 = Fraction(beta1, nameof(beta1)),
+        Beta2 = Fraction(beta2, nameof(beta2)),
+        Epsilon = Checked(epsilon, nameof(epsilon)),
+        WeightDecay = Checked(decay, nameof(decay)),
+        Decoupled = decoupled ? 1 : 0,
+    }, ["exp_avg", "exp_avg_sq"])
+    {
+    }
+
+    /// <summary>Sets the decay rates of one replica's averages, in [0, 1).</summary>
+    public void SetBetas(int replica, double beta1, double beta2) =>
+        (Settings(replica).Beta1, Settings(replica).Beta2) = (Fraction(beta1, nameof(beta1)), Fraction(beta2, nameof(beta2)));
+
+    private protected override int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings) =>
+        NativeOptim.vae_adam_step(Flat.Parameters.Handle, Flat.Gradients.Handle, Buffer(0), Buffer(1), offsets, lengths, segments, Flat.Replicas, settings);
+}
+
+/// <summary>Gradient descent with momentum, Nesterov's form and weight decay by PyTorch's formulas.</summary>
+public sealed unsafe class SGD : Optimizer
+{
+    internal SGD(FlatParameters flat, double rate, double momentum, double dampening, double decay, bool nesterov) : base(flat, new()
+    {
+        LearningRate = Checked(rate, nameof(rate)),
+        Momentum = Checked(momentum, nameof(momentum)),
+        Dampening = Checked(dampening, nameof(dampening)),
+        WeightDecay = Checked(decay, nameof(decay)),
+        Nesterov = nesterov ? 1 : 0,
+    }, ["momentum_buffer"])
+    {
+        if (nesterov && (momentum == 0 || dampening != 0)) throw new ArgumentException("Nesterov's form needs a momentum and no dampening.", nameof(nesterov));
+    }
+
+    private protected override int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings) =>
+        NativeOptim.vae_sgd_step(Flat.Parameters.Handle, Flat.Gradients.Handle, Buffer(0), offsets, lengths, segments, Flat.Replicas, settings);
+}
+
+public static partial class torch
+{
+    /// <summary>Optimizers over flat parameters. The arguments' defaults are PyTorch's.</summary>
+    public static class optim
+    {
+        /// <inheritdoc cref="Vae.Torch.Adam"/>
+        public static Adam Adam(FlatParameters parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 0) =>
+            new(parameters, lr, beta1, beta2, eps, weight_decay, decoupled: false);
+
+        /// <inheritdoc cref="Vae.Torch.Adam"/>
+        public static Adam AdamW(FlatParameters parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 1e-2) =>
+            new(parameters, lr, beta1, beta2, eps, weight_decay, decoupled: true);
+
+        /// <inheritdoc cref="Vae.Torch.SGD"/>
+        public static SGD SGD(FlatParameters parameters, double learningRate, double momentum = 0, double dampening = 0, double weight_decay = 0, bool nesterov = false) =>
+            new(parameters, learningRate, momentum, dampening, weight_decay, nesterov);
+    }
+}
