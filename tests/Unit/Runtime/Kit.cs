@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Vae.Runtime.Actors;
+using Vae.Runtime.Remoting;
 using Vae.Runtime.Storage;
 using Vae.Shared;
 using Vae.Shared.Actors;
@@ -81,6 +82,8 @@ internal static class Kit
 
     public static ActorSystem NewSystem(TimeProvider? time = null, IEventStore? events = null, ActorSystemOptions? options = null) =>
         new(Here, time ?? TimeProvider.System, NullLogger.Instance, events, options);
+
+    public static NodeIdentity Identity(string name, string cluster = "test", string token = "correct-horse-battery-staple") => new(new(name), cluster, ClusterToken.Parse(token));
 
     public static ActorId At(string name) => new(Here, name);
 

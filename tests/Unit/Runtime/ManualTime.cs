@@ -36,7 +36,7 @@ internal sealed class ManualTime : TimeProvider
             {
                 next = _timers.Where(timer => timer.Due <= end).MinBy(timer => timer.Due);
                 Volatile.Write(ref _ticks, Math.Max(_ticks, next?.Due ?? end));
-                if (next is not null) next.Due = long.MaxValue;
+                if (next is not null) next.Due = next.Period > TimeSpan.Zero ? next.Due + next.Period.Ticks : long.MaxValue;
             }
 
             if (next is null) return;
@@ -48,11 +48,18 @@ internal sealed class ManualTime : TimeProvider
     {
         public long Due { get; set; } = long.MaxValue;
 
+        public TimeSpan Period { get; private set; }
+
         public Action Call => call;
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            lock (time._lock) Due = dueTime == Timeout.InfiniteTimeSpan ? long.MaxValue : time.GetTimestamp() + dueTime.Ticks;
+            lock (time._lock)
+            {
+                Due = dueTime == Timeout.InfiniteTimeSpan ? long.MaxValue : time.GetTimestamp() + dueTime.Ticks;
+                Period = period;
+            }
+
             return true;
         }
 
