@@ -13,10 +13,11 @@ namespace Vae.Shared.Messages;
 /// <param name="Rank">The replica's place, 0 to <paramref name="WorldSize"/> - 1.</param>
 /// <param name="WorldSize">Replicas of the gang.</param>
 /// <param name="Device"><c>auto</c>, <c>cpu</c> or <c>cuda</c>.</param>
+/// <param name="Threads">Compute threads, 1 to 1,024; 0: the worker chooses.</param>
 /// <param name="Runner">Whom to report to.</param>
 public sealed record ReplicaAssignment(
     PackId Pack, Attempt Attempt, ValueList<TrialSpec> Trials, DatasetManifest Dataset, Binarize Binarize,
-    Rank Rank, int WorldSize, string Device, ActorId Runner);
+    Rank Rank, int WorldSize, string Device, int Threads, ActorId Runner);
 
 /// <summary>One worker of a gang.</summary>
 public sealed record GangMember(Rank Rank, NodeId Worker, DataEndpoint Endpoint);

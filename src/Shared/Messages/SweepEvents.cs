@@ -31,7 +31,12 @@ public abstract record SweepEvent : DomainEvent
     public required SweepId Sweep { get; init; }
 
     /// <summary>The sweep file passed validation and is durable.</summary>
-    public sealed record Submitted(string Name, string Source, string BaseDirectory, int Trials) : SweepEvent;
+    /// <param name="Name">From the file.</param>
+    /// <param name="Source">The file's text as it was written, for people.</param>
+    /// <param name="Definition">What was made of it, as <c>SweepDefinitionJson</c>; what recovery reads, so that flags and later defaults change nothing.</param>
+    /// <param name="BaseDirectory">What relative data paths are relative to.</param>
+    /// <param name="Trials">How many trials it has, 1 or more.</param>
+    public sealed record Submitted(string Name, string Source, string Definition, string BaseDirectory, int Trials) : SweepEvent;
 
     /// <summary>Its data set is ready.</summary>
     public sealed record DatasetReady(DatasetManifest Manifest, ValueList<string> Warnings) : SweepEvent;

@@ -80,7 +80,10 @@ public abstract record PlacementMessage : Message
     /// <summary>From the cluster: what a worker says it runs. A replica of no gang is told to stop until it does.</summary>
     public sealed record WorkerRuns(NodeId Worker, ulong Incarnation, ValueList<RunningReplica> Running) : PlacementMessage;
 
-    /// <summary>From a worker's agent: it does not run this attempt (any more).</summary>
+    /// <summary>From a worker's agent: the replica ended unasked. Repeated until <see cref="AgentMessage.StopReplica"/> closes the matter.</summary>
+    public sealed record ReplicaEnded(NodeId Worker, ulong Incarnation, PackId Pack, Attempt Attempt) : PlacementMessage;
+
+    /// <summary>From a worker's agent, in answer to <see cref="AgentMessage.StopReplica"/>: it does not run this attempt and never will.</summary>
     public sealed record LaneFreed(NodeId Worker, ulong Incarnation, PackId Pack, Attempt Attempt) : PlacementMessage;
 
     /// <summary>From the cluster: a worker is lost or has left.</summary>

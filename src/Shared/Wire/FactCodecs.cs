@@ -10,10 +10,11 @@ internal static class FactCodecs
     public static readonly RecordCodec<SweepEvent.Submitted> Submitted = Record<SweepEvent.Submitted>()
         .Field("Name", Text, x => x.Name)
         .Field("Source", Text, x => x.Source)
+        .Field("Definition", Text, x => x.Definition)
         .Field("BaseDirectory", Text, x => x.BaseDirectory)
         .Field("Trials", I32, x => x.Trials)
         .Field("Sweep", Sweep, x => x.Sweep)
-        .ReadBy((ref r) => new(Text.Read(ref r), Text.Read(ref r), Text.Read(ref r), I32.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+        .ReadBy((ref r) => new(Text.Read(ref r), Text.Read(ref r), Text.Read(ref r), Text.Read(ref r), I32.Read(ref r)) { Sweep = Sweep.Read(ref r) });
 
     public static readonly RecordCodec<SweepEvent.DatasetReady> DatasetReady = Record<SweepEvent.DatasetReady>()
         .Field("Manifest", SpecCodecs.Manifest, x => x.Manifest)

@@ -51,6 +51,7 @@ public static class MessageCatalog
         CatalogRow.Of(0x0807, MessageCodecs.AggregatesChanged),
 
         CatalogRow.Of(0x0901, MessageCodecs.LaneFreed),
+        CatalogRow.Of(0x0902, MessageCodecs.ReplicaEnded),
 
         CatalogRow.Of(0x8001, FactCodecs.Submitted),
         CatalogRow.Of(0x8002, FactCodecs.DatasetReady),

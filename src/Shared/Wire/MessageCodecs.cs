@@ -161,6 +161,13 @@ internal static class MessageCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r)));
 
+    public static readonly RecordCodec<PlacementMessage.ReplicaEnded> ReplicaEnded = Record<PlacementMessage.ReplicaEnded>()
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Pack", Pack, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r)));
+
     public static readonly RecordCodec<ObserverMessage.SweepAccepted> SweepAccepted = Record<ObserverMessage.SweepAccepted>()
         .Field("Sweep", Sweep, x => x.Sweep)
         .Field("Trials", I32, x => x.Trials)

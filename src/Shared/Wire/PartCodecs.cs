@@ -78,9 +78,10 @@ internal static class PartCodecs
         .Field("Rank", RankNumber, x => x.Rank)
         .Field("WorldSize", I32, x => x.WorldSize)
         .Field("Device", Text, x => x.Device)
+        .Field("Threads", I32, x => x.Threads)
         .Field("Runner", Actor, x => x.Runner)
         .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), Trials.Read(ref r), SpecCodecs.Manifest.Read(ref r),
-            SpecCodecs.BinarizeMode.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), Text.Read(ref r), Actor.Read(ref r)));
+            SpecCodecs.BinarizeMode.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), Text.Read(ref r), I32.Read(ref r), Actor.Read(ref r)));
 
     public static readonly RecordCodec<ArtifactInfo> File = Record<ArtifactInfo>()
         .Field("Kind", Artifact, x => x.Kind)

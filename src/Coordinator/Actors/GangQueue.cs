@@ -1,0 +1,90 @@
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+
+namespace Vae.Coordinator.Actors;
+
+/// <summary>A pack that has workers, or waits for some.</summary>
+internal sealed class Gang(PlacementMessage.RequestGang request, long number)
+{
+    public PackId Pack => Request.Pack;
+
+    public Attempt Attempt => Request.Attempt;
+
+    public ActorId Runner => Request.ReplyTo;
+
+    public PlacementMessage.RequestGang Request { get; } = request;
+
+    /// <summary>Order of arrival.</summary>
+    public long Number { get; } = number;
+
+    /// <summary>Null while it waits.</summary>
+    public ValueList<GangMember>? Members { get; set; }
+
+    /// <summary>The first worker it lost; told again to a runner that asks again.</summary>
+    public PackMessage.MemberLost? Loss { get; set; }
+}
+
+/// <summary>
+/// First come, first served, without letting a request that cannot be served keep free workers idle. Requests of the same device and least size wait in
+/// one line, so that only the heads of a few lines are looked at: their number is that of different shapes, not of packs.
+/// A head that must wait for busy workers reserves its kind of device: later requests do not overtake it there, or a large gang would starve behind
+/// small ones. A head that all workers alive together could not serve reserves nothing.
+/// </summary>
+internal sealed class GangQueue
+{
+    private readonly record struct Shape(string Device, int Min);
+
+    private readonly Dictionary<Shape, SortedDictionary<long, Gang>> _lines = []; // Looked up only; never enumerated.
+    private readonly SortedDictionary<long, Shape> _heads = [];
+
+    public void Add(Gang gang)
+    {
+        var shape = new Shape(gang.Request.Device, gang.Request.Min);
+        if (!_lines.TryGetValue(shape, out var line)) _lines[shape] = line = [];
+        line.Add(gang.Number, gang);
+        if (line.Count == 1) _heads.Add(gang.Number, shape);
+    }
+
+    public void Remove(Gang gang)
+    {
+        var shape = new Shape(gang.Request.Device, gang.Request.Min);
+        var line = _lines[shape];
+        var wasHead = _heads.Remove(gang.Number);
+        line.Remove(gang.Number);
+        if (line.Count == 0) _lines.Remove(shape);
+        else if (wasHead) _heads.Add(First(line).Number, shape);
+    }
+
+    /// <returns>The next gang to serve and from which kind of device; null when none can be served now.</returns>
+    public (Gang Gang, DeviceKind Kind)? Next(WorkerPool pool)
+    {
+        Span<bool> reserved = [pool.Free(DeviceKind.Cuda) == 0, pool.Free(DeviceKind.Cpu) == 0];
+        foreach (var shape in _heads.Values)
+        {
+            if (reserved[0] && reserved[1]) return null;
+            foreach (var kind in Kinds(shape.Device))
+            {
+                if (!reserved[(int)kind] && pool.Free(kind) >= shape.Min) return (First(_lines[shape]), kind);
+            }
+
+            foreach (var kind in Kinds(shape.Device)) reserved[(int)kind] |= pool.Alive(kind) >= shape.Min;
+        }
+
+        return null;
+    }
+
+    private static Gang First(SortedDictionary<long, Gang> line)
+    {
+        using var items = line.Values.GetEnumerator();
+        items.MoveNext();
+        return items.Current;
+    }
+
+    private static ReadOnlySpan<DeviceKind> Kinds(string device) => device switch
+    {
+        "cuda" => [DeviceKind.Cuda],
+        "cpu" => [DeviceKind.Cpu],
+        _ => [DeviceKind.Cuda, DeviceKind.Cpu], // auto: an accelerator where one is free.
+    };
+}

@@ -1,0 +1,257 @@
+using System.Diagnostics;
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Determinism;
+using Vae.Shared.Messages;
+
+namespace Vae.Coordinator.Actors;
+
+/// <summary>
+/// One attempt to train one pack, from asking for workers to handing over results. It asks placement for a gang; has the sweep record the start, before
+/// which no worker may hear of the attempt; assigns the replicas; lets the ring form when all are ready; and waits for the results of rank 0.
+/// Whatever may get lost on a wire is repeated until it is answered, and each phase but training has a deadline: training
+/// ends by a result, a report, or the worker's lease. The first loss ends the attempt; the sweep decides whether there is another.
+/// </summary>
+public sealed class PackRunner(Term term, PackPlan plan) : IActor
+{
+    /// <summary>Workers that have not even taken their assignment by then are not there.</summary>
+    public static readonly TimeSpan AcceptWithin = TimeSpan.FromSeconds(30);
+
+    /// <summary>Fetching shards and building the model. Long, because the first gang on a worker downloads the whole data set.</summary>
+    public static readonly TimeSpan PrepareWithin = TimeSpan.FromMinutes(10);
+
+    /// <summary>Connecting the ring and the first step, which on a GPU includes choosing algorithms.</summary>
+    public static readonly TimeSpan FormWithin = TimeSpan.FromMinutes(2);
+
+    /// <summary>After a report that a peer was silent, how long to wait for the silent peer's own report: its cause is the true one.</summary>
+    public static readonly TimeSpan CauseWithin = TimeSpan.FromSeconds(3);
+
+    /// <summary>Time between repeats of what was not answered.</summary>
+    public static readonly TimeSpan RepeatEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>Time between looks at placement while nothing is to be repeated: it would tell of a gang that is no more.</summary>
+    public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
+
+    private static readonly Generation FirstGeneration = new(1);
+
+    private enum Phase { Waiting, Recording, Assigning, Preparing, Forming, Training, Failing, Settling }
+
+    private readonly ActorId _sweep = Addresses.Sweep(plan.Pack.Sweep);
+    private Phase _phase = Phase.Waiting;
+    private Instant _deadline;
+    private long _tick;
+    private RankProgress[] _ranks = [];
+    private SweepMessage? _outcome;
+
+    /// <inheritdoc/>
+    public void Receive(ActorId sender, Message message, Instant now, Effects effects)
+    {
+        switch (message)
+        {
+            case Signal.Started: AskForGang(effects); break;
+            case Signal: break;
+            case PackMessage.GangGranted granted: TakeGang(granted, effects); break;
+            case PackMessage.StartRecorded recorded when IsMine(recorded.Attempt): AssignAll(now, effects); break;
+            case PackMessage.ReplicaAccepted accepted: Accept(Reporter(sender, accepted.Attempt, accepted.Rank), now, effects); break;
+            case PackMessage.ReplicaReady ready: MarkReady(Reporter(sender, ready.Attempt, ready.Rank), now, effects); break;
+            case PackMessage.ReplicaTraining training: MarkTraining(Reporter(sender, training.Attempt, training.Rank), effects); break;
+            case PackMessage.ReplicaDone done: TakeResults(Reporter(sender, done.Attempt, done.Rank), done, effects); break;
+            case PackMessage.ReplicaFailed failed: TakeFailure(Reporter(sender, failed.Attempt, failed.Rank), failed, now, effects); break;
+            case PackMessage.ReplicaRefused refused: TakeRefusal(Reporter(sender, refused.Attempt, refused.Rank), refused, effects); break;
+            case PackMessage.MemberLost lost: LoseMember(lost, effects); break;
+            case PackMessage.PackSettled settled when IsMine(settled.Attempt): Finish(effects); break;
+            case PackMessage.CancelPack: GiveUp("cancelled", effects); break;
+            case PackMessage.PackTick tick when tick.Number == _tick: Repeat(now, effects); break;
+            case PackMessage.StartRecorded or PackMessage.PackSettled or PackMessage.PackTick: break; // Of another attempt, or set for a phase that is over.
+            default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
+        }
+    }
+
+    private bool IsMine(Attempt attempt) => attempt == plan.Attempt;
+
+    // Only the worker that holds the rank in this very attempt is believed.
+    private RankProgress? Reporter(ActorId sender, Attempt attempt, Rank rank) =>
+        IsMine(attempt) && rank.Value >= 0 && rank.Value < _ranks.Length && _ranks[rank.Value].Member.Worker == sender.Node ? _ranks[rank.Value] : null;
+
+    private void Enter(Phase phase, Instant deadline, Effects effects)
+    {
+        (_phase, _deadline) = (phase, deadline);
+        WakeLater(effects);
+    }
+
+    private void WakeLater(Effects effects) =>
+        effects.Wake(_phase is Phase.Waiting or Phase.Training ? LookEvery : RepeatEvery, new PackMessage.PackTick(plan.Attempt, ++_tick));
+
+    private void AskForGang(Effects effects)
+    {
+        RequestGang(effects);
+        WakeLater(effects);
+    }
+
+    private void RequestGang(Effects effects) => effects.Send(Addresses.Placement, new PlacementMessage.RequestGang(
+        plan.Pack, plan.Attempt, plan.Resources.WorkersPerPackMin, plan.Resources.WorkersPerPackMax, plan.Device, plan.Runner));
+
+    private void TakeGang(PackMessage.GangGranted granted, Effects effects)
+    {
+        if (_phase == Phase.Waiting)
+        {
+            _ranks = [.. granted.Members.Select(member => new RankProgress(member))];
+            Enter(Phase.Recording, default, effects);
+            TellStarted(effects);
+        }
+        else if (_outcome is null && !granted.Members.SequenceEqual(_ranks.Select(rank => rank.Member)))
+        {
+            Fail(FailureKind.Lost, "Placement has given the workers of this attempt away.", effects);
+        }
+    }
+
+    private void TellStarted(Effects effects) =>
+        effects.Send(_sweep, new SweepMessage.PackStarted(plan.Pack, plan.Attempt, _ranks.Select(rank => rank.Member.Worker).ToValueList()));
+
+    private void AssignAll(Instant now, Effects effects)
+    {
+        if (_phase != Phase.Recording) return;
+        Enter(Phase.Assigning, now + AcceptWithin, effects);
+        foreach (var rank in _ranks) Assign(rank, effects);
+    }
+
+    private void Assign(RankProgress rank, Effects effects) => effects.Send(
+        Addresses.Agent(rank.Member.Worker), new AgentMessage.AssignReplica(term, plan.AssignmentOf(rank.Member, _ranks.Length)));
+
+    private void Accept(RankProgress? rank, Instant now, Effects effects)
+    {
+        if (rank is null || _phase != Phase.Assigning) return;
+        rank.Accepted = true;
+        if (Array.TrueForAll(_ranks, r => r.Accepted)) Enter(Phase.Preparing, now + PrepareWithin, effects);
+    }
+
+    private void MarkReady(RankProgress? rank, Instant now, Effects effects)
+    {
+        if (rank is null || _phase is not (Phase.Assigning or Phase.Preparing or Phase.Forming)) return;
+        rank.Ready = true;
+        if (_phase == Phase.Forming)
+        {
+            FormRing(rank, effects); // It would not ask again had the order arrived.
+            return;
+        }
+
+        Accept(rank, now, effects);
+        if (!Array.TrueForAll(_ranks, r => r.Ready)) return;
+        Enter(Phase.Forming, now + FormWithin, effects);
+        foreach (var member in _ranks) FormRing(member, effects);
+    }
+
+    private void FormRing(RankProgress rank, Effects effects) => effects.Send(
+        Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt),
+        new ReplicaMessage.FormRing(term, plan.Attempt, FirstGeneration, _ranks.Select(r => r.Member).ToValueList()));
+
+    private void MarkTraining(RankProgress? rank, Effects effects)
+    {
+        if (rank is null || _phase != Phase.Forming) return;
+        rank.Training = true;
+        if (Array.TrueForAll(_ranks, r => r.Training)) Enter(Phase.Training, default, effects);
+    }
+
+    // Results of rank 0 are enough: a worker that is lost after them takes nothing with it.
+    private void TakeResults(RankProgress? rank, PackMessage.ReplicaDone done, Effects effects)
+    {
+        if (rank is null || done.Rank.Value != 0 || _phase is not (Phase.Forming or Phase.Training or Phase.Failing)) return;
+        Settle(new SweepMessage.PackDone(plan.Pack, plan.Attempt, done.Results), effects);
+    }
+
+    private void TakeFailure(RankProgress? rank, PackMessage.ReplicaFailed failed, Instant now, Effects effects)
+    {
+        if (rank is null || _phase is Phase.Waiting or Phase.Recording or Phase.Settling) return;
+        rank.Failed = true;
+        var where = $"{rank.Member.Worker} (rank {failed.Rank.Value})";
+        var causeMayFollow = failed.Kind == FailureKind.PeerLost && Array.Exists(_ranks, r => !r.Failed && failed.SilentRanks.Contains(r.Member.Rank));
+        if (!causeMayFollow && (failed.Kind != FailureKind.PeerLost || _phase != Phase.Failing))
+        {
+            Fail(failed.Kind, $"{where}: {failed.Text}", effects);
+        }
+        else if (_phase != Phase.Failing)
+        {
+            _outcome = new SweepMessage.PackFailed(plan.Pack, plan.Attempt, FailureKind.PeerLost, $"{where}: {failed.Text}");
+            Enter(Phase.Failing, now + CauseWithin, effects);
+        }
+    }
+
+    private void TakeRefusal(RankProgress? rank, PackMessage.ReplicaRefused refused, Effects effects)
+    {
+        if (rank is not null && _phase == Phase.Assigning && !rank.Accepted) Fail(FailureKind.Refused, $"{rank.Member.Worker} refused: {refused.Reason}", effects);
+    }
+
+    private void LoseMember(PackMessage.MemberLost lost, Effects effects)
+    {
+        if (_phase is Phase.Waiting or Phase.Settling) return;
+        Fail(lost.Preempted ? FailureKind.Preempted : FailureKind.Lost, $"{lost.Worker}: {lost.Reason}", effects);
+    }
+
+    private void Fail(FailureKind kind, string text, Effects effects) => Settle(new SweepMessage.PackFailed(plan.Pack, plan.Attempt, kind, text), effects);
+
+    // A failed gang is given back at once; one with results is kept until they are durable, so that rank 0 would tell them again.
+    private void Settle(SweepMessage outcome, Effects effects)
+    {
+        _outcome = outcome;
+        if (outcome is SweepMessage.PackFailed) Release(effects);
+        Enter(Phase.Settling, default, effects);
+        effects.Send(_sweep, outcome);
+    }
+
+    private void Release(Effects effects) => effects.Send(Addresses.Placement, new PlacementMessage.ReleaseGang(plan.Pack, plan.Attempt));
+
+    private void Finish(Effects effects)
+    {
+        if (_phase != Phase.Settling) return;
+        foreach (var rank in _ranks)
+        {
+            effects.Send(
+                Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.OutcomeAccepted(plan.Attempt, rank.Member.Rank));
+        }
+
+        GiveUp("settled", effects);
+    }
+
+    private void GiveUp(string reason, Effects effects)
+    {
+        Release(effects);
+        effects.Stop(reason);
+    }
+
+    private void Repeat(Instant now, Effects effects)
+    {
+        switch (_phase)
+        {
+            case Phase.Waiting or Phase.Training: RequestGang(effects); break;
+            case Phase.Recording: TellStarted(effects); break;
+            case Phase.Settling: effects.Send(_sweep, _outcome!); break;
+            case Phase.Failing when now >= _deadline: Settle(_outcome!, effects); return;
+            case Phase.Assigning or Phase.Preparing or Phase.Forming when now >= _deadline: Fail(FailureKind.Lost, Overdue(), effects); return;
+            case Phase.Assigning: RepeatTo(rank => !rank.Accepted, Assign, effects); break;
+            case Phase.Forming: RepeatTo(rank => !rank.Training, FormRing, effects); break;
+            default: break; // Preparing and failing wait for reports, which the replicas repeat.
+        }
+
+        WakeLater(effects);
+    }
+
+    private void RepeatTo(Func<RankProgress, bool> isMissing, Action<RankProgress, Effects> order, Effects effects)
+    {
+        foreach (var rank in _ranks)
+        {
+            if (isMissing(rank)) order(rank, effects);
+        }
+    }
+
+    private string Overdue()
+    {
+        var (silent, what, limit) = _phase switch
+        {
+            Phase.Assigning => (_ranks.Where(rank => !rank.Accepted), "take the assignment", AcceptWithin),
+            Phase.Preparing => (_ranks.Where(rank => !rank.Ready), "prepare data and model", PrepareWithin),
+            _ => (_ranks.Where(rank => !rank.Training), "form the ring and do the first step", FormWithin),
+        };
+        var names = string.Join(", ", silent.Select(rank => $"{rank.Member.Worker} (rank {rank.Member.Rank.Value})"));
+        return $"{names} did not {what} within {limit.TotalSeconds:0} s.";
+    }
+}

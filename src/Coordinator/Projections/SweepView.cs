@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using Vae.Shared;
+using Vae.Shared.Datasets;
+using Vae.Shared.Determinism;
+using Vae.Shared.Messages;
+
+namespace Vae.Coordinator.Projections;
+
+/// <summary>
+/// What a sweep's facts add up to. The command line, the web page and the sweep's own recovery all read this one fold, so they cannot disagree.
+/// Applying a fact costs O(log n) in trials, except the end of the sweep, which touches the packs still open. Trials that nothing happened to take no memory.
+/// Not safe to share between threads.
+/// </summary>
+/// <param name="id">The sweep.</param>
+public sealed class SweepView(SweepId id)
+{
+    private readonly SortedDictionary<int, TrialRow> _rows = [];
+    private readonly SortedDictionary<int, ValueList<int>> _openPacks = [];
+    private readonly SortedSet<RankedTrial> _ranked = new(RankedTrial.BestFirst);
+    private readonly int[] _counts = new int[Enum.GetValues<TrialState>().Length];
+
+    /// <summary>The sweep.</summary>
+    public SweepId Id => id;
+
+    /// <summary>From the sweep file; empty before <see cref="SweepEvent.Submitted"/>.</summary>
+    public string Name => Submission?.Name ?? "";
+
+    /// <summary>The first fact; null before it.</summary>
+    public SweepEvent.Submitted? Submission { get; private set; }
+
+    /// <summary>Where the sweep stands.</summary>
+    public SweepState State { get; private set; } = SweepState.Running;
+
+    /// <summary>Why it ended so; empty while it runs.</summary>
+    public string Reason { get; private set; } = "";
+
+    /// <summary>All trials of the sweep.</summary>
+    public int Trials => Submission?.Trials ?? 0;
+
+    /// <summary>The data set, once it is ready.</summary>
+    public DatasetManifest? Dataset { get; private set; }
+
+    /// <summary>What is odd about the data set.</summary>
+    public ValueList<string> Warnings { get; private set; } = [];
+
+    /// <summary>Time since the first trial began, as last recorded.</summary>
+    public TimeSpan Elapsed { get; private set; }
+
+    /// <summary>Trials that something happened to, by index.</summary>
+    public IReadOnlyCollection<TrialRow> Touched => _rows.Values;
+
+    /// <summary>Packs that were started and have unfinished trials, by number.</summary>
+    public IReadOnlyDictionary<int, ValueList<int>> OpenPacks => _openPacks;
+
+    /// <summary>One more than the greatest pack number so far.</summary>
+    public int NextPack { get; private set; }
+
+    /// <summary>Trials with a result, best first.</summary>
+    public IReadOnlyCollection<RankedTrial> Ranked => _ranked;
+
+    /// <summary>The best trial; null before the first result.</summary>
+    public TrialRow? Best => _ranked.Count > 0 ? _rows[_ranked.Min.Index] : null;
+
+    /// <summary>Trials in a state. Over all states this sums to <see cref="Trials"/>, always.</summary>
+    public int Count(TrialState state) => _counts[(int)state];
+
+    /// <summary>Trials that can never train again.</summary>
+    public int Ended => Count(TrialState.Done) + Count(TrialState.Failed) + Count(TrialState.Pruned) + Count(TrialState.Cancelled);
+
+    /// <summary>One trial, whether anything happened to it or not.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The sweep has no such trial.</exception>
+    public TrialRow Row(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Trials);
+        return _rows.GetValueOrDefault(index) ?? TrialRow.Untouched(index, State == SweepState.Running ? TrialState.Queued : TrialState.Cancelled);
+    }
+
+    /// <summary>Fold one more fact in.</summary>
+    /// <exception cref="InvariantException">The fact cannot follow those before it.</exception>
+    public void Apply(SweepEvent fact)
+    {
+        Verify.That(fact.Sweep == Id);
+        switch (fact)
+        {
+            case SweepEvent.Submitted submitted: Submit(submitted); break;
+            case SweepEvent.DatasetReady ready: (Dataset, Warnings) = (ready.Manifest, ready.Warnings); break;
+            case SweepEvent.PackStarted started: Start(started); break;
+            case SweepEvent.PackInterrupted interrupted: Interrupt(interrupted); break;
+            case SweepEvent.TrialEnded ended: End(ended); break;
+            case SweepEvent.TimeSpent spent: Elapsed = spent.Elapsed; break;
+            case SweepEvent.Ended ended: EndAll(ended); break;
+            default: throw new UnreachableException($"No rule for {fact.GetType().Name}.");
+        }
+    }
+
+    private void Submit(SweepEvent.Submitted submitted)
+    {
+        Verify.That(Submission is null);
+        Submission = submitted;
+        _counts[(int)TrialState.Queued] = submitted.Trials;
+    }
+
+    private void Start(SweepEvent.PackStarted started)
+    {
+        _openPacks[started.Pack] = started.Trials;
+        NextPack = Math.Max(NextPack, started.Pack + 1);
+        foreach (var trial in started.Trials)
+        {
+            var row = Row(trial);
+            Verify.That(started.Attempt.Value > row.Attempt.Value);
+            Move(row, row with { State = TrialState.Running, Pack = started.Pack, Attempt = started.Attempt, Workers = started.Workers });
+        }
+    }
+
+    private void Interrupt(SweepEvent.PackInterrupted interrupted)
+    {
+        foreach (var trial in _openPacks[interrupted.Pack])
+        {
+            var row = Row(trial);
+            if (row.HasEnded) continue;
+            Verify.That(row.Attempt == interrupted.Attempt);
+            var losses = row.Losses + (interrupted.State == TrialState.Lost ? 1 : 0);
+            Move(row, row with { State = interrupted.State, Losses = losses, Reason = interrupted.Reason });
+        }
+    }
+
+    private void End(SweepEvent.TrialEnded ended)
+    {
+        var result = ended.Result;
+        var row = Row(result.TrialIndex);
+        Verify.That(row.Attempt == ended.Attempt && TrialRow.IsEnd(result.State));
+        Move(row, row with { State = result.State, Result = result });
+        if (result.State == TrialState.Done && double.IsFinite(result.Elbo)) _ranked.Add(new(result.Elbo, row.Index));
+        if (_openPacks.TryGetValue(row.Pack, out var trials) && trials.All(trial => Row(trial).HasEnded)) _openPacks.Remove(row.Pack);
+    }
+
+    // Trials that were never touched keep no row; they are counted, and Row makes one up.
+    private void EndAll(SweepEvent.Ended ended)
+    {
+        Verify.That(State == SweepState.Running && ended.State != SweepState.Running);
+        foreach (var trials in _openPacks.Values)
+        {
+            foreach (var trial in trials)
+            {
+                var row = Row(trial);
+                if (!row.HasEnded) Move(row, row with { State = TrialState.Cancelled });
+            }
+        }
+
+        _openPacks.Clear();
+        _counts[(int)TrialState.Cancelled] += Count(TrialState.Queued);
+        _counts[(int)TrialState.Queued] = 0;
+        (State, Reason) = (ended.State, ended.Reason);
+    }
+
+    private void Move(TrialRow from, TrialRow to)
+    {
+        Verify.That(State == SweepState.Running && TrialRow.MayBecome(from.State, to.State));
+        _counts[(int)from.State]--;
+        _counts[(int)to.State]++;
+        _rows[to.Index] = to;
+    }
+}

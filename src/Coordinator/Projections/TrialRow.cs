@@ -1,0 +1,45 @@
+using Vae.Shared;
+using Vae.Shared.Messages;
+
+namespace Vae.Coordinator.Projections;
+
+/// <summary>One trial as people see it. Replaced, never changed, so that a reader may keep it.</summary>
+/// <param name="Index">Index in the sweep.</param>
+/// <param name="State">Where it stands.</param>
+/// <param name="Pack">The pack it was last in; -1 before it was in any.</param>
+/// <param name="Attempt">The last attempt; 0 before the first.</param>
+/// <param name="Workers">The workers of that attempt.</param>
+/// <param name="Losses">Attempts that were lost, without the preempted ones.</param>
+/// <param name="Reason">Why the last attempt was interrupted; empty while none was.</param>
+/// <param name="Result">Null until it ended.</param>
+public sealed record TrialRow(int Index, TrialState State, int Pack, Attempt Attempt, ValueList<NodeId> Workers, int Losses, string Reason, TrialResult? Result)
+{
+    /// <summary>A trial that nothing has happened to.</summary>
+    public static TrialRow Untouched(int index, TrialState state) => new(index, state, -1, new(0), [], 0, "", null);
+
+    /// <summary>True when it can never train again.</summary>
+    public bool HasEnded => IsEnd(State);
+
+    /// <summary>Failed, pruned, done and cancelled trials stay what they are.</summary>
+    public static bool IsEnd(TrialState state) => state is TrialState.Failed or TrialState.Pruned or TrialState.Done or TrialState.Cancelled;
+
+    /// <summary>The arrows between states. Whatever draws another one is a broken program, not news.</summary>
+    public static bool MayBecome(TrialState from, TrialState to) => from switch
+    {
+        TrialState.Queued => to is TrialState.Running or TrialState.Failed or TrialState.Cancelled,
+        TrialState.Running => to is not (TrialState.Queued or TrialState.Running),
+        TrialState.Preempted or TrialState.Lost => to is TrialState.Running or TrialState.Failed or TrialState.Cancelled,
+        _ => false,
+    };
+}
+
+/// <summary>A trial with a result. Ranked by held-out ELBO at beta = 1, never by the beta-weighted loss, which would only compare betas.</summary>
+public readonly record struct RankedTrial(double Elbo, int Index)
+{
+    /// <summary>Greatest ELBO first, then the lower index.</summary>
+    public static readonly IComparer<RankedTrial> BestFirst = Comparer<RankedTrial>.Create(static (left, right) =>
+    {
+        var byElbo = right.Elbo.CompareTo(left.Elbo);
+        return byElbo != 0 ? byElbo : left.Index.CompareTo(right.Index);
+    });
+}
