@@ -1,0 +1,27 @@
+namespace Vae.Shared.Collectives;
+
+/// <summary>What a chunk on the wire is. The numbers are wire format: added to, never renumbered.</summary>
+public enum RingPhase
+{
+    /// <summary>First round: partial sums; the receiver adds its own values.</summary>
+    ReduceScatter = 1,
+
+    /// <summary>Second round: finished sums; the receiver keeps and passes on.</summary>
+    AllGather = 2,
+
+    /// <summary>Small buffers, one round: untouched inputs, the chunk number is the rank they come from; everybody adds for itself.</summary>
+    Exchange = 3,
+
+    /// <summary>Sent against the stream, to the left: "I stop; the rank in the chunk field is why". Carries no payload.</summary>
+    Farewell = 4,
+}
+
+/// <summary>Element type of a chunk's payload. The numbers are wire format: added to, never renumbered.</summary>
+public enum ElementType
+{
+    /// <summary>IEEE 754 binary32, little-endian.</summary>
+    Binary32 = 1,
+
+    /// <summary>Reserved: the upper half of a binary32. No build sends it yet, and every build refuses it.</summary>
+    BFloat16 = 2,
+}
