@@ -21,7 +21,7 @@ public static class BucketPlan
     /// <param name="targetElements">A bucket closes once it holds this many elements, at least 1. Default 262,144.</param>
     /// <returns>Buckets in order of reduction: together they cover the buffer exactly once.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A length is negative or the target is below 1.</exception>
-    public static Items<Bucket> Cut(ReadOnlySpan<int> parameterLengths, int targetElements = DefaultElements)
+    public static ValueList<Bucket> Cut(ReadOnlySpan<int> parameterLengths, int targetElements = DefaultElements)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(targetElements, 1);
         var end = 0;
@@ -41,6 +41,6 @@ public static class BucketPlan
             end = start;
         }
 
-        return buckets.ToItems();
+        return buckets.ToValueList();
     }
 }

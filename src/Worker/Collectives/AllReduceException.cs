@@ -1,0 +1,67 @@
+using Vae.Shared.Collectives;
+
+namespace Vae.Worker.Collectives;
+
+/// <summary>An all-reduce came to nothing: the half-made sum is dropped and the gang forms its next generation.</summary>
+public abstract class AllReduceException(string text, long step, Exception? inner = null) : Exception(text, inner)
+{
+    /// <summary>The optimizer update that has to be repeated.</summary>
+    public long Step { get; } = step;
+}
+
+/// <summary>Which neighbour was waited for, and what it still owed or had not yet taken.</summary>
+/// <param name="Rank">The neighbour.</param>
+/// <param name="Side">"left" sends to us, "right" takes from us.</param>
+/// <param name="MissingBytes">Bytes not yet come from the left, or not yet taken by the right, counted to the end of this all-reduce.</param>
+public readonly record struct AwaitedRank(int Rank, string Side, long MissingBytes);
+
+/// <summary>The deadline passed. A neighbour may only be waiting itself: the rank that nobody heard complain is the one to look at.</summary>
+public sealed class AllReduceTimeoutException(
+    int rank, int generation, long step, int bucket, RingPhase phase, TimeSpan deadline, IReadOnlyList<AwaitedRank> awaited)
+    : AllReduceException(
+        $"Rank {rank} waited {deadline.TotalSeconds:0.###} s in all-reduce (generation {generation}, step {step}, bucket {bucket}, {phase}) for "
+        + string.Join(" and ", awaited.Select(a => $"rank {a.Rank} on the {a.Side}, {a.MissingBytes} bytes {(a.Side == "left" ? "not received" : "not taken")}"))
+        + ". Look at that worker's load and network, or raise the all-reduce deadline.", step)
+{
+    /// <summary>Membership of the gang.</summary>
+    public int Generation { get; } = generation;
+
+    /// <summary>Part of the gradient buffer.</summary>
+    public int Bucket { get; } = bucket;
+
+    /// <summary>What was being received, or sent when nothing was left to receive.</summary>
+    public RingPhase Phase { get; } = phase;
+
+    /// <summary>The neighbours waited for: one or two.</summary>
+    public IReadOnlyList<AwaitedRank> Awaited { get; } = awaited;
+}
+
+/// <summary>A neighbour's connection closed or broke, or a neighbour passed on that some rank was lost.</summary>
+public sealed class PeerLostException(int rank, long step, string evidence)
+    : AllReduceException($"Rank {rank} was lost in step {step}: {evidence}.", step)
+{
+    /// <summary>The rank that was lost.</summary>
+    public int Rank { get; } = rank;
+}
+
+/// <summary>A neighbour sent a frame that is not the one due: another generation, step, bucket, phase, chunk, type or length. Nothing of it entered the sum.</summary>
+public sealed class FrameRefusedException(int rank, long step, string difference)
+    : AllReduceException($"Rank {rank} sent a frame that was refused in step {step}: {difference}. Nothing of it entered the sum.", step)
+{
+    /// <summary>The rank that sent it.</summary>
+    public int Rank { get; } = rank;
+
+    /// <summary>The first field that was wrong, with both values.</summary>
+    public string Difference { get; } = difference;
+}
+
+/// <summary>This rank was told to stop.</summary>
+public sealed class AllReduceAbortedException(long step, string reason) : AllReduceException($"All-reduce was aborted in step {step}: {reason}", step)
+{
+    /// <summary>What <see cref="IAllReduce.Abort"/> was given.</summary>
+    public string Reason { get; } = reason;
+}
+
+/// <summary>An earlier all-reduce failed and left the streams between two frames.</summary>
+public sealed class RingBrokenException(long step, AllReduceException cause)
+    : AllReduceException($"The ring is broken since step {cause.Step} and cannot serve step {step}; form the next generation. First failure: {cause.Message}", step, cause);

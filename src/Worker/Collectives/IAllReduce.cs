@@ -1,0 +1,42 @@
+namespace Vae.Worker.Collectives;
+
+/// <summary>
+/// Sums a buffer over all ranks of a gang. Every rank calls with the same lengths, steps and buckets in the same order, from one
+/// thread at a time; afterwards all buffers hold the same bits. NaN and infinities pass through: whether a step is finite is
+/// the trainer's question.
+/// </summary>
+public interface IAllReduce : IDisposable
+{
+    /// <summary>This process's place in the gang, from 0.</summary>
+    int Rank { get; }
+
+    /// <summary>Ranks in the gang, at least 1.</summary>
+    int WorldSize { get; }
+
+    /// <summary>What was moved and waited for so far.</summary>
+    AllReduceStatistics Statistics { get; }
+
+    /// <summary>Replaces <paramref name="buffer"/> by its sum over all ranks. Allocates nothing.</summary>
+    /// <param name="buffer">Any length, the same on every rank, at most 536,870,911 elements. After an exception its content is undefined.</param>
+    /// <param name="step">Optimizer update this belongs to, at least 0. Frames of another step never enter the sum.</param>
+    /// <param name="bucket">Part of the gradient buffer, at least 0.</param>
+    /// <exception cref="AllReduceException">The sum could not be made. The gang must form its next generation; this object is of no further use.</exception>
+    void AllReduce(Span<float> buffer, long step, int bucket);
+
+    /// <summary>Wakes a waiting <see cref="AllReduce"/> from any thread and makes every later one fail with <see cref="AllReduceAbortedException"/>.</summary>
+    void Abort(string reason);
+}
+
+/// <summary>Counters since the engine was made.</summary>
+/// <param name="Calls">Finished all-reduces.</param>
+/// <param name="BytesSent">Bytes handed to the right neighbour, headers included.</param>
+/// <param name="BytesReceived">Bytes taken from the left neighbour, headers included.</param>
+/// <param name="Total">Time inside <see cref="IAllReduce.AllReduce"/>.</param>
+/// <param name="ReduceScatterWait">Time asleep while partial sums (or, for small buffers, inputs) were due.</param>
+/// <param name="AllGatherWait">Time asleep while finished sums were due.</param>
+public readonly record struct AllReduceStatistics(
+    long Calls, long BytesSent, long BytesReceived, TimeSpan Total, TimeSpan ReduceScatterWait, TimeSpan AllGatherWait)
+{
+    /// <summary>Part of the time inside all-reduce spent waiting for neighbours, 0 to 1.</summary>
+    public double WaitShare => Total > TimeSpan.Zero ? (ReduceScatterWait + AllGatherWait) / Total : 0;
+}

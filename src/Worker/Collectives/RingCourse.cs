@@ -1,0 +1,113 @@
+using Vae.Shared.Collectives;
+
+namespace Vae.Worker.Collectives;
+
+/// <summary>What a receiver does with a payload.</summary>
+internal enum Arrival
+{
+    /// <summary>Add it to what is in the buffer.</summary>
+    Add,
+
+    /// <summary>It is the final value: put it into the buffer.</summary>
+    Replace,
+
+    /// <summary>Another rank's input: keep it aside until all have come.</summary>
+    KeepAside,
+}
+
+/// <summary>
+/// One all-reduce laid out as hops: which frame is due in which hop, and where its payload lies in memory. Two courses exist. The
+/// <b>ring</b> (see <see cref="RingSchedule"/>) moves the fewest bytes. The <b>exchange</b> hands every rank's whole input once round
+/// the circle and everybody adds for itself in rank order: more bytes, half the hops, hence for small buffers only.
+/// Reused from call to call; holds pointers into the caller's pinned buffer during a call only.
+/// </summary>
+internal sealed unsafe class RingCourse
+{
+    private const int ScratchAlignment = 64;
+
+    private readonly int _rank, _worldSize, _generation, _exchangeBytesMax, _pieceBytes, _slotBytes;
+    private readonly byte[] _memory;
+    private readonly byte* _scratch;
+    private RingSchedule _schedule;
+    private bool _exchange;
+    private byte* _buffer;
+    private long _step;
+    private int _bucket;
+
+    public RingCourse(int rank, int worldSize, int generation, RingOptions options)
+    {
+        const int inputsMax = 1024 * 1024; // All inputs of an exchange stay in a second-level cache.
+        (_rank, _worldSize, _generation, _pieceBytes) = (rank, worldSize, generation, options.PieceBytes);
+        _exchangeBytesMax = options.ExchangeBytesMax & ~(sizeof(float) - 1);
+        while ((long)_exchangeBytesMax * worldSize > inputsMax) _exchangeBytesMax = (_exchangeBytesMax / 2) & ~(sizeof(float) - 1);
+        _slotBytes = (RingFrame.Size + _exchangeBytesMax + ScratchAlignment - 1) / ScratchAlignment * ScratchAlignment;
+        _memory = GC.AllocateUninitializedArray<byte>(Math.Max(RingFrame.Size + _pieceBytes, _slotBytes * worldSize) + (2 * ScratchAlignment), pinned: true);
+
+        // Payloads, not headers, shall start on a cache line.
+        fixed (byte* start = _memory)
+        {
+            _scratch = (byte*)(((nint)start + RingFrame.Size + ScratchAlignment - 1) / ScratchAlignment * ScratchAlignment) - RingFrame.Size;
+        }
+    }
+
+    public int HopCount { get; private set; }
+
+    /// <param name="buffer">Pinned by the caller until the call ends.</param>
+    public void Begin(float* buffer, int elementCount, long step, int bucket)
+    {
+        _buffer = (byte*)buffer;
+        (_step, _bucket) = (step, bucket);
+        _schedule = new(_worldSize, elementCount);
+        _exchange = elementCount <= _exchangeBytesMax / sizeof(float);
+        HopCount = _exchange ? _worldSize - 1 : _schedule.HopCount;
+    }
+
+    public RingFrame SentIn(int hop) => Frame(hop, _schedule.ChunkSent(_rank, hop));
+
+    public RingFrame ReceivedIn(int hop) => Frame(hop, _schedule.ChunkReceived(_rank, hop));
+
+    /// <summary>First payload byte of a frame of ours, sent or received, in its lasting place.</summary>
+    public byte* PlaceOf(RingFrame frame) => !_exchange
+        ? _buffer + ((long)_schedule.ChunkStart(frame.Chunk) * sizeof(float))
+        : frame.Chunk == _rank ? _buffer : Slot(frame.Chunk);
+
+    public static Arrival ArrivalOf(RingPhase phase) => phase switch
+    {
+        RingPhase.ReduceScatter => Arrival.Add,
+        RingPhase.AllGather => Arrival.Replace,
+        _ => Arrival.KeepAside,
+    };
+
+    /// <summary>
+    /// Where to receive a frame's header, with room behind it for <paramref name="room"/> bytes of its payload: they come in with the same
+    /// call, but into memory that is nobody's gradient, for the header is not checked yet. A frame that replaces has no such room.
+    /// </summary>
+    public byte* HeaderOf(RingFrame frame, out int room)
+    {
+        var arrival = ArrivalOf(frame.Phase);
+        room = arrival switch { Arrival.Add => int.Min(frame.PayloadBytes, _pieceBytes), Arrival.KeepAside => frame.PayloadBytes, _ => 0 };
+        return arrival == Arrival.KeepAside ? Slot(frame.Chunk) - RingFrame.Size : _scratch;
+    }
+
+    /// <summary>Exchange only: all inputs are here; adds them in rank order, the same way on every rank, and leaves the sum in the buffer.</summary>
+    public void Finish()
+    {
+        if (!_exchange) return;
+        var sum = (float*)InputOf(0);
+        for (var rank = 1; rank < _worldSize; rank++) VectorSum.Add((float*)InputOf(rank), sum, _schedule.ElementCount);
+        if (_rank != 0) new ReadOnlySpan<float>(sum, _schedule.ElementCount).CopyTo(new Span<float>(_buffer, _schedule.ElementCount));
+    }
+
+    /// <summary>The caller's buffer is about to be unpinned.</summary>
+    public void End() => _buffer = null;
+
+    private byte* InputOf(int rank) => rank == _rank ? _buffer : Slot(rank);
+
+    private byte* Slot(int rank) => _scratch + RingFrame.Size + ((long)rank * _slotBytes);
+
+    private RingFrame Frame(int hop, int chunk)
+    {
+        var (phase, elements) = _exchange ? (RingPhase.Exchange, _schedule.ElementCount) : (_schedule.PhaseOf(hop), _schedule.ChunkLength(chunk));
+        return new(_generation, _step, _bucket, phase, chunk, ElementType.Binary32, elements * sizeof(float));
+    }
+}

@@ -1,0 +1,48 @@
+namespace Vae.Worker.Collectives;
+
+/// <summary>Settings of a ring. <see cref="ExchangeBytesMax"/> must be the same on all ranks; the others may differ.</summary>
+public sealed record RingOptions
+{
+    /// <summary>How long one all-reduce may take, waiting for slower ranks included; 1 ms to 1 hour. Default 30 s.</summary>
+    public TimeSpan Deadline
+    {
+        get;
+        init => field = value >= TimeSpan.FromMilliseconds(1) && value <= TimeSpan.FromHours(1)
+            ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "1 ms to 1 hour.");
+    } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Most bytes taken from a socket at once and added while they are in cache; 4 KiB to 16 MiB. Default 256 KiB.</summary>
+    public int PieceBytes
+    {
+        get;
+        init => field = value is >= 4096 and <= 16 * 1024 * 1024
+            ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "4,096 to 16,777,216.");
+    } = 256 * 1024;
+
+    /// <summary>
+    /// Buffers up to this size travel in one round instead of two: half the latency, more bytes. 0 (never) to 1 MiB. Default 16 KiB.
+    /// Halved until all inputs of the gang fit into 1 MiB.
+    /// </summary>
+    public int ExchangeBytesMax
+    {
+        get;
+        init => field = value is >= 0 and <= 1024 * 1024
+            ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "0 to 1,048,576.");
+    } = 16 * 1024;
+
+    /// <summary>How long to look again before going to sleep; 0 to 1 ms. Pays only with a core to spare per rank. Default 0.</summary>
+    public TimeSpan Spin
+    {
+        get;
+        init => field = value >= TimeSpan.Zero && value <= TimeSpan.FromMilliseconds(1)
+            ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "0 to 1 ms.");
+    } = TimeSpan.Zero;
+
+    /// <summary>Kernel buffer asked for per direction in bytes, 0 (leave it to the system) to 64 MiB. Default 1 MiB.</summary>
+    public int SocketBufferBytes
+    {
+        get;
+        init => field = value is >= 0 and <= 64 * 1024 * 1024
+            ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "0 to 67,108,864.");
+    } = 1024 * 1024;
+}
