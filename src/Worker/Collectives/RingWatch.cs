@@ -11,7 +11,7 @@ internal sealed unsafe class RingWatch(int rank, int worldSize, int generation, 
     // news goes round the other way, through living processes, in far less.
     private const int FarewellGraceMilliseconds = 100;
 
-    private bool _saidFarewell;
+    private bool _saidFarewell, _rightClosed;
 
     /// <summary>Sleeps until a socket that matters may move.</summary>
     /// <exception cref="PeerLostException">The right neighbour hung up or said farewell.</exception>
@@ -20,13 +20,17 @@ internal sealed unsafe class RingWatch(int rank, int worldSize, int generation, 
         var entries = stackalloc NativeSocket.PollEntry[2];
         var count = 0;
 
-        // With nothing more to send, the right neighbour may finish and close before we do: only its farewell would matter, and the left hears of it too.
-        if (sending) entries[count++] = new() { Descriptor = right.Descriptor, Events = (short)(NativeSocket.Readable | NativeSocket.PeerClosed | (blocked ? NativeSocket.Writable : 0)) };
+        // The right neighbour is heard even with nothing more to send: it may know of a loss that keeps the left one silent.
+        if (!_rightClosed) entries[count++] = new() { Descriptor = right.Descriptor, Events = (short)(NativeSocket.Readable | NativeSocket.PeerClosed | (blocked ? NativeSocket.Writable : 0)) };
         if (receiving) entries[count++] = new() { Descriptor = left.Descriptor, Events = NativeSocket.Readable };
 
         if (spin > TimeSpan.Zero) Spin(entries, count, spin);
         if (!Any(entries, count)) NativeSocket.Poll(entries, count, milliseconds);
-        if (sending && (entries[0].Returned & (NativeSocket.Readable | NativeSocket.Gone)) != 0) throw RightLost(step);
+        if (_rightClosed || (entries[0].Returned & (NativeSocket.Readable | NativeSocket.Gone)) == 0) return;
+
+        if (sending) throw RightLost(step);
+        if (ReadFarewell(step, RingSchedule.RightOf(rank, worldSize)) is { } told) throw told;
+        _rightClosed = true; // It had all it needed and finished before us, which is its right.
     }
 
     /// <summary>Whom to blame when the right neighbour's connection broke: whoever its last words named, else itself.</summary>

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Vae.Worker.Collectives;
+
+// usage: allreduce --ranks 2 --sizes 4096,1048576 [--seconds 0.5] [--piece BYTES] [--socket BYTES] [--exchange BYTES] [--spin MICROSECONDS]
+// Starts one process per rank and prints one JSON line per size, measured on rank 0.
+var flags = args.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
+int Number(string name, int fallback) => flags.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
+
+var ranks = Number("--ranks", 2);
+return flags.TryGetValue("--rank", out var own) ? await RunRankAsync(int.Parse(own, CultureInfo.InvariantCulture)) : StartAll();
+
+int StartAll()
+{
+    var ports = FreePorts(ranks);
+    var processes = Enumerable.Range(0, ranks).Select(rank =>
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!, [.. args, "--rank", $"{rank}", "--ports", string.Join(',', ports)]);
+        return Process.Start(start)!;
+    }).ToList();
+    processes.ForEach(process => process.WaitForExit());
+    return processes.Max(process => process.ExitCode);
+}
+
+async Task<int> RunRankAsync(int rank)
+{
+    var defaults = new RingOptions();
+    var options = defaults with
+    {
+        PieceBytes = Number("--piece", defaults.PieceBytes),
+        SocketBufferBytes = Number("--socket", defaults.SocketBufferBytes),
+        ExchangeBytesMax = Number("--exchange", defaults.ExchangeBytesMax),
+        Spin = flags.ContainsKey("--spin") ? TimeSpan.FromMicroseconds(Number("--spin", 0)) : defaults.Spin,
+    };
+    var ports = flags["--ports"].Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture)).ToList();
+    using var transport = new LoopbackRingTransport(ports[rank]);
+    var members = ports.Select((port, index) => new RingMember(index, "127.0.0.1", port)).ToList();
+    using var ring = await RingConnector.ConnectAsync(new(new("bench", 1, 1), rank, ranks, 0, "bench"), members, transport, TimeSpan.FromSeconds(20), options);
+
+    var seconds = double.Parse(flags.GetValueOrDefault("--seconds", "0.5"), CultureInfo.InvariantCulture);
+    long step = 0;
+    foreach (var size in flags.GetValueOrDefault("--sizes", "4096,262144,1048576,4194304,16777216,67108864").Split(','))
+    {
+        var bytes = int.Parse(size, CultureInfo.InvariantCulture);
+        var times = Measure(ring, bytes, seconds, ref step);
+        if (rank == 0) Print(bytes, times);
+    }
+
+    return 0;
+}
+
+// Rank 0 decides how many rounds fit into the time and tells the others through an all-reduce, so that all do the same number.
+double[] Measure(IAllReduce ring, int bytes, double seconds, ref long step)
+{
+    var buffer = GC.AllocateArray<float>(bytes / sizeof(float), pinned: true);
+    var warm = Stopwatch.GetTimestamp();
+    const int warmUps = 3;
+    for (var i = 0; i < warmUps; i++) ring.AllReduce(buffer, step++, 0);
+    Span<float> rounds = [ring.Rank == 0 ? (float)Math.Clamp(seconds / (Stopwatch.GetElapsedTime(warm).TotalSeconds / warmUps), 7, 20_000) : 0];
+    ring.AllReduce(rounds, step++, 0);
+
+    var times = new double[(int)rounds[0]];
+    for (var i = 0; i < times.Length; i++)
+    {
+        var start = Stopwatch.GetTimestamp();
+        ring.AllReduce(buffer, step++, 0);
+        times[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    Array.Sort(times);
+    return times;
+}
+
+void Print(int bytes, double[] times)
+{
+    var median = times[times.Length / 2];
+    Console.WriteLine(JsonSerializer.Serialize(new
+    {
+        engine = "ring",
+        ranks,
+        bytes,
+        rounds = times.Length,
+        median_us = Math.Round(median * 1e6, 2),
+        p10_us = Math.Round(times[times.Length / 10] * 1e6, 2),
+        p90_us = Math.Round(times[times.Length * 9 / 10] * 1e6, 2),
+        bus_gb_per_s = Math.Round(2.0 * (ranks - 1) / ranks * bytes / median / 1e9, 4),
+    }));
+}
+
+static List<int> FreePorts(int count)
+{
+    var sockets = Enumerable.Range(0, count).Select(_ =>
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return socket;
+    }).ToList();
+    var ports = sockets.Select(socket => ((IPEndPoint)socket.LocalEndPoint!).Port).ToList();
+    sockets.ForEach(socket => socket.Dispose());
+    return ports;
+}
