@@ -36,10 +36,8 @@ internal sealed unsafe class RingCourse
 
     public RingCourse(int rank, int worldSize, int generation, RingOptions options)
     {
-        const int inputsMax = 1024 * 1024; // All inputs of an exchange stay in a second-level cache.
         (_rank, _worldSize, _generation, _pieceBytes) = (rank, worldSize, generation, options.PieceBytes);
-        _exchangeBytesMax = options.ExchangeBytesMax & ~(sizeof(float) - 1);
-        while ((long)_exchangeBytesMax * worldSize > inputsMax) _exchangeBytesMax = (_exchangeBytesMax / 2) & ~(sizeof(float) - 1);
+        _exchangeBytesMax = (options.ExchangeBytesMax / worldSize) & ~(sizeof(float) - 1);
         _slotBytes = (RingFrame.Size + _exchangeBytesMax + ScratchAlignment - 1) / ScratchAlignment * ScratchAlignment;
         _memory = GC.AllocateUninitializedArray<byte>(Math.Max(RingFrame.Size + _pieceBytes, _slotBytes * worldSize) + (2 * ScratchAlignment), pinned: true);
 

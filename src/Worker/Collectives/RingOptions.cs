@@ -20,15 +20,15 @@ public sealed record RingOptions
     } = 256 * 1024;
 
     /// <summary>
-    /// Buffers up to this size travel in one round instead of two: half the latency, more bytes. 0 (never) to 1 MiB. Default 16 KiB.
-    /// Halved until all inputs of the gang fit into 1 MiB.
+    /// Buffers travel in one round instead of two while the inputs of all ranks together fit into this: half the latency, more bytes.
+    /// 0 (never) to 1 MiB. Default 128 KiB: 64 KiB for two ranks, 32 KiB for four.
     /// </summary>
     public int ExchangeBytesMax
     {
         get;
         init => field = value is >= 0 and <= 1024 * 1024
             ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "0 to 1,048,576.");
-    } = 16 * 1024;
+    } = 128 * 1024;
 
     /// <summary>How long to look again before going to sleep; 0 to 1 ms. Pays only with a core to spare per rank. Default 0.</summary>
     public TimeSpan Spin
