@@ -38,6 +38,7 @@ report() {
   echo "- date $(date -u +%F), commit $(git rev-parse --short HEAD)$([ -z "$(git status --porcelain)" ] || echo ' with changes')"
   echo "- processor $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, Linux $(uname -r), load average $(cut -d' ' -f1-3 /proc/loadavg)"
   echo "- $(dotnet --version | sed 's/^/.NET SDK /'), PyTorch $("$python" -c 'import torch; print(torch.__version__)')"
+  echo "- TCP congestion control: system default $(cat /proc/sys/net/ipv4/tcp_congestion_control), which Gloo uses; ours asks for reno on loopback connections"
   echo "- command: \`$command\`"
   echo
   "$python" benchmarks/allreduce/table.py < "$lines"
