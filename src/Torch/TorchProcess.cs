@@ -100,7 +100,8 @@ public static unsafe class TorchProcess
         if (!s_ready) Initialize();
     }
 
-    // Environment.SetEnvironmentVariable changes only the managed copy; native code reads libc's. What the user has set stays.
+    // Environment.SetEnvironmentVariable changes only the managed copy; native code reads libc's. A wait policy that the user has
+    // set stays; the numbers of threads are ours, since each lane is given its own.
     private static void PrepareEnvironment(int threads)
     {
         var number = threads.ToString(CultureInfo.InvariantCulture);

@@ -25,9 +25,15 @@ internal static class Library
     {
         if (s_handle != 0) return s_handle;
         var path = Find() ?? throw new TorchUnavailableException($"{FileName} is missing beside {AppContext.BaseDirectory}: build the solution again. {InstallHint}");
+        return s_handle = LoadFrom(path);
+    }
+
+    /// <exception cref="TorchUnavailableException">The file, or something that it needs, cannot be loaded.</exception>
+    internal static nint LoadFrom(string path)
+    {
         try
         {
-            return s_handle = NativeLibrary.Load(path);
+            return NativeLibrary.Load(path);
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {

@@ -47,6 +47,9 @@ public abstract unsafe class Optimizer : IDisposable
         }
     }
 
+    /// <summary>The settings that the next native pass gets.</summary>
+    internal ReadOnlySpan<NativeOptim.ReplicaSettings> Replicas => _settings;
+
     /// <summary>Learning rate of one replica.</summary>
     public double GetLearningRate(int replica = 0) => _settings[replica].LearningRate;
 

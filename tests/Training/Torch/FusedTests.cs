@@ -122,6 +122,40 @@ public class FusedTests
         TorchSupport.Close(s64.grad!, s.grad!, Epsilon, 1e-5);
     }
 
+    [Fact]
+    public void Likelihoods_in_double_follow_finite_differences()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(7);
+        var values = (randn([2, 3, 4], float64, generator: generator) * 3).requires_grad_();
+        var target = rand([3, 4], float64, generator: generator);
+        var log = tensor([0.3, -1.2]).requires_grad_();
+        var weights = tensor([0.7, -0.4]);
+        Tensor Bernoulli(Tensor a) => (Fused.bernoulli_logits_nll(a, target, 0.5) * weights).sum();
+        Tensor Gaussian(Tensor m, Tensor s) => (Fused.gaussian_nll(m, target, s, 0.5) * weights).sum();
+
+        Bernoulli(values).backward();
+        TorchSupport.Close(TorchSupport.Differences(values, x => Bernoulli(x).item()), values.grad!.ToArray<double>(), 1e-7, 1e-8);
+        values.grad = null;
+        Gaussian(values, log).backward();
+        TorchSupport.Close(TorchSupport.Differences(values, x => Gaussian(x, log).item()), values.grad!.ToArray<double>(), 1e-7, 1e-7);
+        TorchSupport.Close(TorchSupport.Differences(log, x => Gaussian(values, x).item()), log.grad!.ToArray<double>(), 1e-7, 1e-7);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Both_paths_of_the_likelihoods_agree(int replicas)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(8);
+        var values = randn([replicas, 5, 21], generator: generator) * 4;
+        Tensor target = rand([5, 21], generator: generator), log = randn([replicas], generator: generator);
+
+        TorchSupport.Close(Fused.bernoulli_logits_nll(values.to(float64), target.to(float64)), Fused.bernoulli_logits_nll(values, target), Epsilon);
+        TorchSupport.Close(Fused.gaussian_nll(values.to(float64), target.to(float64), log.to(float64)), Fused.gaussian_nll(values, target, log), Epsilon);
+    }
+
     [Theory]
     [InlineData(1, false, false)]
     [InlineData(3, false, true)]

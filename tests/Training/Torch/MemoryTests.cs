@@ -3,6 +3,7 @@ using static Vae.Torch.torch;
 
 namespace Vae.Tests.Training.Torch;
 
+[Collection(nameof(WholeProcess))]
 public class MemoryTests
 {
     private const int Steps = 20_000;

@@ -1,4 +1,5 @@
 using Vae.Torch;
+using Vae.Torch.Interop;
 using static Vae.Torch.torch;
 
 namespace Vae.Tests.Training.Torch;
@@ -37,6 +38,31 @@ public class OptimizerTests
         }
 
         TorchSupport.Close(plain.Values, flat.Parameters.to(float64).ToArray<double>(), 2e-5, 2e-6);
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public unsafe void The_path_of_other_devices_makes_the_same_update(string kind, int replicas)
+    {
+        using var scope = NewDisposeScope();
+        using var module = nn.Sequential(nn.Linear(9, 4, replicas: replicas), nn.Linear(4, 3, replicas: replicas));
+        using var flat = new FlatParameters(module);
+        using var optimizer = Make(kind, flat);
+        if (replicas > 1) optimizer.SetActive(1, false);
+        Tensor values = flat.Parameters.to(float64), first = zeros([flat.Count], float64), second = zeros([flat.Count], float64);
+
+        for (var step = 0; step < Steps; step++)
+        {
+            Noise.FillNormal(flat.Gradients.view(-1, 1), 1, (ulong)step, 0);
+            optimizer.step();
+            var gradients = flat.Gradients.to(float64);
+            fixed (long* offsets = flat.Offsets, lengths = flat.Lengths)
+            fixed (NativeOptim.ReplicaSettings* settings = optimizer.Replicas)
+                Assert.Equal(0, optimizer is Adam
+                    ? NativeOptim.vae_adam_step(values.Handle, gradients.Handle, first.Handle, second.Handle, offsets, lengths, flat.Segments.Count, replicas, settings)
+                    : NativeOptim.vae_sgd_step(values.Handle, gradients.Handle, first.Handle, offsets, lengths, flat.Segments.Count, replicas, settings));
+        }
+
+        TorchSupport.Close(values, flat.Parameters, 2e-5, 2e-6);
     }
 
     [Fact]
