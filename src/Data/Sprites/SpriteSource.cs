@@ -13,8 +13,8 @@ public static class SpriteSource
     /// <summary>Smallest and largest side of an image in pixels. Below, the smallest shape would vanish.</summary>
     public const int SizeMin = 8, SizeMax = 256;
 
-    // Lengths for an image of side 64; other sizes scale them. Centres lie from 16.5 to 47.5 and no shape reaches further than 15.6, so none is ever cut off.
-    private const double DesignSize = 64, FirstCentre = 16.5, SquareHalfSide = 11, EllipseLong = 15.5, EllipseShort = 8.5, HeartUnit = 11.5, Reach = 15.6;
+    // Lengths for an image of side 64; other sizes scale them. Centres lie from 16.5 to 47.5 and no shape reaches further than 14.9, so none is ever cut off.
+    private const double DesignSize = 64, FirstCentre = 16.5, SquareHalfSide = 10.5, EllipseLong = 14.8, EllipseShort = 8.2, HeartUnit = 11, HeartCentre = 0.29346, Reach = 14.9;
 
     private static readonly (double Cos, double Sin)[] Turns = MakeTurns();
 
@@ -38,13 +38,17 @@ public static class SpriteSource
         {
             var values = factors.Row(row);
             labels[row] = values[0];
-            DrawOne(values, size, pixels.AsSpan(row * size * size, size * size));
+            Draw(values, size, pixels.AsSpan(row * size * size, size * size));
         }
 
         return new(1, size, size, pixels, labels, factors);
     }
 
-    private static void DrawOne(ReadOnlySpan<byte> factors, int size, Span<byte> image)
+    /// <summary>Draws the image of one combination.</summary>
+    /// <param name="factors">Index of the value of each factor, in the order of <see cref="SpriteFactors.Names"/>.</param>
+    /// <param name="size">Width and height in pixels.</param>
+    /// <param name="image">[size, size], all zero before.</param>
+    public static void Draw(ReadOnlySpan<byte> factors, int size, Span<byte> image)
     {
         var (cos, sin) = Turns[factors[2]];
         var zoom = size / DesignSize;
@@ -74,8 +78,8 @@ public static class SpriteSource
             case 1:
                 var (p, q) = (u / EllipseLong, v / EllipseShort);
                 return p * p + q * q <= 1;
-            default: // The heart curve (x^2 + y^2 - 1)^3 = x^2 y^3, y upwards, moved up a little so that it turns about its middle.
-                var (x, y) = (u / HeartUnit, 0.1 - v / HeartUnit);
+            default: // The heart curve (x^2 + y^2 - 1)^3 = x^2 y^3, y upwards, moved so that it turns about its centre of mass.
+                var (x, y) = (u / HeartUnit, HeartCentre - v / HeartUnit);
                 var round = x * x + y * y - 1;
                 return round * round * round - x * x * y * y * y <= 0;
         }

@@ -1,0 +1,52 @@
+namespace Vae.Data.Png;
+
+/// <summary>What writer and reader of PNG share: signature, colour types and row filters.</summary>
+public static class PngFormat
+{
+    /// <summary>The first bytes of every file.</summary>
+    public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
+
+    /// <summary>None, left, above, average, Paeth.</summary>
+    public const int Filters = 5;
+
+    /// <summary>The code of the format for 1 to 4 channels.</summary>
+    public static byte ColourType(int channels) => channels switch { 1 => 0, 2 => 4, 3 => 2, _ => 6 };
+
+    /// <summary>0 for a colour type of another kind (palette) or one that does not exist.</summary>
+    public static int Channels(byte colourType) => colourType switch { 0 => 1, 4 => 2, 2 => 3, 6 => 4, _ => 0 };
+
+    /// <summary>Replaces each byte by its difference from what the filter predicts.</summary>
+    /// <param name="filter">0 to 4.</param>
+    /// <param name="row">The bytes of a row.</param>
+    /// <param name="above">The row above it, zeros for the first.</param>
+    /// <param name="step">Bytes of a pixel.</param>
+    /// <param name="target">As long as <paramref name="row"/>.</param>
+    public static void Filter(int filter, ReadOnlySpan<byte> row, ReadOnlySpan<byte> above, int step, Span<byte> target)
+    {
+        for (var i = 0; i < row.Length; i++)
+            target[i] = (byte)(row[i] - Predict(filter, i < step ? 0 : row[i - step], above[i], i < step ? 0 : above[i - step]));
+    }
+
+    /// <summary>Undoes <see cref="Filter"/> in place.</summary>
+    public static void Unfilter(int filter, Span<byte> row, ReadOnlySpan<byte> above, int step)
+    {
+        for (var i = 0; i < row.Length; i++)
+            row[i] = (byte)(row[i] + Predict(filter, i < step ? 0 : row[i - step], above[i], i < step ? 0 : above[i - step]));
+    }
+
+    private static int Predict(int filter, int left, int above, int corner) => filter switch
+    {
+        0 => 0,
+        1 => left,
+        2 => above,
+        3 => (left + above) / 2,
+        _ => Paeth(left, above, corner),
+    };
+
+    private static int Paeth(int left, int above, int corner)
+    {
+        var estimate = left + above - corner;
+        var (toLeft, toAbove, toCorner) = (Math.Abs(estimate - left), Math.Abs(estimate - above), Math.Abs(estimate - corner));
+        return toLeft <= toAbove && toLeft <= toCorner ? left : toAbove <= toCorner ? above : corner;
+    }
+}
