@@ -10,7 +10,7 @@ public static class EpochOrder
 {
     /// <summary>
     /// Fills <paramref name="order"/> with a uniformly drawn permutation of 0 .. Length - 1 (Fisher-Yates), the same on every machine. It allocates nothing and
-    /// takes 4 bytes per row: 10^9 rows need another way, 10^7 (40 MB, about 0.2 s) do not.
+    /// takes 4 bytes per row: 10^9 rows need another way, 10^7 (40 MB, 0.3 s measured) do not.
     /// </summary>
     /// <param name="seed">The trial's seed.</param>
     /// <param name="epoch">Counted from 0.</param>
