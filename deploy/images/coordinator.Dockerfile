@@ -13,6 +13,7 @@ COPY --chown=0:0 app/ /opt/vae/
 # No diagnostics port: it is a socket in /tmp through which another process of the pod could read memory.
 ENV DOTNET_EnableDiagnostics=0 \
     DOTNET_gcServer=0 \
+    HOME=/tmp \
     NO_COLOR=1 \
     PATH=/opt/vae:/usr/local/bin:/usr/bin:/bin
 

@@ -26,6 +26,7 @@ COPY --from=shim --chown=0:0 /build/libvae_torch.so /opt/vae/libvae_torch.so
 
 ENV DOTNET_EnableDiagnostics=0 \
     DOTNET_gcServer=0 \
+    HOME=/tmp \
     NO_COLOR=1 \
     PATH=/opt/vae:/usr/local/bin:/usr/bin:/bin
 
