@@ -13,12 +13,15 @@ public class RingFailureTests
     public void F01_a_rank_that_dies_in_the_middle_is_named_to_all_survivors()
     {
         using var ring = new LocalRing(4);
+        using var everyoneHasStepZero = new Barrier(4);
 
-        // Rank 2 takes part once, then closes as the kernel does for a killed process.
+        // Rank 2 takes part once, then closes as the kernel does for a killed process. Without the barrier a slow rank may hear
+        // of the loss while it still finishes step 0, and would rightly name that step.
         var failures = ring.OnAll(rank =>
         {
             var buffer = new float[Elements];
             rank.AllReduce(buffer, 0, 0);
+            everyoneHasStepZero.SignalAndWait(TimeSpan.FromSeconds(50));
             if (rank.Rank == 2) rank.Dispose();
             else rank.AllReduce(buffer, 1, 0);
         });
