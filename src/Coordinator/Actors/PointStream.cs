@@ -44,6 +44,7 @@ internal sealed class PointStream(NodeId worker, ulong incarnation, long storedU
             TakenUpTo += next.Points.Count + next.Thinned;
         }
 
+        while (_early.Count > 0 && _early.First() is var (first, _) && first <= TakenUpTo) _early.Remove(first); // Covered by gaps that were joined.
         return inOrder;
     }
 }

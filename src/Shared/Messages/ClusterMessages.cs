@@ -95,6 +95,9 @@ public abstract record AgentMessage : Message
     /// <summary>From the host of this worker: finish what can be finished and leave (SIGTERM).</summary>
     public sealed record Leave(string Reason) : AgentMessage;
 
+    /// <summary>Timer: the engine could not be stopped; order it again.</summary>
+    public sealed record EngineStillRuns(PackId Pack, Attempt Attempt) : AgentMessage;
+
     /// <summary>Timer: beat, or register again while nobody has answered.</summary>
     public sealed record BeatDue(long Epoch) : AgentMessage;
 }

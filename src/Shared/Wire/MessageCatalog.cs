@@ -67,6 +67,7 @@ public static class MessageCatalog
     [
         typeof(ClusterMessage.CheckLeases),
         typeof(AgentMessage.EngineStopped),
+        typeof(AgentMessage.EngineStillRuns),
         typeof(AgentMessage.LoadSampled),
         typeof(AgentMessage.OutboxDrained),
         typeof(AgentMessage.Leave),

@@ -1,0 +1,23 @@
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+
+namespace Vae.Worker.Actors;
+
+/// <summary>A lane in use.</summary>
+internal sealed class HostedReplica(ReplicaAssignment assignment, ActorId actor)
+{
+    public ReplicaAssignment Assignment { get; } = assignment;
+
+    public ActorId Actor { get; } = actor;
+
+    /// <summary>The coordinator, or the host, wants it gone.</summary>
+    public bool StopWanted { get; set; }
+
+    /// <summary>Its actor is gone and its engine is being stopped.</summary>
+    public bool ActorGone { get; set; }
+
+    /// <summary>Nothing of it computes any more, but nobody asked for its end: placement has to hear of it.</summary>
+    public bool EndedUnasked { get; set; }
+
+    public RunningReplica Told => new(Assignment.Pack, Assignment.Attempt, Assignment.Rank);
+}

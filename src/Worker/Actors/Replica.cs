@@ -1,0 +1,109 @@
+using System.Diagnostics;
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Determinism;
+using Vae.Shared.Messages;
+
+namespace Vae.Worker.Actors;
+
+/// <summary>
+/// One replica of a pack on this worker, from assignment to outcome. It drives the training engine through jobs and reports what the engine says, again and
+/// again until the runner answers, because any report may be lost. It never decides on its own to end: an outcome is
+/// kept until the runner has accepted it or the agent orders a stop. The engine itself is stopped by the agent, so that it is stopped even when this actor crashes.
+/// </summary>
+/// <param name="assignment">What to train.</param>
+public sealed class Replica(ReplicaAssignment assignment) : IActor
+{
+    /// <summary>First pause between repeats of a report; it doubles up to <see cref="RepeatMax"/>, for a coordinator that is away may stay away for long.</summary>
+    public static readonly TimeSpan RepeatMin = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longest pause between repeats of a report.</summary>
+    public static readonly TimeSpan RepeatMax = TimeSpan.FromSeconds(8);
+
+    private Generation _generation = new(0);
+    private bool _isTraining;
+    private bool _hasOutcome;
+    private PackMessage? _report; // What is repeated until the runner answers; null while there is nothing to tell.
+    private TimeSpan _pause;
+    private long _repeats;
+
+    /// <inheritdoc/>
+    public void Receive(ActorId sender, Message message, Instant now, Effects effects)
+    {
+        switch (message)
+        {
+            case Signal.Started: effects.Run(new PrepareReplicaJob(assignment)); break;
+            case Signal.JobFailed failed: Fail(GenerationOf(failed.Job), FailureKind.Engine, failed.Text, [], effects); break;
+            case Signal: break;
+            case ReplicaMessage.Prepared: TakePrepared(effects); break;
+            case ReplicaMessage.FormRing form when form.Attempt == assignment.Attempt: FormRing(form, effects); break;
+            case ReplicaMessage.TrainingStarted started when started.Generation == _generation: TakeStart(effects); break;
+            case ReplicaMessage.TrainingEnded ended: TakeResults(ended, effects); break;
+            case ReplicaMessage.EngineFailed failed: Fail(failed.Generation, failed.Kind, failed.Text, failed.SilentRanks, effects); break;
+            case ReplicaMessage.OutcomeAccepted accepted when accepted.Attempt == assignment.Attempt: effects.Stop("its outcome is accepted"); break;
+            case ReplicaMessage.StopTraining stop: effects.Stop(stop.Reason); break;
+            case ReplicaMessage.ReportDue due when due.Number == _repeats: Repeat(effects); break;
+            case ReplicaMessage.FormRing or ReplicaMessage.TrainingStarted or ReplicaMessage.OutcomeAccepted or ReplicaMessage.ReportDue: break; // Of another attempt or generation, or out of date.
+            default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
+        }
+    }
+
+    private static Generation GenerationOf(Job job) => job is TrainJob train ? train.Generation : new(0);
+
+    private void TakePrepared(Effects effects)
+    {
+        if (_generation.Value == 0 && !_hasOutcome) Report(new PackMessage.ReplicaReady(assignment.Attempt, assignment.Rank), effects);
+    }
+
+    private void FormRing(ReplicaMessage.FormRing form, Effects effects)
+    {
+        if (form.Generation == _generation && _isTraining) TellTraining(effects); // The runner has not heard; while the ring forms there is nothing to say.
+        if (form.Generation.Value <= _generation.Value || _report is not PackMessage.ReplicaReady) return;
+        _generation = form.Generation;
+        _report = null;
+        effects.Run(new TrainJob(assignment, form.Generation, form.Members));
+    }
+
+    private void TakeStart(Effects effects)
+    {
+        if (_hasOutcome) return;
+        _isTraining = true;
+        TellTraining(effects);
+    }
+
+    private void TellTraining(Effects effects) => effects.Send(assignment.Runner, new PackMessage.ReplicaTraining(assignment.Attempt, assignment.Rank, _generation));
+
+    private void TakeResults(ReplicaMessage.TrainingEnded ended, Effects effects)
+    {
+        if (ended.Generation != _generation || _hasOutcome) return;
+        _hasOutcome = true;
+        Report(new PackMessage.ReplicaDone(assignment.Attempt, assignment.Rank, ended.Results), effects);
+    }
+
+    private void Fail(Generation generation, FailureKind kind, string text, ValueList<Rank> silent, Effects effects)
+    {
+        if (generation != _generation || _hasOutcome) return;
+        _hasOutcome = true;
+        Report(new PackMessage.ReplicaFailed(assignment.Attempt, assignment.Rank, kind, text, silent), effects);
+    }
+
+    private void Report(PackMessage report, Effects effects)
+    {
+        _report = report;
+        _pause = RepeatMin;
+        Tell(report, effects);
+    }
+
+    private void Repeat(Effects effects)
+    {
+        if (_report is null) return;
+        _pause = _pause + _pause < RepeatMax ? _pause + _pause : RepeatMax;
+        Tell(_report, effects);
+    }
+
+    private void Tell(PackMessage report, Effects effects)
+    {
+        effects.Send(assignment.Runner, report);
+        effects.Wake(_pause, new ReplicaMessage.ReportDue(++_repeats));
+    }
+}

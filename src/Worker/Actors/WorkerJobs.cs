@@ -1,0 +1,21 @@
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+
+namespace Vae.Worker.Actors;
+
+/// <summary>To the engine's port: fetch shards, build the model, open the data plane for this attempt. Answered to the replica by <see cref="ReplicaMessage.Prepared"/> or <see cref="ReplicaMessage.EngineFailed"/> of generation 0.</summary>
+public sealed record PrepareReplicaJob(ReplicaAssignment Assignment) : Job;
+
+/// <summary>
+/// To the engine's port: connect the ring of this generation and train to the end. Answered to the replica by <see cref="ReplicaMessage.TrainingStarted"/> after the
+/// first step, and later by <see cref="ReplicaMessage.TrainingEnded"/> or <see cref="ReplicaMessage.EngineFailed"/>. Points go to the worker's outbox; rank 0 alone reports them, and alone
+/// stores artifacts with the coordinator before it ends.
+/// </summary>
+public sealed record TrainJob(ReplicaAssignment Assignment, Generation Generation, ValueList<GangMember> Members) : Job;
+
+/// <summary>
+/// To the engine's port: stop whatever runs for this attempt and free its memory. Asked for by the agent after the replica's actor is gone, whatever it died of; answered to the agent by
+/// <see cref="AgentMessage.EngineStopped"/>, also when nothing runs. Nothing of the attempt may compute after the answer.
+/// </summary>
+public sealed record StopEngineJob(PackId Pack, Attempt Attempt) : Job;

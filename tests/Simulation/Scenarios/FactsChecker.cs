@@ -1,0 +1,86 @@
+using Vae.Coordinator.Projections;
+using Vae.Shared;
+using Vae.Shared.Determinism;
+using Vae.Shared.Messages;
+using Vae.Tests.Simulation.Host;
+using Vae.Worker.Actors;
+
+namespace Vae.Tests.Simulation.Scenarios;
+
+/// <summary>
+/// Follows the store as it grows and holds every fact against the rules, with a model of its own: I1 and I11 (an attempt begins only when the one
+/// before is over, and only the newest ends a trial), I3 (states move along the arrows), I7 (states sum to the sweep), I13 (an ended trial stays ended);
+/// and I10 on what workers hold.
+/// </summary>
+internal sealed class FactsChecker(int outboxMax) : IChecker
+{
+    private readonly SortedDictionary<string, SweepView> _views = new(StringComparer.Ordinal);
+    private readonly Dictionary<TrialId, (TrialState State, int Attempt)> _trials = [];
+    private readonly Dictionary<PackId, ValueList<int>> _packs = [];
+    private int _next;
+
+    public IReadOnlyDictionary<string, SweepView> Views => _views;
+
+    public void AfterEvent(SimulatedCluster cluster)
+    {
+        for (; _next < cluster.Store.Count; _next++)
+        {
+            if (cluster.Store[_next].Fact is SweepEvent fact) Follow(fact);
+        }
+
+        if (cluster.LastReceived is { Message: OutboxMessage.AddPoints } last && cluster.Actor<MetricsOutbox>(last.Target) is { } outbox)
+            Require(outbox.Held <= outboxMax + 512, $"I10: {last.Target} holds {outbox.Held} points");
+    }
+
+    private void Follow(SweepEvent fact)
+    {
+        if (!_views.TryGetValue(fact.Sweep.Value, out var view)) _views[fact.Sweep.Value] = view = new SweepView(fact.Sweep);
+        Require(view.State == SweepState.Running, $"{fact} after the sweep's end");
+        switch (fact)
+        {
+            case SweepEvent.PackStarted started:
+                _packs[new(fact.Sweep, started.Pack)] = started.Trials;
+                foreach (var trial in started.Trials) Begin(new(fact.Sweep, trial), started.Attempt.Value);
+                break;
+            case SweepEvent.PackInterrupted interrupted:
+                foreach (var trial in _packs[new(fact.Sweep, interrupted.Pack)]) Interrupt(new(fact.Sweep, trial), interrupted);
+                break;
+            case SweepEvent.TrialEnded ended: End(new(fact.Sweep, ended.Result.TrialIndex), ended); break;
+            default: break;
+        }
+
+        view.Apply(fact);
+        Require(Enum.GetValues<TrialState>().Sum(view.Count) == view.Trials, $"I7: the states of {fact.Sweep} do not sum to {view.Trials} after {fact}");
+    }
+
+    private void Begin(TrialId trial, int attempt)
+    {
+        var (state, before) = _trials.GetValueOrDefault(trial, (TrialState.Queued, 0));
+        Require(state is TrialState.Queued or TrialState.Lost or TrialState.Preempted, $"I1/I13: {trial} begins attempt {attempt} while {state}");
+        Require(attempt > before, $"I11: {trial} begins attempt {attempt} after attempt {before}");
+        _trials[trial] = (TrialState.Running, attempt);
+    }
+
+    private void Interrupt(TrialId trial, SweepEvent.PackInterrupted interrupted)
+    {
+        var (state, attempt) = _trials[trial];
+        Require(state == TrialState.Running && attempt == interrupted.Attempt.Value, $"I3: {trial} is {state} in attempt {attempt}, interrupted by {interrupted}");
+        Require(interrupted.State is TrialState.Lost or TrialState.Preempted, $"I3: {interrupted}");
+        _trials[trial] = (interrupted.State, attempt);
+    }
+
+    private void End(TrialId trial, SweepEvent.TrialEnded ended)
+    {
+        var (state, attempt) = _trials[trial];
+        var isGivenUp = state is TrialState.Lost or TrialState.Preempted && ended.Result.State == TrialState.Failed;
+        Require(state == TrialState.Running || isGivenUp, $"I13: {trial} ends while {state}: {ended}");
+        Require(attempt == ended.Attempt.Value, $"I11: {trial} is in attempt {attempt}, ended by {ended}");
+        if (ended.Result.State == TrialState.Done) Require(ended.Result.Elbo.Equals(FakeEngine.ElboOf(trial.Index)), $"{trial} has the result of another: {ended}");
+        _trials[trial] = (ended.Result.State, attempt);
+    }
+
+    private static void Require(bool condition, string text)
+    {
+        if (!condition) throw new RuleBrokenException(text);
+    }
+}

@@ -1,0 +1,81 @@
+using Vae.Shared;
+using Vae.Shared.Messages;
+using Vae.Tests.Simulation.Host;
+
+namespace Vae.Tests.Simulation.Scenarios;
+
+public class SweepSimulations
+{
+    private const int Trials = 12;
+    private const int Workers = 4;
+    private static readonly SweepId First = new("s-first");
+    private static readonly SweepId Second = new("s-second");
+    private static readonly TimeSpan FaultTime = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan QuietLimit = TimeSpan.FromMinutes(6);
+
+    public static TheoryData<ulong> ManySeeds => Seeds.Of(200);
+
+    public static TheoryData<ulong> FewSeeds => Seeds.Of(10);
+
+    [Fact]
+    public void A_sweep_on_a_faithful_network_ends_with_every_trial_once_and_every_point()
+    {
+        var scenario = Start(seed: 1, FaultPlan.None);
+        scenario.RunToTheEnd(TimeSpan.FromMinutes(3));
+        scenario.Cluster.RunFor(TimeSpan.FromSeconds(5));
+
+        foreach (var view in scenario.Views.Values)
+        {
+            Assert.Equal(SweepState.DoneWithFailures, view.State);
+            Assert.All(Enumerable.Range(0, Trials), trial => Assert.Equal(FakeEngine.IsFaulty(trial) ? TrialState.Failed : TrialState.Done, view.Row(trial).State));
+            Assert.All(view.Touched, row => Assert.Equal(1, row.Attempt.Value));
+            var best = Enumerable.Range(0, Trials).Where(trial => !FakeEngine.IsFaulty(trial)).MaxBy(FakeEngine.ElboOf);
+            Assert.Equal(best, view.Best!.Index);
+        }
+
+        var finished = Enumerable.Range(0, Trials).Count(trial => !FakeEngine.IsFaulty(trial));
+        Assert.True(scenario.Points.CountOf(First) >= finished * FakeEngine.Steps);
+    }
+
+    [Theory, MemberData(nameof(ManySeeds))]
+    public void Every_sweep_ends_and_no_rule_breaks_while_messages_workers_and_the_coordinator_are_lost(ulong seed)
+    {
+        var scenario = Run(seed);
+
+        foreach (var view in scenario.Views.Values)
+        {
+            Assert.Equal(Trials, view.Ended);
+            Assert.All(view.Touched, row => Assert.True(row.State == TrialState.Done ? !FakeEngine.IsFaulty(row.Index) : row.Result!.FailureText.Length > 0));
+        }
+    }
+
+    [Theory, MemberData(nameof(FewSeeds))]
+    public void A_seed_has_one_history(ulong seed) => Assert.Equal(Run(seed).Cluster.Summary(), Run(seed).Cluster.Summary());
+
+    private static SweepScenario Run(ulong seed)
+    {
+        var nodes = Enumerable.Range(0, Workers).Select(SweepScenario.WorkerName).Prepend(NodeId.Coordinator).ToArray();
+        var rates = new FaultRates
+        {
+            CrashEvery = TimeSpan.FromSeconds(70), PauseEvery = TimeSpan.FromSeconds(90), PartitionEvery = TimeSpan.FromSeconds(70),
+            DisconnectEvery = TimeSpan.FromSeconds(40), CrashAfterCommitEvery = TimeSpan.FromSeconds(80), StoreErrorEvery = TimeSpan.FromSeconds(80),
+            OutageMax = TimeSpan.FromSeconds(25),
+        };
+        var scenario = Start(seed, new FaultPlan
+        {
+            Network = new NetworkFaults { Loss = 0.1, Duplicate = 0.05, Reorder = 0.05, DelayMin = TimeSpan.FromMilliseconds(1), DelayMax = TimeSpan.FromMilliseconds(60) },
+            Schedule = RandomFaults.Expand(seed, nodes, FaultTime, rates),
+            FaultsUntil = FaultTime,
+        });
+        scenario.RunToTheEnd(FaultTime + QuietLimit);
+        return scenario;
+    }
+
+    private static SweepScenario Start(ulong seed, FaultPlan plan)
+    {
+        var scenario = new SweepScenario(seed, Workers, plan);
+        scenario.Submit(First, SweepScenario.Grid("first", Trials, 1, 2), TimeSpan.FromMilliseconds(10));
+        scenario.Submit(Second, SweepScenario.Grid("second", Trials, 2, 3), TimeSpan.FromSeconds(2));
+        return scenario;
+    }
+}
