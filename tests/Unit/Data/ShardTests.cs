@@ -8,10 +8,10 @@ namespace Vae.Tests.Unit.Data;
 public class ShardTests
 {
     private static readonly Dataset Sprites = MakeSprites(300, 1);
-    private static readonly ShardedDataset Served = ShardedDataset.Of(Sprites, targetBytes: 40_000); // 51 rows of 784 + 1 + 5 bytes.
+    private static readonly ShardedDataset Served = ShardedDataset.Of(Sprites, targetBytes: 40_000); // 50 rows of 784 + 1 + 5 bytes.
 
     [Fact]
-    public void Shards_join_into_the_same_data_set_with_labels_and_factors()
+    public void Manifest_lists_every_shard_with_its_rows_and_the_length_of_its_body()
     {
         Assert.Equal(6, Served.Manifest.Shards.Count);
         Assert.Equal([50, 50, 50, 50, 50, 50], Served.Manifest.Shards.Select(shard => shard.Rows));

@@ -42,7 +42,7 @@ internal sealed class OptionalObject<T>(FieldType<T> inner, string word) : Field
 {
     public override string Name => inner.Name;
 
-    public override string Allowed => inner.Allowed.Length == 0 ? $"or `{word}`" : $"{inner.Allowed}, or `{word}`";
+    public override string Allowed => $"{inner.Allowed}, or `{word}`";
 
     public override string Expectation => $"{inner.Expectation}, or `{word}`";
 

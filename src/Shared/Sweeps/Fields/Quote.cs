@@ -13,15 +13,15 @@ internal static class Quote
         return Harmless(cut);
     }
 
-    /// <summary>Replaces control and direction-changing characters by U+FFFD; the length stays, so columns do too.</summary>
+    /// <summary>Replaces control and direction-changing characters by U+FFFD and tabs by a space; the length stays, so columns do too.</summary>
     public static string Harmless(string text)
     {
         if (!text.Any(IsHarmful)) return text;
         var result = new StringBuilder(text.Length);
-        foreach (var c in text) result.Append(IsHarmful(c) ? '\uFFFD' : c);
+        foreach (var c in text) result.Append(c == '\t' ? ' ' : IsHarmful(c) ? '\uFFFD' : c);
         return result.ToString();
     }
 
     private static bool IsHarmful(char c) =>
-        (char.IsControl(c) && c != '\t') || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
+        char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 }

@@ -18,7 +18,7 @@ internal static class Suggest
         foreach (var candidate in candidates)
         {
             var distance = Distance(word.ToLowerInvariant(), candidate);
-            var allowed = Math.Max(1, Math.Min(word.Length, candidate.Length) / 3);
+            var allowed = Math.Max(1, Math.Max(word.Length, candidate.Length) / 3);
             if (distance > allowed || distance >= bestDistance) continue;
             (best, bestDistance) = (candidate, distance);
         }

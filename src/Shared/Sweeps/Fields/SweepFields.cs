@@ -123,7 +123,7 @@ public static class SweepFields
         Model.Fields.Where(field => field.Aliases.Contains(alias)).Select(Model.PathOf)
             .Concat(Training.Fields.Where(field => field.Aliases.Contains(alias)).Select(Training.PathOf)).FirstOrDefault();
 
-    private static FieldType<string?> OptionalPath => new OptionalObject<string>(new TextValue("path", "", "a path", 4_096, _ => true), "none");
+    private static FieldType<string?> OptionalPath => new OptionalObject<string>(new TextValue("path", "any path", "a path", 4_096, _ => true), "none");
 
     private static TextValue SweepName => new("text", "1 to 100 letters, digits, `.`, `_`, `-`; starts with a letter or digit",
         "1 to 100 letters, digits, `.`, `_` or `-`, starting with a letter or digit", 100,

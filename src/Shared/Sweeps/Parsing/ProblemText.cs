@@ -72,7 +72,7 @@ public static class ProblemText
     private static void RenderOne(StringBuilder result, string fileName, SourceText text, Problem problem, bool color)
     {
         var (kind, tone) = problem.Severity == Severity.Error ? ("error", Red) : ("warning", Yellow);
-        var (line, first) = Window(Quote.Harmless(text.Line(problem.Line).ToString()).Replace('\t', ' '), problem.Column - 1);
+        var (line, first) = Window(Quote.Harmless(text.Line(problem.Line).ToString()), problem.Column - 1);
         var length = Math.Clamp(problem.Length, 1, Math.Max(1, line.Length - first));
         var number = problem.Line.ToString();
         var gutter = new string(' ', number.Length);

@@ -42,6 +42,13 @@ internal sealed class SourceText
         return new(number, first, (int)Math.Clamp(length, 1, Math.Max(1, width - first + 1)));
     }
 
+    /// <summary>The place of one character.</summary>
+    public TextSpan PlaceOf(int index)
+    {
+        var line = _lines.FindLastIndex(candidate => candidate.Start <= index);
+        return Clip(line + 1, index - _lines[line].Start + 1, 1);
+    }
+
     /// <summary>Decodes strict UTF-8 up to the first fault.</summary>
     /// <param name="bytes">The file.</param>
     /// <param name="fault">Null when all is well; else what is wrong, right behind the returned text.</param>

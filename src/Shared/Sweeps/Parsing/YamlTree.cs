@@ -20,10 +20,22 @@ internal sealed class YamlTree(SourceText source, ReadContext context)
         }
         catch (YamlException fault)
         {
-            context.Add(source.Clip(fault.Start.Line, fault.Start.Column, 1), Rules.Syntax, $"this is not YAML: {Lower(fault.Message)}",
-                "check indentation, brackets, quotes and colons here and on the line before");
+            ReportSyntax(fault.Start, Lower(fault.Message));
             return null;
         }
+        catch (Exception fault) when (fault is InvalidOperationException or ArgumentException or FormatException or ArithmeticException or IndexOutOfRangeException or NullReferenceException)
+        {
+            // The library's scanner has defects of its own on broken text (fuzzing finds some in seconds), and a user's slip must not end the process.
+            ReportSyntax(_parser.Current?.End ?? Mark.Empty, "it cannot be read from about here on");
+            return null;
+        }
+    }
+
+    private void ReportSyntax(Mark mark, string what)
+    {
+        var end = source.Text.AsSpan().TrimEnd().Length;
+        var at = mark.Index < end ? source.Clip(mark.Line, mark.Column, 1) : source.PlaceOf(Math.Max(0, end - 1));
+        context.Add(at, Rules.Syntax, $"this is not YAML: {what}", "check indentation, brackets, quotes and colons here and before");
     }
 
     private SourceNode? Document()
