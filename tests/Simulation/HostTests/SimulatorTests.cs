@@ -78,6 +78,16 @@ public class SimulatorTests
         Assert.Equal(0, cluster.History.Count(FaultKind.ConnectionLost));
     }
 
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(0.2, false)]
+    public void A_connection_keeps_its_order_over_a_slow_network_unless_reordering_is_asked_for(double reorder, bool inOrder)
+    {
+        var cluster = Streaming(new() { Network = NetworkFaults.None with { DelayMax = TimeSpan.FromMilliseconds(500), Reorder = reorder } });
+        cluster.RunUntil(() => _log.Count == 300, TimeSpan.FromMinutes(2));
+        Assert.Equal(inOrder, _log.SequenceEqual(Enumerable.Range(0, 300).Select(i => $"{i}")));
+    }
+
     [Fact]
     public void A_paused_node_handles_nothing_and_then_everything_in_order()
     {
