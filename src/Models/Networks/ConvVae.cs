@@ -1,0 +1,79 @@
+using Vae.Shared.Sweeps;
+using Vae.Torch;
+
+namespace Vae.Models.Networks;
+
+/// <summary>
+/// Stride-2 convolutions (kernel 4, padding 1: each halves the image), a dense layer, and the mirror image of both. The shape of
+/// Burgess et al. 2018, appendix A. Replicas are groups of one convolution.
+/// </summary>
+public sealed class ConvVae : VaeNetwork
+{
+    private const int Kernel = 4, Stride = 2, Padding = 1;
+
+    private readonly Sequential _encoder;
+    private readonly Sequential _encoderHead;
+    private readonly Linear _posterior;
+    private readonly Sequential _decoderHead;
+    private readonly Sequential _decoder;
+    private readonly ImageShape _bottom;
+
+    internal ConvVae(ModelSpec spec, ImageShape image, torch.Generator[] generators) : base(spec, image, generators.Length)
+    {
+        var replicas = generators.Length;
+        var channels = spec.ChannelsFor(Math.Max(image.Height, image.Width)).Span;
+        var layers = new List<Module<Tensor, Tensor>>();
+        var shape = image;
+        foreach (var wanted in channels)
+        {
+            layers.Add(torch.nn.Conv2d(shape.Channels, wanted, Kernel, stride: Stride, padding: Padding, replicas: replicas, generators: generators));
+            layers.Add(NewActivation(spec.Activation));
+            shape = new ImageShape(wanted, shape.Height / 2, shape.Width / 2);
+        }
+
+        _bottom = shape;
+        _encoder = register_module("encoder", torch.nn.Sequential([.. layers]));
+        _encoderHead = register_module("encoder_head", torch.nn.Sequential(Dense(shape.Values, spec.Hidden), NewActivation(spec.Activation)));
+        _posterior = register_module("posterior", Dense(spec.Hidden, 2 * spec.Latent));
+        _decoderHead = register_module("decoder_head", torch.nn.Sequential(
+            Dense(spec.Latent, spec.Hidden), NewActivation(spec.Activation), Dense(spec.Hidden, shape.Values), NewActivation(spec.Activation)));
+        layers.Clear();
+        for (var i = channels.Length - 1; i >= 0; i--)
+        {
+            var wanted = i == 0 ? image.Channels : channels[i - 1];
+            layers.Add(torch.nn.ConvTranspose2d(channels[i], wanted, Kernel, stride: Stride, padding: Padding, replicas: replicas, generators: generators));
+            if (i > 0) layers.Add(NewActivation(spec.Activation));
+        }
+
+        _decoder = register_module("decoder", torch.nn.Sequential([.. layers]));
+
+        Linear Dense(int inputs, int outputs) => torch.nn.Linear(inputs, outputs, replicas: replicas, generators: generators);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Encode(Tensor x)
+    {
+        var features = _encoder.forward(ToChannels(x, Image));
+        return _posterior.forward(_encoderHead.forward(ToRows(features, _bottom)));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Decode(Tensor z) => ToRows(_decoder.forward(ToChannels(_decoderHead.forward(z), _bottom)), Image);
+
+    // [K, n, C*H*W] to [n, K*C, H, W]: replica k owns channels k*C to (k+1)*C. Free for K = 1; a transposition otherwise.
+    private Tensor ToChannels(Tensor rows, ImageShape shape)
+    {
+        var n = rows.size(1);
+        return Replicas == 1
+            ? rows.view(n, shape.Channels, shape.Height, shape.Width)
+            : rows.transpose(0, 1).reshape(n, Replicas * shape.Channels, shape.Height, shape.Width);
+    }
+
+    private Tensor ToRows(Tensor images, ImageShape shape)
+    {
+        var n = images.size(0);
+        return Replicas == 1
+            ? images.reshape(1, n, shape.Values)
+            : images.reshape(n, Replicas, shape.Values).transpose(0, 1).contiguous();
+    }
+}

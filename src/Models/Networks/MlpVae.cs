@@ -1,0 +1,42 @@
+using Vae.Shared.Sweeps;
+using Vae.Torch;
+
+namespace Vae.Models.Networks;
+
+/// <summary>Fully connected encoder and decoder (Kingma and Welling 2014, appendix C, with the activation of the sweep file).</summary>
+public sealed class MlpVae : VaeNetwork
+{
+    private readonly Sequential _encoder;
+    private readonly Linear _posterior;
+    private readonly Sequential _decoder;
+    private readonly Linear _output;
+
+    internal MlpVae(ModelSpec spec, ImageShape image, torch.Generator[] generators) : base(spec, image, generators.Length)
+    {
+        (var encoder, var encoded) = Stack(image.Values, spec.Encoder.Span, spec.Activation, generators);
+        _encoder = register_module("encoder", encoder);
+        _posterior = register_module("posterior", torch.nn.Linear(encoded, 2 * spec.Latent, replicas: generators.Length, generators: generators));
+        (var decoder, var decoded) = Stack(spec.Latent, spec.DecoderWidths.Span, spec.Activation, generators);
+        _decoder = register_module("decoder", decoder);
+        _output = register_module("output", torch.nn.Linear(decoded, image.Values, replicas: generators.Length, generators: generators));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Encode(Tensor x) => _posterior.forward(_encoder.forward(x));
+
+    /// <inheritdoc/>
+    public override Tensor Decode(Tensor z) => _output.forward(_decoder.forward(z));
+
+    private static (Sequential Layers, int Width) Stack(int inputs, ReadOnlySpan<int> widths, Shared.Sweeps.Activation activation, torch.Generator[] generators)
+    {
+        var layers = new List<Module<Tensor, Tensor>>();
+        foreach (var width in widths)
+        {
+            layers.Add(torch.nn.Linear(inputs, width, replicas: generators.Length, generators: generators));
+            layers.Add(NewActivation(activation));
+            inputs = width;
+        }
+
+        return (torch.nn.Sequential([.. layers]), inputs);
+    }
+}
