@@ -1,0 +1,53 @@
+using System.Text;
+using Vae.Data;
+using Vae.Data.Png;
+using Vae.Models.Applications;
+using Vae.Models.Files;
+using Vae.Runtime.Blobs;
+using Vae.Shared;
+using Vae.Shared.Messages;
+using Vae.Worker.Training;
+
+namespace Vae.Worker.Engine;
+
+/// <summary>Writes what a finished trial leaves behind and hands it to the coordinator, file by file, each with its digest.</summary>
+internal sealed class ArtifactMaker(BlobClient client)
+{
+    private const int SampleImages = 64;
+    private const int ReconstructedImages = 20;
+
+    public async Task<ValueList<ArtifactInfo>> UploadAsync(TrialId trial, Attempt attempt, IReadOnlyDictionary<ArtifactKind, byte[]> files, CancellationToken cancellation)
+    {
+        var stored = new List<ArtifactInfo>();
+        foreach (var (kind, content) in files)
+        {
+            using var stream = new MemoryStream(content, writable: false);
+            stored.Add(await client.PutArtifactAsync(new ArtifactKey(trial, attempt, kind), stream, cancellation));
+        }
+
+        return stored.ToValueList();
+    }
+
+    /// <summary>Makes all files of a trial in memory: they are as large as the model, which was there anyway.</summary>
+    public static SortedDictionary<ArtifactKind, byte[]> Make(ReplicaTrainer trainer, ModelConfig config, ImageSet images)
+    {
+        var heldOut = trainer.EvaluationRows;
+        var pictures = new Pictures(trainer.Network, trainer.Objective);
+        var shown = Math.Min(ReconstructedImages, heldOut.Count);
+        var inputs = Pictures.ToFloats(images.Pixels.Span.Slice(heldOut.First * images.RowBytes, shown * images.RowBytes));
+        return new SortedDictionary<ArtifactKind, byte[]>
+        {
+            [ArtifactKind.Model] = Bytes(stream => TrainedModel.Write(stream, trainer.Network, 0, config)),
+            [ArtifactKind.Config] = Encoding.UTF8.GetBytes(config.Write()),
+            [ArtifactKind.Samples] = Bytes(stream => PngWriter.Write(stream, pictures.Samples(SampleImages, config.Trial.Training.Seed))),
+            [ArtifactKind.Reconstructions] = Bytes(stream => PngWriter.Write(stream, pictures.Reconstructions(inputs))),
+        };
+    }
+
+    private static byte[] Bytes(Action<Stream> write)
+    {
+        using var buffer = new MemoryStream();
+        write(buffer);
+        return buffer.ToArray();
+    }
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+using System.Reflection;
+using Vae.Runtime.Actors;
+using Vae.Shared.Messages;
+using Vae.Torch;
+
+namespace Vae.Worker.Engine;
+
+/// <summary>Chooses the device and says what this worker is. The first touch of libtorch happens here.</summary>
+public static class DeviceProbe
+{
+    /// <summary>Loads libtorch with this process's settings and chooses a device.</summary>
+    /// <param name="wanted"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
+    /// <param name="threads">Compute threads.</param>
+    /// <exception cref="TorchUnavailableException">libtorch or the shim is missing.</exception>
+    /// <exception cref="UserFitException">The device does not exist here.</exception>
+    public static (torch.Device Device, DeviceFacts Facts) Open(string wanted, int threads)
+    {
+        TorchProcess.Initialize(new TorchSettings(Threads: threads));
+        var device = Choose(wanted);
+        var facts = TorchProcess.Facts;
+        return (device, new DeviceFacts(
+            Environment.MachineName, Environment.ProcessId, facts.Processor, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            device.ToString(), device.type == DeviceType.CUDA ? torch.cuda.get_device_name(device.index) : "", 0, threads,
+            facts.LibtorchVersion, Blas(facts), facts.CpuCapability, Version));
+    }
+
+    /// <summary>Version of this program.</summary>
+    public static string Version { get; } =
+        typeof(DeviceProbe).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    private static torch.Device Choose(string wanted)
+    {
+        var available = torch.cuda.device_count();
+        if (wanted == "auto") return available > 0 ? torch.CUDA : torch.CPU;
+        if (!torch.Device.TryParse(wanted, out var device)) throw new UserFitException($"--device {wanted} is no device; write auto, cpu, cuda or cuda:N.");
+        if (device.type == DeviceType.CUDA && device.index >= available)
+        {
+            throw new UserFitException(available == 0
+                ? $"--device {wanted}: this libtorch sees no CUDA device. Use --device cpu, or install a libtorch with CUDA and a driver."
+                : string.Create(CultureInfo.InvariantCulture, $"--device {wanted}: this machine has {available} CUDA devices, cuda:0 to cuda:{available - 1}."));
+        }
+
+        return device;
+    }
+
+    private static string Blas(TorchFacts facts) => facts.BlasCore.Length > 0 ? $"{facts.Blas} {facts.BlasCore}" : facts.Blas;
+}

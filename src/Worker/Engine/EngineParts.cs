@@ -1,0 +1,19 @@
+using Vae.Data.Shards;
+using Vae.Runtime.Blobs;
+using Vae.Shared;
+using Vae.Shared.Messages;
+using Vae.Torch;
+
+namespace Vae.Worker.Engine;
+
+/// <summary>What an engine needs of its process.</summary>
+/// <param name="Lane">The thread to compute on.</param>
+/// <param name="Device">Where to compute.</param>
+/// <param name="Cache">Shards on this machine's disk.</param>
+/// <param name="Blobs">Shards and artifacts at the coordinator.</param>
+/// <param name="Transport">Sockets between workers.</param>
+/// <param name="Facts">What this worker is.</param>
+/// <param name="Meter">The process's metrics.</param>
+/// <param name="Publish">Where points go.</param>
+public sealed record EngineParts(
+    Lane Lane, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, DeviceFacts Facts, IStepMeter Meter, Action<ValueList<MetricPoint>> Publish);

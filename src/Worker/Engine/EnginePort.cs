@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Vae.Data;
+using Vae.Data.Shards;
+using Vae.Runtime.Actors;
+using Vae.Runtime.Blobs;
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+using Vae.Torch;
+using Vae.Worker.Actors;
+
+namespace Vae.Worker.Engine;
+
+/// <summary>The training engine as actors see it: prepares, trains and stops replicas, one after the other on the worker's lane.</summary>
+public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDisposable
+{
+    private readonly ConcurrentDictionary<(PackId, Attempt), ReplicaEngine> _engines = new();
+    private readonly ImageCache _images = new(parts.Cache, new BlobShardSource(parts.Blobs));
+
+    /// <summary>Makes the system do this worker's jobs.</summary>
+    public void Register(ActorSystem system)
+    {
+        system.RegisterPort<PrepareReplicaJob>(JobPort.Async<PrepareReplicaJob>(PrepareAsync));
+        system.RegisterPort<TrainJob>(JobPort.Async<TrainJob>(TrainAsync));
+        system.RegisterPort<StopEngineJob>(JobPort.Async<StopEngineJob>(StopAsync));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _images.Dispose();
+
+    private async Task PrepareAsync(PrepareReplicaJob job, IJobReply reply)
+    {
+        var assignment = job.Assignment;
+        var engine = new ReplicaEngine(assignment, parts);
+        _engines[(assignment.Pack, assignment.Attempt)] = engine;
+        try
+        {
+            var images = await _images.GetAsync(assignment.Dataset, engine.Stopping);
+            await engine.PrepareAsync(images);
+            reply.Post(new ReplicaMessage.Prepared());
+        }
+        catch (Exception exception)
+        {
+            Report(reply, assignment, new Generation(0), exception);
+        }
+    }
+
+    private async Task TrainAsync(TrainJob job, IJobReply reply)
+    {
+        var assignment = job.Assignment;
+        if (!_engines.TryGetValue((assignment.Pack, assignment.Attempt), out var engine)) return; // Stopped while the order was on its way.
+        try
+        {
+            var results = await engine.TrainAsync(job.Generation, job.Members, () => reply.Post(new ReplicaMessage.TrainingStarted(job.Generation)));
+            reply.Post(new ReplicaMessage.TrainingEnded(job.Generation, results));
+        }
+        catch (Exception exception)
+        {
+            Report(reply, assignment, job.Generation, exception);
+        }
+    }
+
+    // The answer promises that nothing of the attempt computes any more, so it comes after the lane has passed the replica's last work.
+    private async Task StopAsync(StopEngineJob job, IJobReply reply)
+    {
+        if (_engines.TryRemove((job.Pack, job.Attempt), out var engine))
+        {
+            engine.Stop("the replica was stopped");
+            await engine.DisposeAsync();
+        }
+
+        parts.Transport.Arrivals.Forget(job.Pack.ToString());
+        reply.Post(new AgentMessage.EngineStopped(job.Pack, job.Attempt));
+    }
+
+    // What a user can act on goes to the coordinator in words; a defect of ours is logged here with its stack trace.
+    private void Report(IJobReply reply, ReplicaAssignment assignment, Generation generation, Exception exception)
+    {
+        if (exception is OperationCanceledException)
+        {
+            reply.Post(new ReplicaMessage.EngineFailed(generation, FailureKind.Preempted, "the replica was stopped", []));
+            return;
+        }
+
+        var (kind, text, silent) = EngineFailure.Describe(exception);
+        if (kind == FailureKind.Engine) LogDefect(logger, assignment.Pack, exception);
+        reply.Post(new ReplicaMessage.EngineFailed(generation, kind, text, silent));
+    }
+
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Error, Message = "The engine of pack {Pack} failed")]
+    private static partial void LogDefect(ILogger logger, PackId pack, Exception exception);
+}

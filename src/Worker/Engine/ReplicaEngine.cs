@@ -1,0 +1,136 @@
+using System.Security.Cryptography;
+using Vae.Data;
+using Vae.Models.Evaluation;
+using Vae.Models.Files;
+using Vae.Shared;
+using Vae.Shared.Messages;
+using Vae.Worker.Collectives;
+using Vae.Worker.Training;
+
+namespace Vae.Worker.Engine;
+
+/// <summary>One replica of one attempt: data and model in place, then a ring, then training, then results.</summary>
+internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts parts) : IAsyncDisposable
+{
+    private static readonly TimeSpan RingDeadline = TimeSpan.FromSeconds(30);
+
+    private readonly CancellationTokenSource _stop = new();
+    private IAllReduce? _allReduce;
+    private TrainingData? _data;
+    private ReplicaTrainer? _trainer;
+    private ImageSet? _images;
+
+    public CancellationToken Stopping => _stop.Token;
+
+    private TrialId Trial => new(assignment.Pack.Sweep, assignment.Trials[0].Index);
+
+    /// <summary>Builds model and optimizer and puts the data on the device.</summary>
+    public Task PrepareAsync(ImageSet images) => OnLane(() =>
+    {
+        _images = images;
+        _data = new TrainingData(images, assignment.Dataset.HeldOut, assignment.Binarize, parts.Device);
+        _trainer = new ReplicaTrainer(assignment.Trials[0], _data, parts.Device);
+        return true;
+    });
+
+    /// <summary>Joins the ring of this generation and trains to the end.</summary>
+    /// <returns>The results on rank 0; nothing on other ranks.</returns>
+    public async Task<ValueList<TrialResult>> TrainAsync(Generation generation, ValueList<GangMember> members, Action started)
+    {
+        using var allReduce = await ConnectAsync(generation, members);
+        _allReduce = allReduce;
+        if (_stop.IsCancellationRequested) allReduce.Abort("the replica was stopped");
+        var first = assignment.Rank.Value == 0;
+        var reporter = new ReplicaReporter(Trial, assignment.Attempt, first, parts.Publish, parts.Meter, started);
+        var files = await OnLane(() =>
+        {
+            try
+            {
+                _trainer!.Run(allReduce, reporter, Stopping);
+            }
+            catch (AllReduceAbortedException) when (Stopping.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(Stopping);
+            }
+            finally
+            {
+                reporter.Flush();
+                parts.Meter.AllReduce(allReduce.Statistics.BytesSent + allReduce.Statistics.BytesReceived, allReduce.Statistics.ReduceScatterWait + allReduce.Statistics.AllGatherWait);
+            }
+
+            return first ? ArtifactMaker.Make(_trainer!, Config(reporter.TrainSeconds), _images!) : null;
+        });
+        if (files is null) return [];
+        var artifacts = await new ArtifactMaker(parts.Blobs).UploadAsync(Trial, assignment.Attempt, files, Stopping);
+        return [Result(reporter.TrainSeconds, artifacts)];
+    }
+
+    /// <summary>Makes training end between two steps; a step that waits for peers is woken.</summary>
+    public void Stop(string reason)
+    {
+        _stop.Cancel();
+        _allReduce?.Abort(reason);
+    }
+
+    /// <summary>Frees what the device holds, behind whatever the lane still does for this replica.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await OnLane(() =>
+        {
+            _trainer?.Dispose();
+            _data?.Dispose();
+            return true;
+        });
+        _stop.Dispose();
+    }
+
+    private Task<IAllReduce> ConnectAsync(Generation generation, ValueList<GangMember> members)
+    {
+        foreach (var member in members) parts.Transport.Expect(member.Endpoint.Host, member.Endpoint.Port, member.Worker);
+        var key = new RingKey(assignment.Pack.ToString(), assignment.Attempt.Value, generation.Value);
+        var hello = new RingHello(key, assignment.Rank.Value, members.Count, _trainer!.Parameters, ModelHash());
+        var ring = members.Select(member => new RingMember(member.Rank.Value, member.Endpoint.Host, member.Endpoint.Port)).ToList();
+        return RingConnector.ConnectAsync(hello, ring, parts.Transport, RingDeadline, cancellation: Stopping);
+    }
+
+    // Names and shapes of all parameters: ranks that would add apples to pears must refuse each other before the first step.
+    private string ModelHash()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (name, parameter) in _trainer!.Network.named_parameters())
+        {
+            hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{name}[{string.Join(',', parameter.shape)}]"));
+        }
+
+        return Convert.ToHexStringLower(hash.GetCurrentHash())[..16];
+    }
+
+    private HeldOutReport Report => _trainer!.LastReport!;
+
+    private TrialResult Result(double seconds, ValueList<ArtifactInfo> artifacts) => new(
+        assignment.Trials[0].Index, TrialState.Done, Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, Report.RatePerDimension.ToValueList(),
+        _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters, "", artifacts);
+
+    private ModelConfig Config(double seconds) => new(
+        assignment.Trials[0], null, _data!.Shape,
+        new ResultFacts(Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters),
+        new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, assignment.WorldSize, parts.Facts.Device, parts.Facts.Threads,
+            parts.Facts.Libtorch, parts.Facts.Blas, parts.Facts.CpuCapability, parts.Facts.Processor, parts.Facts.Version));
+
+    private Task<T> OnLane<T>(Func<T> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        parts.Lane.Post(() =>
+        {
+            try
+            {
+                done.SetResult(work());
+            }
+            catch (Exception exception)
+            {
+                done.SetException(exception);
+            }
+        });
+        return done.Task;
+    }
+}

@@ -1,0 +1,43 @@
+using System.Diagnostics;
+
+namespace Vae.Worker.Training;
+
+/// <summary>The parts of a training step, in order.</summary>
+public enum StepPhase
+{
+    Load,
+    Forward,
+    Backward,
+    AllReduce,
+    Update,
+}
+
+/// <summary>A stopwatch that is told when a phase ends. Ticks of <see cref="Stopwatch"/>; allocates nothing.</summary>
+public sealed class StepClock
+{
+    private readonly long[] _ticks = new long[5];
+    private long _last;
+
+    /// <summary>Time of the current step so far, in seconds.</summary>
+    public double StepSeconds { get; private set; }
+
+    /// <summary>Starts a step.</summary>
+    public void Begin()
+    {
+        Array.Clear(_ticks);
+        _last = Stopwatch.GetTimestamp();
+        StepSeconds = 0;
+    }
+
+    /// <summary>Ends <paramref name="phase"/>; the next one begins.</summary>
+    public void End(StepPhase phase)
+    {
+        var now = Stopwatch.GetTimestamp();
+        _ticks[(int)phase] += now - _last;
+        StepSeconds += (double)(now - _last) / Stopwatch.Frequency;
+        _last = now;
+    }
+
+    /// <summary>Time of <paramref name="phase"/> in the current step, in seconds.</summary>
+    public double Seconds(StepPhase phase) => (double)_ticks[(int)phase] / Stopwatch.Frequency;
+}

@@ -1,0 +1,69 @@
+using Vae.Data;
+using Vae.Models;
+using Vae.Models.Networks;
+using Vae.Shared.Datasets;
+using Vae.Torch;
+
+namespace Vae.Worker.Training;
+
+/// <summary>
+/// A data set on the training device, one byte per value: a gather turns the wanted rows into floats there, so a step moves a few row
+/// numbers instead of a batch of floats.
+/// </summary>
+public sealed class TrainingData : IDisposable
+{
+    private readonly Tensor _pixels;
+    private long[] _rows = [];
+
+    /// <param name="images">All rows, held-out ones at the end.</param>
+    /// <param name="heldOut">Rows at the end that are never trained on.</param>
+    /// <param name="binarize">How grey values become bits.</param>
+    /// <param name="device">Where the bytes are kept.</param>
+    public TrainingData(ImageSet images, int heldOut, Binarize binarize, torch.Device device)
+    {
+        Shape = new ImageShape(images.Channels, images.Height, images.Width);
+        Count = images.Count;
+        HeldOut = heldOut;
+        Mode = binarize switch
+        {
+            Binarize.None => ByteConversion.Scale,
+            Binarize.Fixed => ByteConversion.FixedBits,
+            Binarize.Dynamic => ByteConversion.RandomBits,
+            _ => throw new ArgumentOutOfRangeException(nameof(binarize), binarize, "Unknown mode."),
+        };
+        _pixels = torch.tensor(images.Pixels.Span, [images.Count, Shape.Values], device).DetachFromDisposeScope();
+    }
+
+    /// <summary>One row.</summary>
+    public ImageShape Shape { get; }
+
+    /// <summary>All rows.</summary>
+    public int Count { get; }
+
+    /// <summary>Rows never trained on, at the end.</summary>
+    public int HeldOut { get; }
+
+    /// <summary>Rows trained on.</summary>
+    public int TrainRows => Count - HeldOut;
+
+    /// <summary>The rows that trials are judged by: the held-out ones; all rows where the sweep file holds out none.</summary>
+    public RowRange EvaluationRows => HeldOut > 0 ? new(TrainRows, HeldOut) : new(0, Count);
+
+    private ByteConversion Mode { get; }
+
+    /// <summary>Gathers rows as floats.</summary>
+    /// <param name="rows">Row numbers.</param>
+    /// <param name="target">[n, D], overwritten.</param>
+    /// <param name="seed">Key of dynamic binarisation.</param>
+    /// <param name="stream">Stream of dynamic binarisation.</param>
+    /// <param name="firstRow">Row of the stream that the first row uses: its place in the global batch.</param>
+    public void Gather(ReadOnlySpan<int> rows, Tensor target, ulong seed, ulong stream, long firstRow)
+    {
+        if (_rows.Length < rows.Length) _rows = new long[rows.Length];
+        for (var i = 0; i < rows.Length; i++) _rows[i] = rows[i];
+        Fused.gather_rows(_pixels, _rows.AsSpan(0, rows.Length), target, Mode, seed, stream, firstRow);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _pixels.Dispose();
+}
