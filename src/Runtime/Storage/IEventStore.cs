@@ -16,8 +16,20 @@ public readonly record struct NewEvent(string Stream, DomainEvent Fact);
 /// <param name="Fact">The fact.</param>
 public sealed record StoredEvent(long Sequence, Term Term, string Stream, DateTimeOffset WrittenAt, DomainEvent Fact);
 
+/// <summary>Reads facts; may be open while another process writes.</summary>
+public interface IEventReader
+{
+    /// <summary>The facts of one stream after <paramref name="afterSequence"/>, in order.</summary>
+    /// <exception cref="StoreException">The store cannot be read, or holds a damaged fact; the text names it.</exception>
+    IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0);
+
+    /// <summary>All facts after <paramref name="afterSequence"/>, in order.</summary>
+    /// <exception cref="StoreException">The store cannot be read, or holds a damaged fact; the text names it.</exception>
+    IEnumerable<StoredEvent> ReadAll(long afterSequence = 0);
+}
+
 /// <summary>Durable facts, fenced by the coordinator's term.</summary>
-public interface IEventStore
+public interface IEventStore : IEventReader
 {
     /// <summary>The term under which this store writes. Taken when it was opened for writing.</summary>
     Term Term { get; }
@@ -26,10 +38,4 @@ public interface IEventStore
     /// <exception cref="StaleTermException">A newer coordinator has taken over; nothing was written.</exception>
     /// <exception cref="StoreException">The store cannot take the facts; its text is fit for a user.</exception>
     Task AppendAsync(IReadOnlyList<NewEvent> batch);
-
-    /// <summary>The facts of one stream after <paramref name="afterSequence"/>, in order.</summary>
-    IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0);
-
-    /// <summary>All facts after <paramref name="afterSequence"/>, in order.</summary>
-    IEnumerable<StoredEvent> ReadAll(long afterSequence = 0);
 }

@@ -1,0 +1,31 @@
+using Vae.Shared;
+using Vae.Shared.Messages;
+
+namespace Vae.Runtime.Storage;
+
+/// <summary>Reads the curves of trials; may be open while another process writes.</summary>
+public interface IPointReader
+{
+    /// <summary>The attempts of a trial that have points, in order.</summary>
+    IReadOnlyList<Attempt> ReadAttempts(TrialId trial);
+
+    /// <summary>The training curve in step order. A curve of more than <paramref name="pointsMax"/> points is thinned: of each run of steps the
+    /// lowest and the highest loss remain, and always the first and the last point, so that spikes and the end stay visible.</summary>
+    /// <param name="trial">The trial.</param>
+    /// <param name="attempt">Points of other attempts are kept apart.</param>
+    /// <param name="pointsMax">At least 4.</param>
+    IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000);
+
+    /// <summary>The evaluations in order of epochs; all of them.</summary>
+    IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt);
+}
+
+/// <summary>Durable metric points. A point that is there already is left as it is, so sending one again costs nothing but time.</summary>
+public interface IPointStore : IPointReader
+{
+    /// <summary>Stores all points or none; the task ends when they are synced to the disk.</summary>
+    /// <returns>How many were new.</returns>
+    /// <exception cref="StaleTermException">A newer coordinator has taken over; nothing was written.</exception>
+    /// <exception cref="StoreException">The store cannot take the points; its text is fit for a user.</exception>
+    Task<int> StoreAsync(IReadOnlyList<MetricPoint> points);
+}

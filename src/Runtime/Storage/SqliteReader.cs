@@ -1,0 +1,135 @@
+using System.Runtime.InteropServices;
+using Microsoft.Data.Sqlite;
+using Vae.Shared;
+using Vae.Shared.Messages;
+using Vae.Shared.Wire;
+
+namespace Vae.Runtime.Storage;
+
+/// <summary>Reads a store, also while another process writes it: every call sees what was committed when it began. Safe from any thread.</summary>
+public sealed class SqliteReader : IEventReader, IPointReader
+{
+    private const int BucketPoints = 2; // The lowest and the highest of each run.
+    private const int EndPoints = 2; // The first and the last of the curve.
+
+    private readonly string _path;
+    private readonly Catalog _catalog;
+
+    internal SqliteReader(string path, Catalog? catalog) => (_path, _catalog) = (path, catalog ?? MessageCatalog.Default);
+
+    /// <summary>Opens an existing store for reading.</summary>
+    /// <exception cref="StoreException">There is none, it is damaged, or it is newer than this build.</exception>
+    public static SqliteReader Open(string path, Catalog? catalog = null)
+    {
+        if (!File.Exists(path)) throw new StoreException(StoreFault.Denied, $"{path}: there is no store. Nothing has run under this --home yet.");
+        var reader = new SqliteReader(path, catalog);
+        using var connection = reader.Connect();
+        reader.Guard(() => Schema.Check(connection, path));
+        return reader;
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) =>
+        ReadEvents("SELECT seq, term, stream, written_at, kind, body FROM events WHERE stream = $stream AND seq > $after ORDER BY seq", ("$stream", stream), ("$after", afterSequence));
+
+    /// <inheritdoc/>
+    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0) =>
+        ReadEvents("SELECT seq, term, stream, written_at, kind, body FROM events WHERE seq > $after ORDER BY seq", ("$after", afterSequence));
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Attempt> ReadAttempts(TrialId trial) => ReadRows(
+        "SELECT attempt FROM series WHERE sweep = $sweep AND trial = $trial ORDER BY attempt",
+        static row => new Attempt(row.GetInt32(0)), ("$sweep", trial.Sweep.Value), ("$trial", trial.Index));
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(pointsMax, BucketPoints + EndPoints);
+        const string Columns = "step, epoch, loss, distortion, rate, beta, seconds";
+        const string Series = "series = (SELECT id FROM series WHERE sweep = $sweep AND trial = $trial AND attempt = $attempt)";
+        // SQLite takes the other columns of a min() or max() row from that very row. NaN is NULL here and never an extreme, but the ends are kept whatever they are.
+        const string Query = $"""
+            WITH curve AS (SELECT {Columns} FROM train_step WHERE {Series}),
+                 extent AS (SELECT count(*) AS points, min(step) AS first, max(step) AS last FROM curve),
+                 cut AS (SELECT curve.*, (step - first) * $buckets / (last - first + 1) AS bucket FROM curve, extent),
+                 low AS (SELECT {Columns}, min(loss) FROM cut GROUP BY bucket),
+                 high AS (SELECT {Columns}, max(loss) FROM cut GROUP BY bucket)
+            SELECT {Columns} FROM curve, extent WHERE points <= $most
+            UNION SELECT {Columns} FROM low WHERE (SELECT points FROM extent) > $most
+            UNION SELECT {Columns} FROM high WHERE (SELECT points FROM extent) > $most
+            UNION SELECT {Columns} FROM curve, extent WHERE step IN (first, last)
+            ORDER BY step
+            """;
+        return ReadRows(Query, row => new MetricPoint.TrainStep(
+            row.GetInt32(1), row.ReadDouble(2), row.ReadDouble(3), row.ReadDouble(4), row.ReadDouble(5), row.ReadDouble(6))
+        {
+            Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
+        }, [.. Key(trial, attempt), ("$most", pointsMax), ("$buckets", (pointsMax - EndPoints) / BucketPoints)]);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt) => ReadRows(
+        """
+        SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds FROM epoch
+        WHERE series = (SELECT id FROM series WHERE sweep = $sweep AND trial = $trial AND attempt = $attempt) ORDER BY epochs_done
+        """,
+        row => new MetricPoint.Evaluation(
+            row.GetInt32(1), row.ReadDouble(2), row.ReadDouble(3), row.ReadDouble(4), row.GetInt32(5),
+            ValueList.Create<double>(MemoryMarshal.Cast<byte, double>(row.GetFieldValue<byte[]>(6))), row.ReadDouble(7), row.ReadDouble(8))
+        {
+            Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
+        }, Key(trial, attempt));
+
+    private static (string, object)[] Key(TrialId trial, Attempt attempt) =>
+        [("$sweep", trial.Sweep.Value), ("$trial", trial.Index), ("$attempt", attempt.Value)];
+
+    // Lazy: a replay of a large store holds one event at a time.
+    private IEnumerable<StoredEvent> ReadEvents(string sql, params (string, object)[] parameters)
+    {
+        using var connection = Connect();
+        using var command = connection.Command(sql, parameters);
+        using var row = Guard(command.ExecuteReader);
+        while (Guard(row.Read))
+        {
+            yield return new(
+                row.GetInt64(0), new(row.GetInt64(1)), row.GetString(2), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)),
+                Decode(row.GetInt64(0), (ushort)row.GetInt32(4), row.GetFieldValue<byte[]>(5)));
+        }
+    }
+
+    private List<T> ReadRows<T>(string sql, Func<SqliteDataReader, T> read, params (string, object)[] parameters) => Guard(() =>
+    {
+        using var connection = Connect();
+        using var command = connection.Command(sql, parameters);
+        using var row = command.ExecuteReader();
+        var rows = new List<T>();
+        while (row.Read()) rows.Add(read(row));
+        return rows;
+    });
+
+    private Shared.Actors.DomainEvent Decode(long sequence, ushort kind, byte[] body)
+    {
+        try
+        {
+            return EventCodec.Decode(kind, body, _catalog);
+        }
+        catch (ProtocolException exception)
+        {
+            throw new StoreException(StoreFault.Damaged, $"{_path}: event {sequence} cannot be read: {exception.Message}. Was it written by a newer version of this program?", exception);
+        }
+    }
+
+    private SqliteConnection Connect() => Guard(() => SqliteHelpers.Open(_path, SqliteOpenMode.ReadOnly));
+
+    private T Guard<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (SqliteException exception)
+        {
+            throw SqliteHelpers.Translate(exception, _path);
+        }
+    }
+}

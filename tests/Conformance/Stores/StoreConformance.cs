@@ -1,0 +1,191 @@
+using Vae.Runtime.Storage;
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+
+namespace Vae.Tests.Conformance.Stores;
+
+/// <summary>One opening of a store.</summary>
+public interface IOpenStore : IAsyncDisposable
+{
+    IEventStore Events { get; }
+
+    IPointStore Points { get; }
+}
+
+/// <summary>What every store must keep. Each kind of store runs all of it.</summary>
+public abstract class StoreConformance
+{
+    private static readonly TrialId Trial = new(new("s-1"), 2);
+    private static readonly Attempt First = new(1);
+
+    /// <summary>Opens the test's store; again while an earlier opening lives, or after it.</summary>
+    protected abstract IOpenStore Open();
+
+    [Fact]
+    public async Task Facts_are_read_back_in_the_order_of_their_appends_and_after_reopening()
+    {
+        await using (var store = Open())
+        {
+            for (var i = 0; i < 50; i++) await store.Events.AppendAsync([new($"stream-{i % 3}", Fact(2 * i)), new($"stream-{i % 3}", Fact((2 * i) + 1))]);
+        }
+
+        await using var again = Open();
+        Assert.Equal(Enumerable.Range(0, 100).Select(Fact), again.Events.ReadAll().Select(stored => stored.Fact));
+        Assert.Equal(new[] { 2, 3, 8, 9 }.Select(Fact), again.Events.ReadStream("stream-1").Take(4).Select(stored => stored.Fact));
+        Assert.Empty(again.Events.ReadStream("stream-9"));
+    }
+
+    [Fact]
+    public async Task Sequences_grow_and_reading_can_go_on_after_one()
+    {
+        await using var store = Open();
+        await store.Events.AppendAsync([new("a", Fact(0)), new("b", Fact(1)), new("a", Fact(2))]);
+        var all = store.Events.ReadAll().ToArray();
+        Assert.True(all[0].Sequence >= 1 && all[0].Sequence < all[1].Sequence && all[1].Sequence < all[2].Sequence);
+        Assert.Equal([Fact(1), Fact(2)], store.Events.ReadAll(all[0].Sequence).Select(stored => stored.Fact));
+        Assert.Equal([Fact(2)], store.Events.ReadStream("a", all[0].Sequence).Select(stored => stored.Fact));
+        Assert.All(all, stored => Assert.Equal(store.Events.Term, stored.Term));
+    }
+
+    [Fact]
+    public async Task Appends_that_were_not_waited_for_keep_their_order()
+    {
+        await using var store = Open();
+        await Task.WhenAll(Enumerable.Range(0, 500).Select(i => store.Events.AppendAsync([new("a", Fact(i))])));
+        Assert.Equal(Enumerable.Range(0, 500).Select(Fact), store.Events.ReadAll().Select(stored => stored.Fact));
+    }
+
+    [Fact]
+    public async Task Each_opening_takes_a_higher_term_and_an_older_one_can_write_nothing_more()
+    {
+        await using var older = Open();
+        await older.Events.AppendAsync([new("a", Fact(0))]);
+        await using var newer = Open();
+        Assert.True(newer.Events.Term.Value > older.Events.Term.Value);
+
+        var stale = await Assert.ThrowsAsync<StaleTermException>(() => older.Events.AppendAsync([new("a", Fact(1))]));
+        Assert.Equal((newer.Events.Term, older.Events.Term), (stale.Have, stale.Got));
+        await Assert.ThrowsAsync<StaleTermException>(() => older.Points.StoreAsync([Step(1)]));
+
+        await newer.Events.AppendAsync([new("a", Fact(2))]);
+        Assert.Equal([Fact(0), Fact(2)], newer.Events.ReadAll().Select(stored => stored.Fact));
+        Assert.Empty(newer.Points.ReadTrainSteps(Trial, First));
+    }
+
+    [Fact]
+    public async Task A_point_counts_once_however_often_it_is_sent_and_the_first_one_stays()
+    {
+        await using var store = Open();
+        Assert.Equal(3, await store.Points.StoreAsync([Step(2), Step(1), Evaluation(1)]));
+        Assert.Equal(1, await store.Points.StoreAsync([Step(1) with { Loss = 99 }, Step(3), Evaluation(1), Step(2)]));
+        Assert.Equal([Step(1), Step(2), Step(3)], store.Points.ReadTrainSteps(Trial, First));
+        Assert.Equal([Evaluation(1)], store.Points.ReadEpochs(Trial, First));
+    }
+
+    [Fact]
+    public async Task Attempts_and_trials_are_kept_apart()
+    {
+        await using var store = Open();
+        var second = Step(1) with { Attempt = new(2), Loss = 7 };
+        var neighbour = Step(1) with { Trial = new(Trial.Sweep, 3), Loss = 8 };
+        Assert.Equal(3, await store.Points.StoreAsync([Step(1), second, neighbour]));
+        Assert.Equal([second], store.Points.ReadTrainSteps(Trial, new(2)));
+        Assert.Equal([new Attempt(1), new Attempt(2)], store.Points.ReadAttempts(Trial));
+        Assert.Equal([neighbour], store.Points.ReadTrainSteps(neighbour.Trial, First));
+    }
+
+    [Fact]
+    public async Task Numbers_that_are_not_finite_come_back_as_they_were()
+    {
+        await using var store = Open();
+        var diverged = Step(5) with { Loss = double.NaN, Distortion = double.PositiveInfinity, Rate = double.NegativeInfinity, Beta = -0.0 };
+        var evaluation = Evaluation(2) with { Elbo = double.NaN, KlPerDimension = [double.NaN, 0, double.PositiveInfinity, double.Epsilon] };
+        await store.Points.StoreAsync([diverged, evaluation]);
+        Assert.Equal([diverged], store.Points.ReadTrainSteps(Trial, First));
+        Assert.Equal([evaluation], store.Points.ReadEpochs(Trial, First));
+    }
+
+    [Fact]
+    public async Task A_long_curve_is_thinned_but_keeps_its_spikes_and_its_ends()
+    {
+        await using var store = Open();
+        const int Steps = 10_000;
+        var points = Enumerable.Range(1, Steps).Select(i => Step(i) with { Loss = i switch { 4_321 => 1e6, 8_765 => -1e6, Steps => double.NaN, _ => 100.0 / i } }).ToArray();
+        Assert.Equal(Steps, await store.Points.StoreAsync(points));
+
+        var thinned = store.Points.ReadTrainSteps(Trial, First, pointsMax: 100);
+
+        Assert.InRange(thinned.Count, 50, 100);
+        Assert.Equal(thinned.OrderBy(point => point.Step.Value), thinned);
+        Assert.Equal(thinned.Count, thinned.Distinct().Count());
+        foreach (var step in (int[])[1, 4_321, 8_765, Steps]) Assert.Contains(points[step - 1], thinned);
+        Assert.All(thinned, point => Assert.Equal(points[point.Step.Value - 1], point));
+        Assert.Equal(Steps, store.Points.ReadTrainSteps(Trial, First, Steps).Count);
+    }
+
+    [Fact]
+    public async Task Reading_goes_on_while_others_write()
+    {
+        await using var store = Open();
+        var writing = Task.Run(async () =>
+        {
+            for (var i = 0; i < 200; i++) await store.Events.AppendAsync([new("a", Fact(2 * i)), new("a", Fact((2 * i) + 1))]);
+        });
+        var seen = 0;
+        while (!writing.IsCompleted)
+        {
+            var facts = store.Events.ReadStream("a").Select(stored => stored.Fact).ToArray();
+            Assert.Equal(Enumerable.Range(0, facts.Length).Select(Fact), facts);
+            Assert.True(facts.Length % 2 == 0, "A batch was seen in halves.");
+            Assert.True(facts.Length >= seen);
+            seen = facts.Length;
+        }
+
+        await writing;
+    }
+
+    private static DomainEvent Fact(int number) => Hosts.Facts.Number(number);
+
+    private static MetricPoint.TrainStep Step(long step) =>
+        new(0, 100.0 / step, 90.0 / step, 10.0 / step, 0.5, 0.001) { Trial = Trial, Attempt = First, Step = new(step) };
+
+    private static MetricPoint.Evaluation Evaluation(int epoch) =>
+        new(epoch, -80, 70, 10, 2, [9, 1, 0], 81, epoch * 1.5) { Trial = Trial, Attempt = First, Step = new(epoch * 100) };
+}
+
+/// <summary>The store of one machine.</summary>
+public sealed class SqliteStoreConformance : StoreConformance, IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vae-store-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    protected override IOpenStore Open() => new Opened(SqliteStore.Open(Path.Combine(_folder.FullName, "store.db"), TimeProvider.System));
+
+    private sealed class Opened(SqliteStore store) : IOpenStore
+    {
+        public IEventStore Events => store;
+
+        public IPointStore Points => store;
+
+        public ValueTask DisposeAsync() => store.DisposeAsync();
+    }
+}
+
+/// <summary>The store without a disk.</summary>
+public sealed class InMemoryStoreConformance : StoreConformance
+{
+    private readonly InMemoryStore.Content _content = new();
+
+    protected override IOpenStore Open() => new Opened(new(_content, TimeProvider.System));
+
+    private sealed class Opened(InMemoryStore store) : IOpenStore
+    {
+        public IEventStore Events => store;
+
+        public IPointStore Points => store;
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
