@@ -1,0 +1,113 @@
+using Vae.Coordinator.Actors;
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+using Vae.Worker.Actors;
+
+namespace Vae.Tests.Unit.Actors;
+
+public class MetricsTests
+{
+    private readonly Probe _metrics = new(new MetricsActor(Some.Context(), []));
+    private readonly Probe _outbox = new(new MetricsOutbox(Some.Worker(0), 7, pointsMax: 1_000));
+
+    private static MetricsMessage.PointBatch Batch(long first, int count, ulong incarnation = 7, int thinned = 0) => new(Some.Worker(0), incarnation, first, thinned, Some.Points(first, count));
+
+    [Fact]
+    public void Points_are_acknowledged_only_when_they_are_stored()
+    {
+        var taken = _metrics.Feed(Batch(1, 3));
+        Assert.Empty(taken.Sent<OutboxMessage.PointsAccepted>());
+        var write = Assert.Single(taken.Jobs<StorePointsJob>());
+        Assert.Equal(3, Assert.Single(_metrics.Feed(new MetricsMessage.PointsStored(write.Write)).Sent<OutboxMessage.PointsAccepted>()).UpTo);
+    }
+
+    [Fact]
+    public void A_batch_that_comes_twice_or_early_is_stored_once_and_in_order()
+    {
+        Assert.Empty(_metrics.Feed(Batch(4, 2)));
+        var first = Assert.Single(_metrics.Feed(Batch(1, 3)).Jobs<StorePointsJob>());
+        Assert.Equal([1, 2, 3, 4, 5], first.Points.Select(point => point.Step.Value));
+        Assert.Empty(_metrics.Feed(Batch(1, 3)));
+        Assert.Empty(_metrics.Feed(new MetricsMessage.PointsStored(first.Write)).Jobs<StorePointsJob>());
+        Assert.Equal(5, Assert.Single(_metrics.Feed(Batch(4, 2)).Sent<OutboxMessage.PointsAccepted>()).UpTo);
+    }
+
+    [Fact]
+    public void Points_that_come_during_a_write_go_into_the_next_one_together()
+    {
+        _metrics.Feed(Batch(1, 1));
+        Assert.Empty(_metrics.Feed(Batch(2, 1)));
+        Assert.Empty(_metrics.Feed(Batch(3, 1)));
+        var next = Assert.Single(_metrics.Feed(new MetricsMessage.PointsStored(1)).Jobs<StorePointsJob>());
+        Assert.Equal([2, 3], next.Points.Select(point => point.Step.Value));
+        Assert.Equal(3, Assert.Single(next.Marks).UpTo);
+    }
+
+    [Fact]
+    public void A_failed_write_is_tried_again_with_the_same_points()
+    {
+        var write = Assert.Single(_metrics.Feed(Batch(1, 2)).Jobs<StorePointsJob>());
+        var due = _metrics.Feed(new Signal.JobFailed(write, "busy")).LastWake<MetricsMessage.WriteDue>();
+        Assert.Same(write, Assert.Single(_metrics.Feed(due!).Jobs<StorePointsJob>()));
+    }
+
+    [Fact]
+    public void A_restarted_coordinator_takes_no_point_twice()
+    {
+        var metrics = new Probe(new MetricsActor(Some.Context(), [new PointMark(Some.Worker(0), 7, 3)]));
+        Assert.Equal(3, Assert.Single(metrics.Feed(Batch(1, 3)).Sent<OutboxMessage.PointsAccepted>()).UpTo);
+        Assert.Equal([4], Assert.Single(metrics.Feed(Batch(4, 1)).Jobs<StorePointsJob>()).Points.Select(point => point.Step.Value));
+    }
+
+    [Fact]
+    public void A_declared_gap_is_no_missing_batch()
+    {
+        _metrics.Feed(Batch(1, 2, thinned: 5));
+        _metrics.Feed(new MetricsMessage.PointsStored(1));
+        Assert.Single(_metrics.Feed(Batch(8, 1)).Jobs<StorePointsJob>());
+    }
+
+    [Fact]
+    public void An_outbox_sends_what_gathered_and_sends_it_again_when_nobody_answers()
+    {
+        var timer = _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(1, 3))).LastWake<OutboxMessage.FlushDue>();
+        var sent = _outbox.FeedAfter(0.2, timer!);
+        Assert.Equal(1, Assert.Single(sent.Sent<MetricsMessage.PointBatch>()).FirstSequence);
+        var quiet = _outbox.FeedAfter(1, sent.LastWake<OutboxMessage.FlushDue>()!);
+        Assert.Empty(quiet.Sent<MetricsMessage.PointBatch>());
+        Assert.Single(_outbox.FeedAfter(1, quiet.LastWake<OutboxMessage.FlushDue>()!).Sent<MetricsMessage.PointBatch>());
+    }
+
+    [Fact]
+    public void An_outbox_says_that_it_is_drained_when_the_last_point_is_durable()
+    {
+        _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(1, 3)));
+        Assert.Empty(_outbox.Feed(new OutboxMessage.FlushNow()).Sent<AgentMessage.OutboxDrained>());
+        Assert.Single(_outbox.Feed(new OutboxMessage.PointsAccepted(Some.Term, 7, 3)).Sent<AgentMessage.OutboxDrained>());
+        Assert.Single(_outbox.Feed(new OutboxMessage.FlushNow()).Sent<AgentMessage.OutboxDrained>());
+    }
+
+    [Fact]
+    public void An_outbox_that_nobody_empties_stays_bounded_and_declares_every_gap_to_the_end()
+    {
+        const int added = 512 * 400;
+        for (var first = 1; first < added; first += 512) _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(first, 512)));
+
+        long covered = 0, points = 0;
+        for (var round = 0; covered < added; round++)
+        {
+            Assert.True(round < 1_000, "the outbox stopped sending");
+            foreach (var batch in _outbox.Feed(new OutboxMessage.FlushNow()).Sent<MetricsMessage.PointBatch>())
+            {
+                Assert.Equal(covered + 1, batch.FirstSequence);
+                covered += batch.Points.Count + batch.Thinned;
+                points += batch.Points.Count;
+            }
+
+            _outbox.Feed(new OutboxMessage.PointsAccepted(Some.Term, 7, covered));
+        }
+
+        Assert.InRange(points, 1, 1_000 + 512);
+    }
+}

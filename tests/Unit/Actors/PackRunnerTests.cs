@@ -1,0 +1,124 @@
+using Vae.Coordinator.Actors;
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
+
+namespace Vae.Tests.Unit.Actors;
+
+public class PackRunnerTests
+{
+    private static readonly Attempt Now = new(2);
+    private readonly Probe _runner = new(new PackRunner(
+        Some.Term, new PackPlan(Some.Pack(0), Now, [Some.Trial(0)], Some.Manifest, default, new ResourceSpec { WorkersPerPackMin = 2, WorkersPerPackMax = 2 })));
+
+    private static ActorId Agent(int rank) => Addresses.Agent(Some.Worker(rank));
+
+    private void Grant()
+    {
+        _runner.Feed(new Signal.Started());
+        _runner.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)]));
+    }
+
+    private void Train()
+    {
+        Grant();
+        _runner.Feed(new PackMessage.StartRecorded(Now));
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now, new(rank)), Agent(rank));
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaTraining(Now, new(rank), new(1)), Agent(rank));
+    }
+
+    [Fact]
+    public void Workers_hear_of_an_attempt_only_after_its_start_is_durable()
+    {
+        _runner.Feed(new Signal.Started());
+        var granted = _runner.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)]));
+        Assert.Single(granted.Sent<SweepMessage.PackStarted>());
+        Assert.Empty(granted.Sent<AgentMessage.AssignReplica>());
+        Assert.Empty(_runner.Feed(new PackMessage.StartRecorded(new(1))));
+        Assert.Equal([0, 1], _runner.Feed(new PackMessage.StartRecorded(Now)).Sent<AgentMessage.AssignReplica>().Select(order => order.Assignment.Rank.Value));
+    }
+
+    [Fact]
+    public void An_assignment_is_repeated_to_those_alone_that_have_not_answered()
+    {
+        Grant();
+        var assigned = _runner.Feed(new PackMessage.StartRecorded(Now));
+        _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(0)), Agent(0));
+        var repeated = _runner.FeedAfter(1, assigned.LastWake<PackMessage.PackTick>()!);
+        Assert.Equal(1, Assert.Single(repeated.Sent<AgentMessage.AssignReplica>()).Assignment.Rank.Value);
+    }
+
+    [Fact]
+    public void The_ring_forms_when_all_ranks_are_ready_and_not_before()
+    {
+        Grant();
+        _runner.Feed(new PackMessage.StartRecorded(Now));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaReady(Now, new(0)), Agent(0)).Sent<ReplicaMessage.FormRing>());
+        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaReady(Now, new(1)), Agent(1)).Sent<ReplicaMessage.FormRing>().Count);
+    }
+
+    [Fact]
+    public void Results_are_repeated_until_they_are_settled_and_then_everybody_may_go()
+    {
+        Train();
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(1), []), Agent(1)));
+        var done = _runner.Feed(new PackMessage.ReplicaDone(Now, new(0), [Some.Done(0, -1)]), Agent(0));
+        Assert.Single(done.Sent<SweepMessage.PackDone>());
+        Assert.Single(_runner.FeedAfter(1, done.LastWake<PackMessage.PackTick>()!).Sent<SweepMessage.PackDone>());
+        var settled = _runner.Feed(new PackMessage.PackSettled(Now));
+        Assert.Equal(2, settled.Sent<ReplicaMessage.OutcomeAccepted>().Count);
+        Assert.Single(settled.Sent<PlacementMessage.ReleaseGang>());
+        Assert.True(settled.Stops());
+    }
+
+    [Fact]
+    public void Reports_of_another_attempt_or_of_a_worker_without_that_rank_are_not_believed()
+    {
+        Train();
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(new(1), new(0), [Some.Done(0, -1)]), Agent(0)));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(0), [Some.Done(0, -1)]), Agent(1)));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, new(5), FailureKind.Engine, "x", []), Agent(0)));
+    }
+
+    [Fact]
+    public void A_lost_worker_ends_the_attempt_and_gives_the_others_back_at_once()
+    {
+        Train();
+        var lost = _runner.Feed(new PackMessage.MemberLost(Some.Worker(1), false, "silent"));
+        Assert.Equal(FailureKind.Lost, Assert.Single(lost.Sent<SweepMessage.PackFailed>()).Kind);
+        Assert.Single(lost.Sent<PlacementMessage.ReleaseGang>());
+    }
+
+    [Fact]
+    public void The_cause_of_a_silence_is_waited_for_and_wins_over_the_silence()
+    {
+        Train();
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, new(0), FailureKind.PeerLost, "rank 1 is silent", [new(1)]), Agent(0)).Sent<SweepMessage.PackFailed>());
+        var cause = _runner.Feed(new PackMessage.ReplicaFailed(Now, new(1), FailureKind.OutOfMemory, "8 GB asked", []), Agent(1));
+        Assert.Equal(FailureKind.OutOfMemory, Assert.Single(cause.Sent<SweepMessage.PackFailed>()).Kind);
+    }
+
+    [Fact]
+    public void A_silence_without_a_cause_is_a_lost_peer_when_the_wait_is_over()
+    {
+        Train();
+        var first = _runner.Feed(new PackMessage.ReplicaFailed(Now, new(0), FailureKind.PeerLost, "rank 1 is silent", [new(1)]), Agent(0));
+        var over = _runner.FeedAfter(3, first.LastWake<PackMessage.PackTick>()!);
+        Assert.Equal(FailureKind.PeerLost, Assert.Single(over.Sent<SweepMessage.PackFailed>()).Kind);
+    }
+
+    [Fact]
+    public void A_phase_that_is_overdue_names_the_workers_it_waited_for()
+    {
+        Grant();
+        _runner.Feed(new PackMessage.StartRecorded(Now));
+        var accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(0)), Agent(0));
+        accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(1)), Agent(1));
+        _runner.Feed(new PackMessage.ReplicaReady(Now, new(0)), Agent(0));
+        var overdue = _runner.FeedAfter(600, accepted.LastWake<PackMessage.PackTick>()!);
+        var text = Assert.Single(overdue.Sent<SweepMessage.PackFailed>()).Text;
+        Assert.Contains("w1", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("w0", text, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,115 @@
+using Vae.Coordinator.Actors;
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+
+namespace Vae.Tests.Unit.Actors;
+
+public class PlacementTests
+{
+    private readonly Probe _placement = new(new Placement(Some.Context()));
+
+    private void Join(int count, DeviceFacts? facts = null)
+    {
+        for (var i = 0; i < count; i++) _placement.Feed(Some.Joined(Some.Worker(i), facts: facts));
+    }
+
+    private static IEnumerable<string> Names(PackMessage.GangGranted granted) => granted.Members.Select(member => member.Worker.Value);
+
+    [Fact]
+    public void A_gang_gets_as_many_workers_as_are_free_up_to_its_most_in_the_order_of_their_names()
+    {
+        Join(5);
+        Assert.Equal(["w0", "w1", "w2"], Names(Assert.Single(_placement.Feed(Some.Request(0, 1, 1, 3)).Sent<PackMessage.GangGranted>())));
+        Assert.Equal(["w3", "w4"], Names(Assert.Single(_placement.Feed(Some.Request(1, 1, 1, 3)).Sent<PackMessage.GangGranted>())));
+    }
+
+    [Fact]
+    public void A_small_request_does_not_overtake_a_large_one_that_can_be_served_later()
+    {
+        Join(3);
+        _placement.Feed(Some.Request(0, 1, 2, 2));
+        _placement.Feed(Some.Request(1, 1, 3, 3));
+        Assert.Empty(_placement.Feed(Some.Request(2, 1, 1, 1)).Sent<PackMessage.GangGranted>());
+    }
+
+    [Fact]
+    public void A_request_that_no_cluster_of_this_size_can_serve_holds_nobody_up()
+    {
+        Join(1);
+        Assert.Empty(_placement.Feed(Some.Request(0, 1, 4, 4)).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(Some.Request(1, 1, 1, 1)).Sent<PackMessage.GangGranted>());
+    }
+
+    [Fact]
+    public void A_gang_is_of_one_kind_of_device_and_of_the_kind_that_was_asked_for()
+    {
+        Join(1);
+        _placement.Feed(Some.Joined(Some.Worker(1), facts: Some.Gpu));
+        Assert.Empty(_placement.Feed(Some.Request(0, 1, 2, 2)).Sent<PackMessage.GangGranted>());
+        Assert.Equal(["w1"], Names(Assert.Single(_placement.Feed(Some.Request(1, 1, 1, 2, "cuda")).Sent<PackMessage.GangGranted>())));
+        Assert.Equal(["w0"], Names(Assert.Single(_placement.Feed(Some.Request(2, 1, 1, 2, "cpu")).Sent<PackMessage.GangGranted>())));
+    }
+
+    [Fact]
+    public void A_released_lane_is_given_out_only_after_the_worker_says_that_it_is_free()
+    {
+        Join(1);
+        _placement.Feed(Some.Request(0, 1, 1, 1));
+        _placement.Feed(Some.Request(1, 1, 1, 1));
+        var released = _placement.Feed(new PlacementMessage.ReleaseGang(Some.Pack(0), new(1)));
+        Assert.Equal(Some.Term, Assert.Single(released.Sent<AgentMessage.StopReplica>()).Term);
+        Assert.Empty(released.Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(new PlacementMessage.PlacementTick()).Sent<AgentMessage.StopReplica>());
+
+        var freed = _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(0), 1, Some.Pack(0), new(1)));
+        Assert.Single(freed.Sent<PackMessage.GangGranted>());
+        Assert.Empty(_placement.Feed(new PlacementMessage.PlacementTick()).Sent<AgentMessage.StopReplica>());
+    }
+
+    [Fact]
+    public void A_worker_with_two_lanes_hosts_two_packs()
+    {
+        _placement.Feed(Some.Joined(Some.Worker(0), lanes: 2));
+        Assert.Single(_placement.Feed(Some.Request(0, 1, 1, 2)).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(Some.Request(1, 1, 1, 2)).Sent<PackMessage.GangGranted>());
+        Assert.Empty(_placement.Feed(Some.Request(2, 1, 1, 2)).Sent<PackMessage.GangGranted>());
+    }
+
+    [Fact]
+    public void A_replica_of_no_gang_is_stopped_and_its_lane_is_not_given_out_meanwhile()
+    {
+        var stray = new RunningReplica(Some.Pack(9), new(1), new(0));
+        var joined = _placement.Feed(Some.Joined(Some.Worker(0)) with { Running = [stray] });
+        Assert.Equal(Some.Pack(9), Assert.Single(joined.Sent<AgentMessage.StopReplica>()).Pack);
+        Assert.Empty(_placement.Feed(Some.Request(0, 1, 1, 1)).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(0), 1, Some.Pack(9), new(1))).Sent<PackMessage.GangGranted>());
+    }
+
+    [Fact]
+    public void A_lost_worker_is_told_to_its_gang_again_whenever_the_runner_asks()
+    {
+        Join(2);
+        _placement.Feed(Some.Request(0, 1, 2, 2));
+        Assert.Equal(Some.Worker(1), Assert.Single(_placement.Feed(new PlacementMessage.WorkerGone(Some.Worker(1), 1, false, "silent")).Sent<PackMessage.MemberLost>()).Worker);
+        Assert.Single(_placement.Feed(Some.Request(0, 1, 2, 2)).Sent<PackMessage.MemberLost>());
+    }
+
+    [Fact]
+    public void News_of_an_earlier_life_of_a_worker_changes_nothing()
+    {
+        _placement.Feed(Some.Joined(Some.Worker(0), incarnation: 2));
+        _placement.Feed(Some.Request(0, 1, 1, 1));
+        Assert.Empty(_placement.Feed(new PlacementMessage.WorkerGone(Some.Worker(0), 1, false, "old")));
+        Assert.Empty(_placement.Feed(new PlacementMessage.ReplicaEnded(Some.Worker(0), 1, Some.Pack(0), new(1))));
+    }
+
+    [Fact]
+    public void A_crashed_runner_gives_its_workers_back()
+    {
+        Join(1);
+        _placement.Feed(Some.Request(0, 1, 1, 1));
+        var runner = Addresses.PackRunner(Some.Pack(0), new(1));
+        Assert.Single(_placement.Feed(new Signal.Terminated(runner, "crashed")).Sent<AgentMessage.StopReplica>());
+    }
+}

@@ -1,0 +1,168 @@
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+using Vae.Worker.Actors;
+
+namespace Vae.Tests.Unit.Actors;
+
+public class WorkerTests
+{
+    private static readonly ActorId Runner = Addresses.PackRunner(Some.Pack(0), new(1));
+    private readonly Probe _agent = new(new WorkerAgent(Some.Identity()));
+    private readonly Probe _replica = new(new Replica(Some.Assignment(0, 1)));
+
+    private IReadOnlyList<Effect> Join(long term = 3)
+    {
+        _agent.Feed(new Signal.Started());
+        return _agent.Feed(new AgentMessage.Registered(new(term), 7, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(2)));
+    }
+
+    private IReadOnlyList<Effect> Assign(int pack, int attempt, long term = 3) =>
+        _agent.Feed(new AgentMessage.AssignReplica(new(term), Some.Assignment(pack, attempt)), Addresses.PackRunner(Some.Pack(pack), new(attempt)));
+
+    private IReadOnlyList<Effect> Stop(int pack, int attempt, long term = 3) => _agent.Feed(new AgentMessage.StopReplica(new(term), Some.Pack(pack), new(attempt), "no longer wanted"));
+
+    [Fact]
+    public void A_worker_registers_ever_more_slowly_until_it_is_taken_and_then_beats()
+    {
+        List<TimeSpan> pauses = [];
+        var effects = _agent.Feed(new Signal.Started());
+        for (var i = 0; i < 8; i++)
+        {
+            Assert.Single(effects.Sent<ClusterMessage.RegisterWorker>());
+            pauses.Add(effects.OfType<Effect.Wake>().Single().After);
+            effects = _agent.Feed(effects.LastWake<AgentMessage.BeatDue>()!);
+        }
+
+        Assert.All(pauses.Zip(pauses.Skip(1)).Take(4), pair => Assert.True(pair.Second > pair.First));
+        Assert.All(pauses, pause => Assert.True(pause <= WorkerAgent.RegisterMax * 1.25));
+        var beat = _agent.Feed(Join().LastWake<AgentMessage.BeatDue>()!);
+        Assert.Single(beat.Sent<ClusterMessage.Heartbeat>());
+    }
+
+    [Fact]
+    public void A_worker_whose_beats_nobody_answers_registers_again_and_keeps_its_replicas()
+    {
+        var effects = Join();
+        Assign(0, 1);
+        IReadOnlyList<ClusterMessage.RegisterWorker> again = [];
+        for (var i = 0; i < 6 && again.Count == 0; i++)
+        {
+            effects = _agent.FeedAfter(2, effects.LastWake<AgentMessage.BeatDue>()!);
+            again = effects.Sent<ClusterMessage.RegisterWorker>();
+        }
+
+        Assert.Equal(Some.Pack(0), Assert.Single(Assert.Single(again).Running).Pack);
+    }
+
+    [Fact]
+    public void A_full_worker_refuses_and_a_repeated_assignment_is_accepted_again_without_a_second_replica()
+    {
+        Join();
+        var first = Assign(0, 1);
+        Assert.Single(first.OfType<Effect.Spawn>());
+        Assert.Single(first.Sent<PackMessage.ReplicaAccepted>());
+        var again = Assign(0, 1);
+        Assert.Empty(again.OfType<Effect.Spawn>());
+        Assert.Single(again.Sent<PackMessage.ReplicaAccepted>());
+        Assert.Contains("lanes", Assert.Single(Assign(1, 1).Sent<PackMessage.ReplicaRefused>()).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Orders_of_an_older_term_are_refused()
+    {
+        Join(term: 3);
+        Assert.Single(Assign(0, 1, term: 2).Sent<PackMessage.ReplicaRefused>());
+        Assign(0, 1, term: 4);
+        Assert.Empty(Stop(0, 1, term: 3));
+    }
+
+    [Fact]
+    public void A_lane_is_free_only_when_the_engine_has_stopped()
+    {
+        Join();
+        Assign(0, 1);
+        var actor = Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1));
+        Assert.Single(Stop(0, 1).Sent<ReplicaMessage.StopTraining>());
+        var gone = _agent.Feed(new Signal.Terminated(actor, "stopped"));
+        Assert.Single(gone.Jobs<StopEngineJob>());
+        Assert.Empty(gone.Sent<PlacementMessage.LaneFreed>());
+        Assert.Single(Assign(1, 1).Sent<PackMessage.ReplicaRefused>());
+        Assert.Single(_agent.Feed(new AgentMessage.EngineStopped(Some.Pack(0), new(1))).Sent<PlacementMessage.LaneFreed>());
+        Assert.Single(Assign(1, 1).Sent<PackMessage.ReplicaAccepted>());
+    }
+
+    [Fact]
+    public void An_assignment_that_comes_after_its_own_end_brings_nothing_back()
+    {
+        Join();
+        Assert.Single(Stop(0, 2).Sent<PlacementMessage.LaneFreed>());
+        Assert.Single(Assign(0, 2).Sent<PackMessage.ReplicaRefused>());
+        Assert.Single(Assign(0, 1).Sent<PackMessage.ReplicaRefused>());
+        Assert.Single(Assign(0, 3).Sent<PackMessage.ReplicaAccepted>());
+    }
+
+    [Fact]
+    public void A_replica_that_died_unasked_is_told_until_the_coordinator_orders_it_to_stop()
+    {
+        var beat = Join().LastWake<AgentMessage.BeatDue>();
+        Assign(0, 1);
+        _agent.Feed(new Signal.Terminated(Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1)), "crashed"));
+        Assert.Single(_agent.Feed(new AgentMessage.EngineStopped(Some.Pack(0), new(1))).Sent<PlacementMessage.ReplicaEnded>());
+        var next = _agent.FeedAfter(2, beat!);
+        Assert.Single(next.Sent<PlacementMessage.ReplicaEnded>());
+        Assert.Single(Stop(0, 1).Sent<PlacementMessage.LaneFreed>());
+        Assert.Empty(_agent.FeedAfter(2, next.LastWake<AgentMessage.BeatDue>()!).Sent<PlacementMessage.ReplicaEnded>());
+    }
+
+    [Fact]
+    public void A_leaving_worker_stops_its_replicas_flushes_its_points_and_goes_when_all_of_it_is_heard()
+    {
+        Join();
+        Assign(0, 1);
+        var leave = _agent.Feed(new AgentMessage.Leave("SIGTERM"));
+        Assert.Single(leave.Sent<ClusterMessage.LeaveCluster>());
+        Assert.Single(leave.Sent<ReplicaMessage.StopTraining>());
+        _agent.Feed(new Signal.Terminated(Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1)), "stopped"));
+        Assert.Single(_agent.Feed(new AgentMessage.EngineStopped(Some.Pack(0), new(1))).Sent<OutboxMessage.FlushNow>());
+        Assert.False(_agent.Feed(new AgentMessage.Left(Some.Term, 7)).Stops());
+        Assert.True(_agent.Feed(new AgentMessage.OutboxDrained()).Stops());
+    }
+
+    [Fact]
+    public void A_leaving_worker_that_nobody_hears_goes_at_its_deadline()
+    {
+        Join();
+        var effects = _agent.Feed(new AgentMessage.Leave("SIGTERM"));
+        Assert.True(_agent.FeedAfter(15, effects.LastWake<AgentMessage.BeatDue>()!).Stops());
+    }
+
+    [Fact]
+    public void A_replica_says_ready_until_the_ring_is_ordered_and_tells_its_outcome_until_it_is_accepted()
+    {
+        Assert.Single(_replica.Feed(new Signal.Started()).Jobs<PrepareReplicaJob>());
+        var ready = _replica.Feed(new ReplicaMessage.Prepared());
+        ready = _replica.Feed(ready.LastWake<ReplicaMessage.ReportDue>()!);
+        Assert.Single(ready.Sent<PackMessage.ReplicaReady>());
+
+        var form = new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)]);
+        Assert.Single(_replica.Feed(form, Runner).Jobs<TrainJob>());
+        Assert.Empty(_replica.Feed(form, Runner));
+        Assert.Empty(_replica.Feed(ready.LastWake<ReplicaMessage.ReportDue>()!));
+        _replica.Feed(new ReplicaMessage.TrainingStarted(new(1)));
+        Assert.Single(_replica.Feed(form, Runner).Sent<PackMessage.ReplicaTraining>());
+
+        var done = _replica.Feed(new ReplicaMessage.TrainingEnded(new(1), [Some.Done(0, -1)]));
+        Assert.Single(_replica.Feed(done.LastWake<ReplicaMessage.ReportDue>()!).Sent<PackMessage.ReplicaDone>());
+        Assert.Empty(_replica.Feed(new ReplicaMessage.OutcomeAccepted(new(2), new(0))));
+        Assert.True(_replica.Feed(new ReplicaMessage.OutcomeAccepted(new(1), new(0))).Stops());
+    }
+
+    [Fact]
+    public void A_job_that_throws_is_a_failure_of_the_engine_in_its_own_words()
+    {
+        var job = Assert.Single(_replica.Feed(new Signal.Started()).Jobs<PrepareReplicaJob>());
+        var failed = Assert.Single(_replica.Feed(new Signal.JobFailed(job, "no such device")).Sent<PackMessage.ReplicaFailed>());
+        Assert.Equal((FailureKind.Engine, "no such device"), (failed.Kind, failed.Text));
+    }
+}
