@@ -1,0 +1,179 @@
+using System.Diagnostics.Metrics;
+using System.Runtime.InteropServices;
+using Vae.Runtime.Actors;
+using Vae.Runtime.Remoting;
+using Vae.Runtime.Storage;
+using Vae.Shared;
+using Vae.Shared.Messages;
+using Vae.Shared.Wire;
+
+namespace Vae.Runtime.Telemetry;
+
+/// <summary>
+/// Every metric of the program under its documented name. No label takes unbounded values: sweeps and workers come and go with their series,
+/// trials are never labels. Known label values exist at zero from the start, so that the first event already shows in a rate.
+/// </summary>
+public sealed class VaeMetrics : IDisposable
+{
+    /// <summary>The parts of a training step, in the order in which they run.</summary>
+    public static readonly IReadOnlyList<string> StepPhases = ["load", "forward", "backward", "allreduce", "update"];
+
+    private const string MeterName = "Vae.Distributed";
+
+    private readonly Meter _meter;
+    private readonly MetricFamily _trials, _workerUp, _bestElbo, _activeUnits;
+    private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes;
+    private readonly Histogram<double> _stepDuration, _allreduceWait, _storeWrite, _httpRequest;
+
+    /// <param name="version">Version of the program.</param>
+    /// <param name="commit">Commit that it was built from, or <c>unknown</c>.</param>
+    public VaeMetrics(string version, string commit)
+    {
+        _meter = new(MeterName, version);
+        Registry = new(_meter);
+        Registry.Declare("vae_build_info", "What this process runs; always 1.", MetricKind.Gauge, ["version", "commit", "runtime"])
+            .Set(1, version, commit, RuntimeInformation.FrameworkDescription);
+        _trials = Registry.Declare("vae_trials", "Trials of a sweep by state.", MetricKind.Gauge, ["sweep", "state"]);
+        _workerUp = Registry.Declare("vae_worker_up", "1 while the worker holds its lease, 0 when it is lost.", MetricKind.Gauge, ["worker"]);
+        _bestElbo = Registry.Declare("vae_sweep_best_elbo", "Best held-out evidence lower bound at beta 1 of a sweep, in nats per sample.", MetricKind.Gauge, ["sweep"]);
+        _activeUnits = Registry.Declare("vae_sweep_active_units", "Active latent dimensions of a sweep's best trial.", MetricKind.Gauge, ["sweep"]);
+
+        _finished = Counter("vae_trials_finished_total", "Trials that reached their end, by outcome.", "sweep", "outcome");
+        _steps = Counter("vae_train_steps_total", "Optimizer updates done by this worker.", "sweep", "worker");
+        _samples = Counter("vae_train_samples_total", "Training samples processed by this worker.", "sweep", "worker");
+        _allreduceBytes = Counter("vae_allreduce_bytes_total", "Gradient bytes that this worker sent to its peers.", "worker");
+
+        _stepDuration = Histogram("vae_train_step_duration_seconds", "Time of the parts of a training step.", ["phase"], StepPhases.Select(phase => new[] { phase }));
+        _allreduceWait = Histogram("vae_allreduce_wait_seconds", "Time that a step waited for its peers' gradients.", ["worker"], []);
+        _storeWrite = Histogram("vae_store_write_duration_seconds", "Time of a store transaction, its sync included.", ["outcome"], [["ok"], ["failed"]]);
+        _httpRequest = Histogram("vae_http_request_duration_seconds", "Time of an HTTP request by route and status.", ["route", "status"], []);
+        Registry.Start();
+    }
+
+    /// <summary>What <c>/metrics</c> writes.</summary>
+    public MetricRegistry Registry { get; }
+
+    /// <summary>How many trials of a sweep are in a state now.</summary>
+    public void SetTrials(SweepId sweep, TrialState state, int count) => _trials.Set(count, sweep.Value, Label(state));
+
+    /// <summary>Makes all series of a sweep at zero.</summary>
+    public void CreateSweep(SweepId sweep)
+    {
+        foreach (var state in Enum.GetValues<TrialState>()) SetTrials(sweep, state, 0);
+        foreach (var outcome in (TrialState[])[TrialState.Done, TrialState.Failed, TrialState.Pruned, TrialState.Cancelled]) _finished.Add(0, new("sweep", sweep.Value), new("outcome", Label(outcome)));
+    }
+
+    /// <summary>Drops the series of a sweep that ended, so that their number stays bounded. Counters stay: a counter must not vanish before it was scraped.</summary>
+    public void ForgetSweep(SweepId sweep)
+    {
+        foreach (var state in Enum.GetValues<TrialState>()) _trials.Remove(sweep.Value, Label(state));
+        _bestElbo.Remove(sweep.Value);
+        _activeUnits.Remove(sweep.Value);
+    }
+
+    /// <summary>A trial reached its end.</summary>
+    public void TrialFinished(SweepId sweep, TrialState outcome) => _finished.Add(1, new("sweep", sweep.Value), new("outcome", Label(outcome)));
+
+    /// <summary>The best trial of a sweep so far.</summary>
+    public void SetBest(SweepId sweep, double elbo, int activeUnits)
+    {
+        _bestElbo.Set(elbo, sweep.Value);
+        _activeUnits.Set(activeUnits, sweep.Value);
+    }
+
+    /// <summary>A worker is a member, or is lost.</summary>
+    public void SetWorkerUp(NodeId worker, bool up) => _workerUp.Set(up ? 1 : 0, worker.Value);
+
+    /// <summary>A worker left on purpose.</summary>
+    public void ForgetWorker(NodeId worker) => _workerUp.Remove(worker.Value);
+
+    /// <summary>Makes the worker's own series at zero.</summary>
+    public void CreateWorker(NodeId worker)
+    {
+        _allreduceBytes.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
+        Registry.Find("vae_allreduce_wait_seconds").Create(worker.Value);
+    }
+
+    /// <summary>Steps and samples done for a sweep.</summary>
+    public void Trained(SweepId sweep, NodeId worker, long steps, long samples)
+    {
+        _steps.Add(steps, new("sweep", sweep.Value), new("worker", worker.Value));
+        _samples.Add(samples, new("sweep", sweep.Value), new("worker", worker.Value));
+    }
+
+    /// <summary>One part of one step; <paramref name="phase"/> is one of <see cref="StepPhases"/>.</summary>
+    public void StepPhase(string phase, TimeSpan duration) => _stepDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("phase", phase));
+
+    /// <summary>What one step's all-reduce cost.</summary>
+    public void AllReduced(NodeId worker, long bytesSent, TimeSpan waited)
+    {
+        _allreduceBytes.Add(bytesSent, new KeyValuePair<string, object?>("worker", worker.Value));
+        _allreduceWait.Record(waited.TotalSeconds, new KeyValuePair<string, object?>("worker", worker.Value));
+    }
+
+    /// <summary>One HTTP request; <paramref name="route"/> is the route's pattern, never the path that was asked for.</summary>
+    public void HttpRequest(string route, int status, TimeSpan duration) =>
+        _httpRequest.Record(duration.TotalSeconds, new("route", route), new("status", status));
+
+    /// <summary>Shows an actor system's mailboxes, dead letters and crashes.</summary>
+    public void Watch(ActorSystem system)
+    {
+        Observe("vae_mailbox_depth", "Messages that wait, by kind of actor.", MetricKind.Gauge, ["actor"],
+            () => system.MailboxDepths().Select(depth => Measure(depth.Value, ("actor", depth.Key))));
+        Observe("vae_dead_letters_total", "Messages that reached nobody.", MetricKind.Counter, [], () => [Measure(system.DeadLettersTotal)]);
+        Observe("vae_mailbox_dropped_total", "Messages refused by a full mailbox.", MetricKind.Counter, [], () => [Measure(system.MailboxRefusedTotal)]);
+        Observe("vae_actor_crashes_total", "Crashes of actors.", MetricKind.Counter, [], () => [Measure(system.CrashesTotal)]);
+    }
+
+    /// <summary>Shows what happens at a port.</summary>
+    public void Watch(RemotingCounters counters)
+    {
+        Observe("vae_auth_rejected_total", "Connections turned away at the handshake, by rule.", MetricKind.Counter, ["port", "kind"],
+            () => Enum.GetValues<HandshakeRule>().Select(rule => Measure(counters.Rejected(rule), ("port", "node"), ("kind", Label(rule)))));
+        Observe("vae_protocol_errors_total", "Frames of members that broke the protocol, by rule.", MetricKind.Counter, ["port", "kind"],
+            () => Enum.GetValues<ProtocolErrorKind>().Select(kind => Measure(counters.ProtocolErrors(kind), ("port", "node"), ("kind", Label(kind))))
+                .Append(Measure(counters.ForgedSenders, ("port", "node"), ("kind", "forged_sender")))
+                .Append(Measure(counters.SlowPeers, ("port", "node"), ("kind", "slow_peer"))));
+    }
+
+    /// <summary>Times every transaction of a store.</summary>
+    public void Watch(SqliteStore store) =>
+        store.OnCommit = (duration, _, committed) => _storeWrite.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("outcome", committed ? "ok" : "failed"));
+
+    /// <summary>Stops collecting.</summary>
+    public void Dispose()
+    {
+        Registry.Dispose();
+        _meter.Dispose();
+    }
+
+    private static string Label<T>(T value) where T : struct, Enum =>
+        string.Concat(value.ToString().Select((c, i) => char.IsUpper(c) ? (i > 0 ? "_" : "") + char.ToLowerInvariant(c) : c.ToString()));
+
+    private static Measurement<long> Measure(long value, params ReadOnlySpan<(string Name, string Value)> labels)
+    {
+        var tags = new KeyValuePair<string, object?>[labels.Length];
+        for (var i = 0; i < tags.Length; i++) tags[i] = new(labels[i].Name, labels[i].Value);
+        return new(value, tags);
+    }
+
+    private Counter<long> Counter(string name, string help, params string[] labels)
+    {
+        Registry.Declare(name, help, MetricKind.Counter, labels);
+        return _meter.CreateCounter<long>(name);
+    }
+
+    private Histogram<double> Histogram(string name, string help, string[] labels, IEnumerable<string[]> created)
+    {
+        var family = Registry.Declare(name, help, MetricKind.Histogram, labels, MetricRegistry.SecondsBuckets);
+        foreach (var values in created) family.Create(values);
+        return _meter.CreateHistogram<double>(name, "s");
+    }
+
+    private void Observe(string name, string help, MetricKind kind, string[] labels, Func<IEnumerable<Measurement<long>>> read)
+    {
+        Registry.Declare(name, help, kind, labels).Observed = true;
+        if (kind == MetricKind.Counter) _meter.CreateObservableCounter(name, read);
+        else _meter.CreateObservableGauge(name, read);
+    }
+}

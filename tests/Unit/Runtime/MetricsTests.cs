@@ -1,0 +1,168 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Net;
+using System.Text;
+using System.Text.RegularExpressions;
+using Vae.Runtime.Remoting;
+using Vae.Runtime.Telemetry;
+using Vae.Shared;
+using Vae.Shared.Messages;
+
+namespace Vae.Tests.Unit.Runtime;
+
+public class MetricsTests
+{
+    private static readonly SweepId Sweep = new("s-\"1\\\n");
+
+    [Fact]
+    public async Task Exposition_is_the_documented_text()
+    {
+        using var metrics = new VaeMetrics("1.2.3", "abc");
+        await using var system = Kit.NewSystem();
+        system.SpawnRoot("sweep.s-1", () => new Scripted((_, _, _) => { }));
+        metrics.Watch(system);
+        metrics.CreateSweep(Sweep);
+        metrics.SetTrials(Sweep, TrialState.Running, 3);
+        metrics.TrialFinished(Sweep, TrialState.Done);
+        metrics.SetBest(Sweep, double.NegativeInfinity, 7);
+        metrics.StepPhase("allreduce", TimeSpan.FromMilliseconds(3));
+        metrics.StepPhase("allreduce", TimeSpan.FromSeconds(500));
+        metrics.Trained(Sweep, new("w-1"), 2, 256);
+
+        var text = Text(metrics);
+
+        const string Name = "sweep=\"s-\\\"1\\\\\\n\"";
+        Assert.Contains($"# HELP vae_trials Trials of a sweep by state.\n# TYPE vae_trials gauge\nvae_trials{{{Name},state=\"cancelled\"}} 0\n", text, StringComparison.Ordinal);
+        Assert.Contains($"vae_trials{{{Name},state=\"running\"}} 3\n", text, StringComparison.Ordinal);
+        Assert.Contains($"vae_trials_finished_total{{{Name},outcome=\"done\"}} 1\nvae_trials_finished_total{{{Name},outcome=\"failed\"}} 0\n", text, StringComparison.Ordinal);
+        Assert.Contains($"vae_sweep_best_elbo{{{Name}}} -Inf\n", text, StringComparison.Ordinal);
+        Assert.Contains($"vae_train_samples_total{{{Name},worker=\"w-1\"}} 256\n", text, StringComparison.Ordinal);
+        Assert.Contains("vae_build_info{version=\"1.2.3\",commit=\"abc\",runtime=\".NET ", text, StringComparison.Ordinal);
+        Assert.Contains("vae_mailbox_depth{actor=\"sweep\"} 0\n", text, StringComparison.Ordinal);
+        Assert.Contains("# TYPE vae_dead_letters_total counter\nvae_dead_letters_total 0\n", text, StringComparison.Ordinal);
+        Assert.Equal(
+            """
+            # HELP vae_train_step_duration_seconds Time of the parts of a training step.
+            # TYPE vae_train_step_duration_seconds histogram
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.001"} 0
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.0025"} 0
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.005"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.01"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.025"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.05"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.1"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.25"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.5"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="1"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="2.5"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="5"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="10"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="25"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="50"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="100"} 1
+            vae_train_step_duration_seconds_bucket{phase="allreduce",le="+Inf"} 2
+            vae_train_step_duration_seconds_sum{phase="allreduce"} 500.003
+            vae_train_step_duration_seconds_count{phase="allreduce"} 2
+
+            """, Regex.Match(text, "# HELP vae_train_step_duration_seconds (.*\n)*?(?=vae_train_step_duration_seconds_bucket.phase=\"backward\")").Value);
+    }
+
+    [Fact]
+    public void A_sweep_that_ended_leaves_no_gauges_behind()
+    {
+        using var metrics = new VaeMetrics("1", "c");
+        metrics.CreateSweep(new("s-old"));
+        metrics.SetBest(new("s-old"), -80, 5);
+        metrics.ForgetSweep(new("s-old"));
+        Assert.DoesNotMatch("(?m)^vae_(trials|sweep_[a-z_]+)\\{", Text(metrics));
+    }
+
+    [Fact]
+    public void A_label_that_runs_wild_is_cut_off_at_two_thousand_series()
+    {
+        using var metrics = new VaeMetrics("1", "c");
+        for (var i = 0; i < 3_000; i++) metrics.SetWorkerUp(new($"w-{i}"), true);
+        Assert.Equal(2_000, Regex.Count(Text(metrics), "(?m)^vae_worker_up\\{"));
+    }
+
+    [FactWithPromtool]
+    public async Task Promtool_has_nothing_to_say()
+    {
+        using var metrics = new VaeMetrics("1.2.3", "abc");
+        await using var system = Kit.NewSystem();
+        metrics.Watch(system);
+        metrics.Watch(new RemotingCounters());
+        metrics.CreateWorker(new("w-1"));
+        metrics.CreateSweep(Sweep);
+        metrics.SetBest(Sweep, double.NaN, 7);
+        metrics.AllReduced(new("w-1"), 4_096, TimeSpan.FromMilliseconds(1));
+        metrics.HttpRequest("/metrics", 200, TimeSpan.FromMilliseconds(1));
+        metrics.SetWorkerUp(new("w-1"), true);
+        metrics.Trained(Sweep, new("w-1"), 1, 128);
+
+        using var promtool = Process.Start(new ProcessStartInfo("promtool", "check metrics") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        await promtool.StandardInput.WriteAsync(Text(metrics));
+        promtool.StandardInput.Close();
+        var said = await promtool.StandardOutput.ReadToEndAsync() + await promtool.StandardError.ReadToEndAsync();
+        await promtool.WaitForExitAsync();
+        Assert.Equal("", said);
+        Assert.Equal(0, promtool.ExitCode);
+    }
+
+    [Fact]
+    public async Task The_http_port_serves_metrics_and_health_and_refuses_foreign_hosts()
+    {
+        using var metrics = new VaeMetrics("1", "c");
+        string? notReady = "waiting for the store";
+        await using var http = await NodeHttp.StartAsync(new() { Port = 0, NotReady = () => notReady }, metrics);
+        using var client = new HttpClient { BaseAddress = http.Address };
+
+        Assert.Equal("ok\n", await client.GetStringAsync("/healthz"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await client.GetAsync("/readyz")).StatusCode);
+        notReady = null;
+        Assert.Equal("ready\n", await client.GetStringAsync("/readyz"));
+        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/nothing/123")).StatusCode);
+
+        using var rebound = new HttpRequestMessage(HttpMethod.Get, "/metrics") { Headers = { Host = "evil.example" } };
+        Assert.Equal(HttpStatusCode.Forbidden, (await client.SendAsync(rebound)).StatusCode);
+
+        var answer = await client.GetAsync("/metrics");
+        Assert.Equal("text/plain; version=0.0.4; charset=utf-8", answer.Content.Headers.ContentType!.ToString());
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.Contains("vae_http_request_duration_seconds_count{route=\"/readyz\",status=\"503\"} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("vae_http_request_duration_seconds_count{route=\"(none)\",status=\"404\"} 1\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Metrics_ask_for_the_token_when_told_to_and_a_busy_port_says_what_to_do()
+    {
+        using var metrics = new VaeMetrics("1", "c");
+        await using var http = await NodeHttp.StartAsync(new() { Port = 0, TokenForMetrics = true, Token = ClusterToken.Parse("correct-horse-battery-staple") }, metrics);
+        using var client = new HttpClient { BaseAddress = http.Address };
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/metrics")).StatusCode);
+        client.DefaultRequestHeaders.Authorization = new("Bearer", "wrong-horse-battery-staple-x");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/metrics")).StatusCode);
+        client.DefaultRequestHeaders.Authorization = new("Bearer", "correct-horse-battery-staple");
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/metrics")).StatusCode);
+
+        var busy = await Assert.ThrowsAsync<ListenException>(() => NodeHttp.StartAsync(new() { Port = http.Address.Port }, metrics));
+        Assert.Contains("is already in use", busy.Message, StringComparison.Ordinal);
+    }
+
+    private static string Text(VaeMetrics metrics)
+    {
+        var output = new ArrayBufferWriter<byte>();
+        metrics.Registry.Write(output);
+        return Encoding.UTF8.GetString(output.WrittenSpan);
+    }
+}
+
+/// <summary>Skips where Debian's package prometheus is not installed.</summary>
+internal sealed class FactWithPromtoolAttribute : FactAttribute
+{
+    public FactWithPromtoolAttribute()
+    {
+        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "promtool")));
+        if (!found) Skip = "promtool is missing: apt-get install --no-install-recommends prometheus";
+    }
+}
