@@ -1,0 +1,104 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Vae.Runtime.Storage;
+using Vae.Shared;
+using Vae.Shared.Messages;
+
+namespace Vae.Coordinator.Hosting;
+
+/// <summary>
+/// Takes what the actors tell, in order: folds facts into the views, writes the curves of an ended trial, and only then passes the news on. So
+/// whoever hears that a sweep has ended finds all its files.
+/// </summary>
+internal sealed partial class Publisher : IAsyncDisposable
+{
+    private const int ListenerQueue = 4_096; // About a minute of a fast sweep; a listener that sleeps longer misses points, never facts that it can read from the store.
+
+    private static readonly TimeSpan LastPointWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(25);
+
+    private readonly ObserverFeed _feed;
+    private readonly SweepViews _views;
+    private readonly IPointReader _points;
+    private readonly SweepFolders _folders;
+    private readonly ILogger _logger;
+    private readonly Lock _gate = new();
+    private readonly List<Channel<ObserverMessage>> _listeners = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _running;
+
+    public Publisher(ObserverFeed feed, SweepViews views, IPointReader points, SweepFolders folders, ILogger logger)
+    {
+        (_feed, _views, _points, _folders, _logger) = (feed, views, points, folders, logger);
+        _running = RunAsync();
+    }
+
+    /// <summary>Everything told from the call on, until cancelled.</summary>
+    public async IAsyncEnumerable<ObserverMessage> ListenAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var channel = Channel.CreateBounded<ObserverMessage>(new BoundedChannelOptions(ListenerQueue) { FullMode = BoundedChannelFullMode.DropOldest });
+        lock (_gate) _listeners.Add(channel);
+        try
+        {
+            await foreach (var message in channel.Reader.ReadAllAsync(cancellation)) yield return message;
+        }
+        finally
+        {
+            lock (_gate) _listeners.Remove(channel);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_gate)
+        {
+            foreach (var listener in _listeners) listener.Writer.TryComplete();
+        }
+
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        await foreach (var message in _feed.Reader.ReadAllAsync(_stop.Token))
+        {
+            _feed.Taken(message);
+            if (message is ObserverMessage.FactRecorded { Fact: var fact })
+            {
+                _views.Apply(fact);
+                if (fact is SweepEvent.TrialEnded { Result.State: TrialState.Done } ended) await WriteCurvesAsync(ended);
+            }
+
+            lock (_gate)
+            {
+                foreach (var listener in _listeners) listener.Writer.TryWrite(message);
+            }
+        }
+    }
+
+    // The last points of a trial travel on their own way and may come a moment after its result.
+    private async Task WriteCurvesAsync(SweepEvent.TrialEnded ended)
+    {
+        var trial = new TrialId(ended.Sweep, ended.Result.TrialIndex);
+        try
+        {
+            var deadline = Environment.TickCount64 + (long)LastPointWithin.TotalMilliseconds;
+            while (!_points.ReadEpochs(trial, ended.Attempt).Any(point => point.Step.Value >= ended.Result.Steps) && Environment.TickCount64 < deadline)
+            {
+                await Task.Delay(LookAgain, _stop.Token);
+            }
+
+            CurveWriter.Write(Path.Combine(_folders.Trial(trial), SweepFolders.FileName(ArtifactKind.Curves)), _points, trial, ended.Attempt);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or StoreException)
+        {
+            LogNoCurves(_logger, trial, exception.Message);
+        }
+    }
+
+    [LoggerMessage(EventId = 4001, Level = LogLevel.Error, Message = "The curves of trial {Trial} could not be written: {Reason}. Its model and result are stored.")]
+    private static partial void LogNoCurves(ILogger logger, TrialId trial, string reason);
+}

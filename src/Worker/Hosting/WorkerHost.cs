@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Vae.Data.Shards;
+using Vae.Runtime.Actors;
+using Vae.Runtime.Blobs;
+using Vae.Runtime.Remoting;
+using Vae.Shared;
+using Vae.Shared.Messages;
+using Vae.Torch;
+using Vae.Worker.Actors;
+using Vae.Worker.Engine;
+
+namespace Vae.Worker.Hosting;
+
+/// <summary>One worker in this process: actors, engine, data plane. What <c>vae worker</c> runs.</summary>
+public sealed class WorkerHost : IAsyncDisposable
+{
+    private const int Lanes = 1; // One replica at a time.
+
+    private static readonly TimeSpan LoadEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LeaveWithin = WorkerAgent.LeaveWithin + TimeSpan.FromSeconds(2);
+
+    private readonly ActorSystem _system;
+    private readonly ControlPlane _plane;
+    private readonly Connector _connector;
+    private readonly NodeListener _listener;
+    private readonly DataPlaneTransport _transport;
+    private readonly BlobClient _blobs;
+    private readonly Lane _lane;
+    private readonly EnginePort _engine;
+    private readonly StepMeter _meter = new();
+    private readonly Timer _load;
+    private readonly TaskCompletionSource _agentGone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private WorkerHost(WorkerOptions options, NodeIdentity identity, torch.Device device, DeviceFacts facts, ILoggerFactory loggers)
+    {
+        var logger = loggers.CreateLogger("worker");
+        Facts = facts;
+        _system = new ActorSystem(options.Name, TimeProvider.System, logger);
+        _plane = new ControlPlane(_system, TimeProvider.System, logger);
+        _transport = new DataPlaneTransport(identity);
+        _listener = NodeListener.Start(options.DataListen, options.DataPort, identity,
+            new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Data] = DataPlane.Handler(_transport) }, logger, counters: _plane.Counters);
+        _blobs = new BlobClient(options.CoordinatorHost, options.CoordinatorPort, identity, NodeId.Coordinator);
+        _lane = new Lane(facts.Threads);
+        var outbox = Addresses.Outbox(options.Name);
+        var parts = new EngineParts(_lane, device, new ShardCache(options.CacheFolder), _blobs, _transport, facts, _meter,
+            points => _system.Post(outbox, new OutboxMessage.AddPoints(points)));
+        _engine = new EnginePort(parts, logger);
+        _engine.Register(_system);
+        var endpoint = new DataEndpoint(options.DataHost ?? options.DataListen, _listener.Endpoint.Port);
+        var incarnation = (ulong)(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1_000_000);
+        var agent = Addresses.Agent(options.Name);
+        _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, incarnation));
+        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, Lanes)));
+        _system.SpawnRoot("host-watch", () => new GoneWatch(agent, reason => _agentGone.TrySetResult()));
+        _connector = new Connector(_plane, identity, NodeId.Coordinator, options.CoordinatorHost, options.CoordinatorPort, TimeProvider.System, logger);
+        _load = new Timer(_ => _system.Post(agent, new AgentMessage.LoadSampled(_meter.Sample())), null, LoadEvery, LoadEvery);
+        Completion = CompleteAsync();
+    }
+
+    /// <summary>What this worker is.</summary>
+    public DeviceFacts Facts { get; }
+
+    /// <summary>Ends when the worker has left the cluster; fails with a text fit for a user when it can never join (wrong token, cluster or version).</summary>
+    public Task Completion { get; }
+
+    /// <summary>Loads libtorch, listens, and begins to connect and register.</summary>
+    /// <exception cref="TorchUnavailableException">libtorch or the shim is missing.</exception>
+    /// <exception cref="UserFitException">Token, device or port cannot be used; the text says why and what to do.</exception>
+    public static Task<WorkerHost> StartAsync(WorkerOptions options, ILoggerFactory loggers, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var token = ClusterToken.Load(options.TokenFile);
+        var (device, facts) = DeviceProbe.Open(options.Device, options.Threads ?? Environment.ProcessorCount);
+        return Task.FromResult(new WorkerHost(options, new NodeIdentity(options.Name, options.Cluster, token), device, facts, loggers));
+    }
+
+    /// <summary>Finishes what can be finished, tells the coordinator, and ends. Bounded in time.</summary>
+    public async Task LeaveAsync(string reason)
+    {
+        _system.Post(Addresses.Agent(_system.Node), new AgentMessage.Leave(reason));
+        await Task.WhenAny(_agentGone.Task, Task.Delay(LeaveWithin));
+        _agentGone.TrySetResult();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _load.DisposeAsync();
+        await _connector.DisposeAsync();
+        await _listener.DisposeAsync();
+        await _plane.DisposeAsync();
+        await _system.DisposeAsync();
+        await _blobs.DisposeAsync();
+        _engine.Dispose();
+        _transport.Dispose();
+        _lane.Dispose();
+    }
+
+    private async Task CompleteAsync()
+    {
+        var first = await Task.WhenAny(_agentGone.Task, _connector.Completion, _system.Failure);
+        await first;
+    }
+}
