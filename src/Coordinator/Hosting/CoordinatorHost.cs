@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Logging;
 using Vae.Coordinator.Actors;
 using Vae.Coordinator.Projections;
+using Vae.Runtime;
 using Vae.Runtime.Actors;
 using Vae.Runtime.Blobs;
 using Vae.Runtime.Remoting;
 using Vae.Runtime.Storage;
+using Vae.Runtime.Telemetry;
 using Vae.Shared;
 using Vae.Shared.Actors;
 using Vae.Shared.Messages;
@@ -23,6 +25,8 @@ public sealed class CoordinatorHost : IAsyncDisposable
     private readonly ControlPlane _plane;
     private readonly Publisher _publisher;
     private readonly NodeListener _listener;
+    private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit);
+    private NodeHttp? _http;
     private int _inboxes;
 
     private CoordinatorHost(CoordinatorOptions options, HomeLock taken, ClusterToken token, string tokenFile, SqliteStore store, ILoggerFactory loggers)
@@ -40,7 +44,10 @@ public sealed class CoordinatorHost : IAsyncDisposable
         var feed = new ObserverFeed();
         var observer = _system.SpawnRoot("feed", () => feed, Supervision.Never);
         var context = new CoordinatorContext(store.Term, HistoryOf, [observer]);
-        _publisher = new Publisher(feed, Views, store, Folders, logger);
+        _metrics.Watch(_system);
+        _metrics.Watch(_plane.Counters);
+        _metrics.Watch(store);
+        _publisher = new Publisher(feed, Views, store, Folders, new FleetMetrics(_metrics, Views), logger);
         _system.SpawnRoot(Addresses.Placement.Name, () => new Placement(context));
         _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context));
         _system.SpawnRoot(Addresses.Datasets.Name, () => new DatasetCatalog());
@@ -61,6 +68,9 @@ public sealed class CoordinatorHost : IAsyncDisposable
     /// <summary>Port for workers.</summary>
     public int Port => _listener.Endpoint.Port;
 
+    /// <summary>Where the HTTP side answers; null when it was not asked for.</summary>
+    public Uri? HttpAddress => _http?.Address;
+
     /// <summary>File with the cluster's token, for workers on this machine.</summary>
     public string TokenFile { get; }
 
@@ -77,13 +87,21 @@ public sealed class CoordinatorHost : IAsyncDisposable
         cancellation.ThrowIfCancellationRequested();
         var taken = HomeLock.Take(options.Home);
         SqliteStore? store = null;
+        CoordinatorHost? host = null;
         try
         {
             var folders = new SweepFolders(options.Home);
             var tokenFile = options.TokenFile ?? ClusterToken.FileFor(folders.Home);
             var token = options.TokenFile is null ? ClusterToken.LoadOrCreate(folders.Home) : ClusterToken.Load(options.TokenFile);
             store = SqliteStore.Open(folders.StoreFile, TimeProvider.System);
-            return new CoordinatorHost(options, taken, token, tokenFile, store, loggers);
+            host = new CoordinatorHost(options, taken, token, tokenFile, store, loggers);
+            await host.StartHttpAsync(options, token);
+            return host;
+        }
+        catch when (host is not null)
+        {
+            await host.DisposeAsync();
+            throw;
         }
         catch
         {
@@ -141,12 +159,21 @@ public sealed class CoordinatorHost : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_http is not null) await _http.DisposeAsync();
         await _listener.DisposeAsync();
         await _plane.DisposeAsync();
         await _system.DisposeAsync();
         await _publisher.DisposeAsync();
         await _store.DisposeAsync();
+        _metrics.Dispose();
         _lock.Dispose();
+    }
+
+    private async Task StartHttpAsync(CoordinatorOptions options, ClusterToken token)
+    {
+        if (options.HttpPort is not { } port) return;
+        var http = new NodeHttpOptions { Bind = options.HttpListen ?? options.Listen, Port = port, HostNames = options.HttpHosts, Token = token };
+        _http = await NodeHttp.StartAsync(http, _metrics, endpoints: new SweepApi(this, token, options.DataRoot).Map);
     }
 
     private async Task<Message> StorePointsAsync(StorePointsJob job, CancellationToken abandoned)

@@ -15,6 +15,12 @@ public sealed record CoordinatorOptions
     /// <summary>Port of the HTTP side (API, /metrics, health); 0 takes any free one, null serves none. Default null.</summary>
     public int? HttpPort { get; init; }
 
+    /// <summary>Address of the HTTP side; null for the same as <see cref="Listen"/>.</summary>
+    public string? HttpListen { get; init; }
+
+    /// <summary>Names that the HTTP side answers to beside its address; <c>*</c> for all. Default none.</summary>
+    public IReadOnlyList<string> HttpHosts { get; init; } = [];
+
     /// <summary>File with the cluster's token; null for the one in <see cref="Home"/>, made at first start.</summary>
     public string? TokenFile { get; init; }
 

@@ -22,15 +22,16 @@ internal sealed partial class Publisher : IAsyncDisposable
     private readonly SweepViews _views;
     private readonly IPointReader _points;
     private readonly SweepFolders _folders;
+    private readonly FleetMetrics _metrics;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private readonly List<Channel<ObserverMessage>> _listeners = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
 
-    public Publisher(ObserverFeed feed, SweepViews views, IPointReader points, SweepFolders folders, ILogger logger)
+    public Publisher(ObserverFeed feed, SweepViews views, IPointReader points, SweepFolders folders, FleetMetrics metrics, ILogger logger)
     {
-        (_feed, _views, _points, _folders, _logger) = (feed, views, points, folders, logger);
+        (_feed, _views, _points, _folders, _metrics, _logger) = (feed, views, points, folders, metrics, logger);
         _running = RunAsync();
     }
 
@@ -72,6 +73,7 @@ internal sealed partial class Publisher : IAsyncDisposable
                 if (fact is SweepEvent.TrialEnded { Result.State: TrialState.Done } ended) await WriteCurvesAsync(ended);
             }
 
+            _metrics.Observe(message);
             lock (_gate)
             {
                 foreach (var listener in _listeners) listener.Writer.TryWrite(message);

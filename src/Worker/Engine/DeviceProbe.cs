@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Reflection;
+using Vae.Runtime;
 using Vae.Runtime.Actors;
 using Vae.Shared.Messages;
 using Vae.Torch;
@@ -22,12 +22,8 @@ public static class DeviceProbe
         return (device, new DeviceFacts(
             Environment.MachineName, Environment.ProcessId, facts.Processor, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
             device.ToString(), device.type == DeviceType.CUDA ? torch.cuda.get_device_name(device.index) : "", 0, threads,
-            facts.LibtorchVersion, Blas(facts), facts.CpuCapability, Version));
+            facts.LibtorchVersion, Blas(facts), facts.CpuCapability, ProgramVersion.Text));
     }
-
-    /// <summary>Version of this program.</summary>
-    public static string Version { get; } =
-        typeof(DeviceProbe).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     private static torch.Device Choose(string wanted)
     {

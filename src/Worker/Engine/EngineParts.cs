@@ -16,4 +16,4 @@ namespace Vae.Worker.Engine;
 /// <param name="Meter">The process's metrics.</param>
 /// <param name="Publish">Where points go.</param>
 public sealed record EngineParts(
-    Lane Lane, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, DeviceFacts Facts, IStepMeter Meter, Action<ValueList<MetricPoint>> Publish);
+    Lane Lane, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, DeviceFacts Facts, StepMeter Meter, Action<ValueList<MetricPoint>> Publish);

@@ -41,7 +41,7 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         _allReduce = allReduce;
         if (_stop.IsCancellationRequested) allReduce.Abort("the replica was stopped");
         var first = assignment.Rank.Value == 0;
-        var reporter = new ReplicaReporter(Trial, assignment.Attempt, first, parts.Publish, parts.Meter, started);
+        var reporter = new ReplicaReporter(Trial, assignment.Attempt, allReduce, parts.Publish, parts.Meter, started);
         var files = await OnLane(() =>
         {
             try
@@ -55,7 +55,6 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
             finally
             {
                 reporter.Flush();
-                parts.Meter.AllReduce(allReduce.Statistics.BytesSent + allReduce.Statistics.BytesReceived, allReduce.Statistics.ReduceScatterWait + allReduce.Statistics.AllGatherWait);
             }
 
             return first ? ArtifactMaker.Make(_trainer!, Config(reporter.TrainSeconds), _images!) : null;

@@ -1,6 +1,7 @@
 using Vae.Models.Evaluation;
 using Vae.Shared;
 using Vae.Shared.Messages;
+using Vae.Worker.Collectives;
 using Vae.Worker.Training;
 
 namespace Vae.Worker.Engine;
@@ -9,7 +10,7 @@ namespace Vae.Worker.Engine;
 /// Turns what the trainer tells into points and metrics. Steps are kept as plain numbers and become points a batch at a time, so that the
 /// training thread pays a few stores per step.
 /// </summary>
-internal sealed class ReplicaReporter(TrialId trial, Attempt attempt, bool isFirstRank, Action<ValueList<MetricPoint>> publish, IStepMeter meter, Action started)
+internal sealed class ReplicaReporter(TrialId trial, Attempt attempt, IAllReduce allReduce, Action<ValueList<MetricPoint>> publish, StepMeter meter, Action started)
     : ITrainingListener
 {
     private const int BatchSteps = 128;
@@ -20,6 +21,8 @@ internal sealed class ReplicaReporter(TrialId trial, Attempt attempt, bool isFir
     private double _waited;
     private double _seconds;
     private bool _started;
+    private long _bytes;
+    private TimeSpan _peersWaitedFor;
 
     /// <summary>Time spent in steps so far, in seconds.</summary>
     public double TrainSeconds => _seconds;
@@ -33,17 +36,25 @@ internal sealed class ReplicaReporter(TrialId trial, Attempt attempt, bool isFir
             started();
         }
 
-        if (!isFirstRank) return;
+        if (allReduce.Rank != 0) return;
         _steps[_count++] = new StepReading(step, epoch, distortion, rate, beta, seconds);
         _waited += seconds;
         if (_count == BatchSteps || _waited >= BatchSeconds || step.Value == 1) Flush();
     }
 
-    public void StepTimed(StepClock clock, int rows) => meter.Step(clock, rows);
+    public void StepTimed(StepClock clock, int rows)
+    {
+        meter.Step(trial.Sweep, clock, rows);
+        if (allReduce.WorldSize == 1) return;
+        var statistics = allReduce.Statistics;
+        var waited = statistics.ReduceScatterWait + statistics.AllGatherWait;
+        meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor);
+        (_bytes, _peersWaitedFor) = (statistics.BytesSent, waited);
+    }
 
     public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss)
     {
-        if (!isFirstRank) return;
+        if (allReduce.Rank != 0) return;
         Flush();
         publish([new MetricPoint.Evaluation(epochsDone, report.Elbo, report.Distortion, report.Rate, report.ActiveUnits, report.RatePerDimension.ToValueList(), trainLoss, _seconds)
         {
@@ -70,14 +81,4 @@ internal sealed class ReplicaReporter(TrialId trial, Attempt attempt, bool isFir
     }
 
     private readonly record struct StepReading(Step Step, int Epoch, double Distortion, double Rate, double Beta, double Seconds);
-}
-
-/// <summary>Counts steps for the process's metrics. Called on the training thread.</summary>
-public interface IStepMeter
-{
-    /// <summary>A step was applied; this replica computed <paramref name="rows"/> rows of it.</summary>
-    void Step(StepClock clock, int rows);
-
-    /// <summary>Bytes and waiting of a finished all-reduce engine.</summary>
-    void AllReduce(long bytes, TimeSpan waited);
 }

@@ -1,11 +1,13 @@
 using System.Diagnostics;
+using Vae.Runtime.Telemetry;
+using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Worker.Training;
 
 namespace Vae.Worker.Engine;
 
 /// <summary>Counts what this worker does. Written by the training thread alone, read by others; a torn rate is of no consequence.</summary>
-public sealed class StepMeter : IStepMeter
+public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
 {
     private long _steps;
     private long _rows;
@@ -17,17 +19,22 @@ public sealed class StepMeter : IStepMeter
     private double _sampledSeconds;
     private double _sampledWaiting;
 
-    /// <inheritdoc/>
-    public void Step(StepClock clock, int rows)
+    /// <summary>A step was applied; this replica computed <paramref name="rows"/> rows of it.</summary>
+    public void Step(SweepId sweep, StepClock clock, int rows)
     {
         Volatile.Write(ref _seconds, _seconds + clock.StepSeconds);
         Volatile.Write(ref _waiting, _waiting + clock.Seconds(StepPhase.AllReduce));
         Volatile.Write(ref _rows, _rows + rows);
         Volatile.Write(ref _steps, _steps + 1);
+        metrics.Trained(sweep, worker, 1, rows);
+        for (var phase = StepPhase.Load; phase <= StepPhase.Update; phase++)
+        {
+            metrics.StepPhase(VaeMetrics.StepPhases[(int)phase], TimeSpan.FromSeconds(clock.Seconds(phase)));
+        }
     }
 
-    /// <inheritdoc/>
-    public void AllReduce(long bytes, TimeSpan waited) { }
+    /// <summary>What the step's all-reduce sent, and how long it waited for peers.</summary>
+    public void AllReduced(long bytesSent, TimeSpan waited) => metrics.AllReduced(worker, bytesSent, waited);
 
     /// <summary>Totals, and rates since the sample before. Called from one place.</summary>
     public WorkerLoad Sample()

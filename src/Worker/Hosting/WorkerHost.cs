@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Vae.Data.Shards;
+using Vae.Runtime;
 using Vae.Runtime.Actors;
 using Vae.Runtime.Blobs;
 using Vae.Runtime.Remoting;
+using Vae.Runtime.Telemetry;
 using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Torch;
@@ -28,8 +30,10 @@ public sealed class WorkerHost : IAsyncDisposable
     private readonly BlobClient _blobs;
     private readonly Lane _lane;
     private readonly EnginePort _engine;
-    private readonly StepMeter _meter = new();
+    private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit);
+    private readonly StepMeter _meter;
     private readonly Timer _load;
+    private NodeHttp? _http;
     private readonly TaskCompletionSource _agentGone = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private WorkerHost(WorkerOptions options, NodeIdentity identity, torch.Device device, DeviceFacts facts, ILoggerFactory loggers)
@@ -38,6 +42,10 @@ public sealed class WorkerHost : IAsyncDisposable
         Facts = facts;
         _system = new ActorSystem(options.Name, TimeProvider.System, logger);
         _plane = new ControlPlane(_system, TimeProvider.System, logger);
+        _metrics.Watch(_system);
+        _metrics.Watch(_plane.Counters);
+        _metrics.CreateWorker(options.Name);
+        _meter = new StepMeter(options.Name, _metrics);
         _transport = new DataPlaneTransport(identity);
         _listener = NodeListener.Start(options.DataListen, options.DataPort, identity,
             new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Data] = DataPlane.Handler(_transport) }, logger, counters: _plane.Counters);
@@ -59,6 +67,9 @@ public sealed class WorkerHost : IAsyncDisposable
         Completion = CompleteAsync();
     }
 
+    /// <summary>Where /metrics is; null when it was not asked for.</summary>
+    public Uri? HttpAddress => _http?.Address;
+
     /// <summary>What this worker is.</summary>
     public DeviceFacts Facts { get; }
 
@@ -68,12 +79,27 @@ public sealed class WorkerHost : IAsyncDisposable
     /// <summary>Loads libtorch, listens, and begins to connect and register.</summary>
     /// <exception cref="TorchUnavailableException">libtorch or the shim is missing.</exception>
     /// <exception cref="UserFitException">Token, device or port cannot be used; the text says why and what to do.</exception>
-    public static Task<WorkerHost> StartAsync(WorkerOptions options, ILoggerFactory loggers, CancellationToken cancellation)
+    public static async Task<WorkerHost> StartAsync(WorkerOptions options, ILoggerFactory loggers, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var token = ClusterToken.Load(options.TokenFile);
         var (device, facts) = DeviceProbe.Open(options.Device, options.Threads ?? Environment.ProcessorCount);
-        return Task.FromResult(new WorkerHost(options, new NodeIdentity(options.Name, options.Cluster, token), device, facts, loggers));
+        var host = new WorkerHost(options, new NodeIdentity(options.Name, options.Cluster, token), device, facts, loggers);
+        try
+        {
+            if (options.HttpPort is { } port)
+            {
+                var http = new NodeHttpOptions { Bind = options.HttpListen, Port = port, HostNames = options.HttpHosts, NotReady = () => host._plane.Connected.Count > 0 ? null : "not connected to the coordinator" };
+                host._http = await NodeHttp.StartAsync(http, host._metrics);
+            }
+
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Finishes what can be finished, tells the coordinator, and ends. Bounded in time.</summary>
@@ -88,6 +114,7 @@ public sealed class WorkerHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _load.DisposeAsync();
+        if (_http is not null) await _http.DisposeAsync();
         await _connector.DisposeAsync();
         await _listener.DisposeAsync();
         await _plane.DisposeAsync();
@@ -96,6 +123,7 @@ public sealed class WorkerHost : IAsyncDisposable
         _engine.Dispose();
         _transport.Dispose();
         _lane.Dispose();
+        _metrics.Dispose();
     }
 
     private async Task CompleteAsync()

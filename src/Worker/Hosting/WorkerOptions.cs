@@ -35,6 +35,9 @@ public sealed record WorkerOptions
     /// <summary>Address of the HTTP port. Default loopback.</summary>
     public string HttpListen { get; init; } = "127.0.0.1";
 
+    /// <summary>Names that the HTTP port answers to beside its address; <c>*</c> for all. Default none.</summary>
+    public IReadOnlyList<string> HttpHosts { get; init; } = [];
+
     /// <summary>Folder of cached shards.</summary>
     public required string CacheFolder { get; init; }
 

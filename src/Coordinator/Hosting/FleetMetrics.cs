@@ -1,0 +1,44 @@
+using Vae.Coordinator.Projections;
+using Vae.Runtime.Telemetry;
+using Vae.Shared;
+using Vae.Shared.Messages;
+
+namespace Vae.Coordinator.Hosting;
+
+/// <summary>Shows sweeps and workers to Prometheus. Series of sweeps that ended are dropped once more than a few hundred have, so that their number stays bounded.</summary>
+internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
+{
+    private const int EndedMax = 50;
+
+    private readonly Queue<SweepId> _ended = new();
+
+    public void Observe(ObserverMessage message)
+    {
+        switch (message)
+        {
+            case ObserverMessage.FactRecorded { Fact: var fact }: Record(fact); break;
+            case ObserverMessage.WorkerUpdated worker: metrics.SetWorkerUp(worker.Worker, worker.Alive); break;
+            case ObserverMessage.AggregatesChanged changed:
+                foreach (var sweep in changed.Sweeps)
+                {
+                    if (double.IsFinite(sweep.BestElbo)) metrics.SetBest(sweep.Sweep, sweep.BestElbo, sweep.ActiveUnits);
+                }
+
+                break;
+            default: break;
+        }
+    }
+
+    private void Record(SweepEvent fact)
+    {
+        if (fact is SweepEvent.Submitted) metrics.CreateSweep(fact.Sweep);
+        if (fact is SweepEvent.TrialEnded ended) metrics.TrialFinished(fact.Sweep, ended.Result.State);
+        var counts = views.Read(fact.Sweep, Counts);
+        foreach (var (state, count) in counts ?? []) metrics.SetTrials(fact.Sweep, state, count);
+        if (fact is not SweepEvent.Ended) return;
+        _ended.Enqueue(fact.Sweep);
+        if (_ended.Count > EndedMax) metrics.ForgetSweep(_ended.Dequeue());
+    }
+
+    private static List<(TrialState State, int Count)> Counts(SweepView view) => [.. Enum.GetValues<TrialState>().Select(state => (state, view.Count(state)))];
+}
