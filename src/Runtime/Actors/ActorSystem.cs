@@ -252,8 +252,19 @@ public sealed partial class ActorSystem : IAsyncDisposable
         return "its mailbox is full";
     }
 
-    private string? DeliverThere(ActorId sender, ActorId target, Message message) =>
-        _transport?.TrySend(sender, target, message) == true ? null : $"no connection to {target.Node}";
+    private string? DeliverThere(ActorId sender, ActorId target, Message message)
+    {
+        try
+        {
+            return _transport?.TrySend(sender, target, message) == true ? null : $"no connection to {target.Node}";
+        }
+        catch (Exception exception)
+        {
+            // A message without a place in the catalog, or too long for a frame: a defect, but of this one message and not of the connection.
+            LogNotSendable(_logger, exception, MessageTrace.TypeName(message.GetType()), sender, target);
+            return $"it cannot be sent: {exception.Message}";
+        }
+    }
 
     private static bool IsValidName(string name)
     {
@@ -271,6 +282,9 @@ public sealed partial class ActorSystem : IAsyncDisposable
 
     [LoggerMessage(EventId = 2002, Level = LogLevel.Critical, Message = "The store refused facts of {Actor}: {Reason}")]
     private static partial void LogStoreFailed(ILogger logger, ActorId actor, string reason);
+
+    [LoggerMessage(EventId = 2004, Level = LogLevel.Error, Message = "{Message} of {Sender} cannot be sent to {Target}")]
+    private static partial void LogNotSendable(ILogger logger, Exception exception, string message, ActorId sender, ActorId target);
 
     [LoggerMessage(EventId = 2003, Level = LogLevel.Error, Message = "No port for job {Job} of {Actor}")]
     private static partial void LogNoPort(ILogger logger, string job, ActorId actor);

@@ -13,7 +13,6 @@ internal static class HostTag
     public const ushort Watch = 0x11;
     public const ushort Terminated = 0x12;
     public const ushort Unsupported = 0x13;
-    public const ushort Goodbye = 0x14;
 
     public const ushort GetShard = 0x20;
     public const ushort Shard = 0x21;
@@ -36,12 +35,6 @@ internal static class HostFrames
         body(ref writer, value);
         writer.Flush();
         new FrameHeader((uint)(output.Length - start - FrameHeader.Size), tag, FrameHeader.ProtocolVersion).Write(output.Written[start..]);
-    }
-
-    public static void AppendEmpty(WireBuffer output, ushort tag)
-    {
-        new FrameHeader(0, tag, FrameHeader.ProtocolVersion).Write(output.GetSpan(FrameHeader.Size));
-        output.Advance(FrameHeader.Size);
     }
 
     public static ReadOnlyMemory<byte> Make<T>(ushort tag, T value, Body<T> body)

@@ -62,7 +62,17 @@ internal sealed class PeerConnection : IAsyncDisposable
         lock (_lock)
         {
             if (!CanQueue()) return false;
-            EnvelopeCodec.Encode(_catalog, _filling, new(sender, target.Name, message));
+            var start = _filling.Length;
+            try
+            {
+                EnvelopeCodec.Encode(_catalog, _filling, new(sender, target.Name, message));
+            }
+            catch
+            {
+                _filling.Truncate(start); // Half a frame would put everything behind it out of step.
+                throw;
+            }
+
             return Queued();
         }
     }
@@ -287,7 +297,6 @@ internal sealed class PeerConnection : IAsyncDisposable
                 _sink.TerminatedFromRemote(new(_sink.Node, reader.ReadString()), new(Node, reader.ReadString()), reader.ReadString());
                 break;
             case HostTag.Unsupported: _counters.CountProtocolError(ProtocolErrorKind.UnknownTag); break;
-            case HostTag.Goodbye: Close($"{Node} left: {reader.ReadString()}"); break;
             default: _counters.CountProtocolError(ProtocolErrorKind.UnknownTag); break; // A newer peer's host frame.
         }
     }

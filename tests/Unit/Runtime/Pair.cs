@@ -7,11 +7,11 @@ using Vae.Shared.Actors;
 namespace Vae.Tests.Unit.Runtime;
 
 /// <summary>One node with its actors, for tests over loopback.</summary>
-internal sealed class Node(string name, TimeProvider time, RemotingOptions options, RemotingCounters counters)
+internal sealed class Node(string name, TimeProvider time, RemotingOptions options, RemotingCounters counters, ActorSystemOptions? system = null)
 {
     public NodeIdentity Identity { get; } = Kit.Identity(name);
 
-    public ActorSystem System { get; } = new(new(name), time, NullLogger.Instance);
+    public ActorSystem System { get; } = new(new(name), time, NullLogger.Instance, options: system);
 
     public ControlPlane Plane => field ??= new(System, time, NullLogger.Instance, options, counters);
 
@@ -30,10 +30,10 @@ internal sealed class Pair : IAsyncDisposable
 {
     private readonly TimeProvider _time;
 
-    public Pair(TimeProvider? time = null, RemotingOptions? options = null)
+    public Pair(TimeProvider? time = null, RemotingOptions? options = null, ActorSystemOptions? system = null)
     {
         _time = time ?? TimeProvider.System;
-        Coordinator = new("coordinator", _time, options ?? new(), Counters);
+        Coordinator = new("coordinator", _time, options ?? new(), Counters, system);
         Worker = new("worker-1", _time, options ?? new(), new());
         Handlers = new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Control] = Coordinator.Plane };
         Listener = NodeListener.Start("127.0.0.1", 0, Coordinator.Identity, Handlers, NullLogger.Instance, options, Counters);

@@ -176,6 +176,64 @@ public class RemotingTests
     }
 
     [Fact]
+    public async Task A_message_that_may_not_cross_the_wire_is_a_dead_letter_and_the_connection_lives()
+    {
+        await using var pair = new Pair();
+        pair.Coordinator.Spawn("cluster", (_, _, _) => { });
+        pair.Worker.Spawn("agent", (_, message, effects) =>
+        {
+            if (message is not Signal.NodeChanged { Connected: true }) return;
+            effects.Send(Cluster, new Note(1)); // No row in the catalog.
+            effects.Send(Cluster, Beat(1));
+        });
+        pair.Connect();
+
+        await Until(() => pair.Coordinator.Seen.All.OfType<ClusterMessage.Heartbeat>().Any(), "the message behind it");
+        Assert.Equal(1, pair.Worker.System.DeadLettersTotal);
+        Assert.Equal(0, pair.Worker.System.CrashesTotal);
+    }
+
+    [Fact]
+    public async Task A_full_mailbox_holds_its_remote_sender_back_without_losing_a_message()
+    {
+        await using var pair = new Pair(system: new() { MailboxCapacity = 8, RemotePatience = TimeSpan.FromSeconds(20) });
+        using var gate = new ManualResetEventSlim();
+        pair.Coordinator.Spawn("cluster", (_, message, _) =>
+        {
+            if (message is ClusterMessage.Heartbeat) gate.Wait();
+        });
+        pair.Worker.Spawn("agent", (_, message, effects) =>
+        {
+            if (message is Signal.NodeChanged { Connected: true }) for (var i = 0; i < 500; i++) effects.Send(Cluster, Beat(i));
+        });
+        pair.Connect();
+        await Until(() => pair.Coordinator.System.MailboxDepths()["cluster"] == 8, "a full mailbox");
+        gate.Set();
+
+        await Until(() => pair.Coordinator.Seen.All.OfType<ClusterMessage.Heartbeat>().Count() == 500, "all messages");
+        Assert.Equal(0, pair.Coordinator.System.DeadLettersTotal);
+    }
+
+    [Fact]
+    public async Task A_mailbox_that_stays_full_costs_its_sender_the_connection()
+    {
+        await using var pair = new Pair(system: new() { MailboxCapacity = 8, RemotePatience = TimeSpan.FromMilliseconds(50) });
+        using var gate = new ManualResetEventSlim();
+        pair.Coordinator.Spawn("cluster", (_, message, _) =>
+        {
+            if (message is ClusterMessage.Heartbeat) gate.Wait();
+        });
+        using var raw = await RawConnectAsync(pair, pair.Worker.Identity);
+        var frames = new WireBuffer();
+        for (var i = 0; i < 20; i++) EnvelopeCodec.Encode(MessageCatalog.Default, frames, new(new(new("worker-1"), "agent"), "cluster", Beat(i)));
+        await raw.SendAsync(frames.WrittenMemory);
+
+        await ReadToEndAsync(raw);
+        Assert.Equal(1, pair.Coordinator.System.MailboxRefusedTotal);
+        gate.Set();
+    }
+
+    [Fact]
     public async Task A_data_connection_ends_as_a_raw_socket_on_both_sides_with_the_payload_handed_over()
     {
         var accepted = new TaskCompletionSource<(Socket, NodeId, byte[])>();
