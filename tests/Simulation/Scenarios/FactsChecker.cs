@@ -8,7 +8,7 @@ using Vae.Worker.Actors;
 namespace Vae.Tests.Simulation.Scenarios;
 
 /// <summary>
-/// Follows the store as it grows and holds every fact against the rules, with a model of its own: I1 and I11 (an attempt begins only when the one
+/// Follows the store as it grows and holds every fact against the rules, with a model of its own: I1, I2 and I11 (an attempt is durable before a worker hears of it, begins only when the one
 /// before is over, and only the newest ends a trial), I3 (states move along the arrows), I7 (states sum to the sweep), I13 (an ended trial stays ended);
 /// and I10 on what workers hold.
 /// </summary>
@@ -17,6 +17,7 @@ internal sealed class FactsChecker(int outboxMax) : IChecker
     private readonly SortedDictionary<string, SweepView> _views = new(StringComparer.Ordinal);
     private readonly Dictionary<TrialId, (TrialState State, int Attempt)> _trials = [];
     private readonly Dictionary<PackId, ValueList<int>> _packs = [];
+    private readonly Dictionary<PackId, int> _attempts = [];
     private int _next;
 
     public IReadOnlyDictionary<string, SweepView> Views => _views;
@@ -30,6 +31,8 @@ internal sealed class FactsChecker(int outboxMax) : IChecker
 
         if (cluster.LastReceived is { Message: OutboxMessage.AddPoints } last && cluster.Actor<MetricsOutbox>(last.Target) is { } outbox)
             Require(outbox.Held <= outboxMax + 512, $"I10: {last.Target} holds {outbox.Held} points");
+        if (cluster.LastReceived is { Message: AgentMessage.AssignReplica { Assignment: var told } })
+            Require(_attempts.GetValueOrDefault(told.Pack) >= told.Attempt.Value, $"I2: a worker hears of {told.Pack} attempt {told.Attempt.Value} before it is durable");
     }
 
     private void Follow(SweepEvent fact)
@@ -40,6 +43,7 @@ internal sealed class FactsChecker(int outboxMax) : IChecker
         {
             case SweepEvent.PackStarted started:
                 _packs[new(fact.Sweep, started.Pack)] = started.Trials;
+                _attempts[new(fact.Sweep, started.Pack)] = started.Attempt.Value;
                 foreach (var trial in started.Trials) Begin(new(fact.Sweep, trial), started.Attempt.Value);
                 break;
             case SweepEvent.PackInterrupted interrupted:

@@ -53,6 +53,21 @@ internal sealed class SweepScenario
         Cluster.At(at, () => Again(id, definition));
     }
 
+    /// <summary>Tells a worker to leave; its process ends when its grace is over, and another of its name starts.</summary>
+    public void Drain(NodeId worker, TimeSpan at)
+    {
+        Cluster.At(at, () => Cluster.Post(Addresses.Agent(worker), new AgentMessage.Leave("SIGTERM")));
+        Cluster.At(at + WorkerAgent.LeaveWithin + TimeSpan.FromSeconds(1), () => Cluster.Inject(new Fault.Crash(worker, TimeSpan.FromSeconds(1))));
+    }
+
+    /// <summary>Cancels a sweep, again each second until it has ended, as a client does.</summary>
+    public void Cancel(SweepId id, TimeSpan at) => Cluster.At(at, () =>
+    {
+        if (HasEnded(id)) return;
+        Cluster.Post(Addresses.Sweeps, new SweepBookMessage.CancelSweep(id, "by the user"));
+        Cancel(id, Cluster.Now + TimeSpan.FromSeconds(1));
+    });
+
     public void RunToTheEnd(TimeSpan limit) => Cluster.RunUntil(() => _sweeps.TrueForAll(HasEnded), limit, "the end of all sweeps");
 
     public bool HasEnded(SweepId id) => Views.TryGetValue(id.Value, out var view) && view.State != SweepState.Running;

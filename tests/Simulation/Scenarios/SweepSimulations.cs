@@ -1,4 +1,5 @@
 using Vae.Shared;
+using Vae.Shared.Determinism;
 using Vae.Shared.Messages;
 using Vae.Tests.Simulation.Host;
 
@@ -45,8 +46,33 @@ public class SweepSimulations
         foreach (var view in scenario.Views.Values)
         {
             Assert.Equal(Trials, view.Ended);
-            Assert.All(view.Touched, row => Assert.True(row.State == TrialState.Done ? !FakeEngine.IsFaulty(row.Index) : row.Result!.FailureText.Length > 0));
+            Assert.All(view.Touched, row => Assert.True(row.State switch
+            {
+                TrialState.Done => !FakeEngine.IsFaulty(row.Index),
+                TrialState.Cancelled => view.State == SweepState.Cancelled,
+                _ => row.Result!.FailureText.Length > 0,
+            }));
         }
+    }
+
+    [Fact]
+    public void The_seeds_meet_every_kind_of_fault_and_every_way_in_which_an_attempt_ends()
+    {
+        var runs = Enumerable.Range(1, 20).Select(seed => Run((ulong)seed)).ToArray();
+        FaultKind[] kinds =
+        [
+            FaultKind.Lost, FaultKind.Duplicated, FaultKind.Reordered, FaultKind.DroppedWithConnection, FaultKind.ConnectionLost, FaultKind.Crash, FaultKind.Pause,
+            FaultKind.Partition, FaultKind.OneWayPartition, FaultKind.CrashAfterCommit, FaultKind.StoreError, FaultKind.StoreErrorYetDurable,
+        ];
+        Assert.All(kinds, kind => Assert.True(runs.Sum(run => run.Cluster.History.Count(kind)) > 0, $"no seed meets {kind}"));
+        Assert.Equal(0, runs.Sum(run => run.Cluster.History.Count(FaultKind.ActorCrash)));
+
+        var facts = runs.SelectMany(run => Enumerable.Range(0, run.Cluster.Store.Count).Select(i => run.Cluster.Store[i].Fact)).ToArray();
+        foreach (var state in (TrialState[])[TrialState.Lost, TrialState.Preempted])
+            Assert.Contains(facts, fact => fact is SweepEvent.PackInterrupted interrupted && interrupted.State == state);
+        Assert.Contains(facts, fact => fact is SweepEvent.PackInterrupted { Reason: "the coordinator was restarted" });
+        Assert.Contains(facts, fact => fact is SweepEvent.TrialEnded { Attempt.Value: > 1, Result.State: TrialState.Done });
+        Assert.Contains(facts, fact => fact is SweepEvent.Ended { State: SweepState.Cancelled });
     }
 
     [Theory, MemberData(nameof(FewSeeds))]
@@ -63,10 +89,14 @@ public class SweepSimulations
         };
         var scenario = Start(seed, new FaultPlan
         {
-            Network = new NetworkFaults { Loss = 0.1, Duplicate = 0.05, Reorder = 0.05, DelayMin = TimeSpan.FromMilliseconds(1), DelayMax = TimeSpan.FromMilliseconds(60) },
+            Network = new NetworkFaults { Loss = 0.1, Duplicate = 0.05, Reorder = 0.05, DelayMin = TimeSpan.FromMilliseconds(1), DelayMax = TimeSpan.FromMilliseconds(seed % 3 == 0 ? 600 : 60) },
             Schedule = RandomFaults.Expand(seed, nodes, FaultTime, rates),
             FaultsUntil = FaultTime,
         });
+        var chance = new Prng(seed).Fork(77);
+        for (var at = TimeSpan.FromSeconds(3); at < TimeSpan.FromSeconds(40); at += TimeSpan.FromSeconds(18))
+            scenario.Drain(SweepScenario.WorkerName(chance.NextBelow(Workers)), at + chance.Between(TimeSpan.Zero, TimeSpan.FromSeconds(10)));
+        if (seed % 5 == 0) scenario.Cancel(Second, chance.Between(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(30)));
         scenario.RunToTheEnd(FaultTime + QuietLimit);
         return scenario;
     }
