@@ -11,9 +11,6 @@ namespace Vae.Coordinator.Actors;
 /// </summary>
 public sealed record PrepareDatasetJob(DatasetSource Source, string BaseDirectory) : Job;
 
-/// <summary>How far one worker's points are durable: all of its sequences up to and including <paramref name="UpTo"/>.</summary>
-public sealed record PointMark(NodeId Worker, ulong Incarnation, long UpTo);
-
 /// <summary>
 /// To the store: write these points and marks in one transaction and sync it. Answered by <see cref="MetricsMessage.PointsStored"/> with the same
 /// number. Points of one trial, attempt, step and kind are unique. The marks are what <see cref="MetricsActor"/> is constructed from after a restart.

@@ -48,10 +48,10 @@ public sealed class CoordinatorHost : IAsyncDisposable
         _metrics.Watch(_plane.Counters);
         _metrics.Watch(store);
         _publisher = new Publisher(feed, Views, store, Folders, new FleetMetrics(_metrics, Views), logger);
-        _system.SpawnRoot(Addresses.Placement.Name, () => new Placement(context));
-        _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context));
+        _system.SpawnRoot(Addresses.Placement.Name, () => new Placement(context), Supervision.Never);
+        _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Datasets.Name, () => new DatasetCatalog());
-        _system.SpawnRoot(Addresses.Metrics.Name, () => new MetricsActor(context, []));
+        _system.SpawnRoot(Addresses.Metrics.Name, () => new MetricsActor(context, store.ReadMarks()));
         _system.Post(Addresses.Metrics, new MetricsMessage.Subscribe(observer));
         _system.SpawnRoot(Addresses.Sweeps.Name, () => new SweepBook(context, options.RecoverSweeps ? AllHistory() : EndedHistory()));
         var identity = new NodeIdentity(NodeId.Coordinator, options.Cluster, token);
@@ -178,7 +178,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
 
     private async Task<Message> StorePointsAsync(StorePointsJob job, CancellationToken abandoned)
     {
-        await _store.StoreAsync(job.Points);
+        await _store.StoreAsync(job.Points, job.Marks);
         return new MetricsMessage.PointsStored(job.Write);
     }
 

@@ -23,9 +23,14 @@ public interface IPointReader
 /// <summary>Durable metric points. A point that is there already is left as it is, so sending one again costs nothing but time.</summary>
 public interface IPointStore : IPointReader
 {
-    /// <summary>Stores all points or none; the task ends when they are synced to the disk.</summary>
-    /// <returns>How many were new.</returns>
+    /// <summary>Stores all points and marks or none; the task ends when they are synced to the disk.</summary>
+    /// <param name="points">A point that is there already is left as it is.</param>
+    /// <param name="marks">How far the workers' streams are durable with these points; each replaces its worker's last one. Null for none.</param>
+    /// <returns>How many points were new.</returns>
     /// <exception cref="StaleTermException">A newer coordinator has taken over; nothing was written.</exception>
     /// <exception cref="StoreException">The store cannot take the points; its text is fit for a user.</exception>
-    Task<int> StoreAsync(IReadOnlyList<MetricPoint> points);
+    Task<int> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null);
+
+    /// <summary>The newest mark of each worker, in order of names.</summary>
+    IReadOnlyList<PointMark> ReadMarks();
 }

@@ -18,6 +18,8 @@ public sealed class InMemoryStore : IEventStore, IPointStore
 
         internal List<StoredEvent> Events { get; } = [];
 
+        internal SortedDictionary<string, PointMark> Marks { get; } = new(StringComparer.Ordinal);
+
         internal SortedDictionary<(string Sweep, int Trial, int Attempt, long Step), MetricPoint.TrainStep> Steps { get; } = [];
 
         internal SortedDictionary<(string Sweep, int Trial, int Attempt, int Epoch), MetricPoint.Evaluation> Epochs { get; } = [];
@@ -41,7 +43,17 @@ public sealed class InMemoryStore : IEventStore, IPointStore
     });
 
     /// <inheritdoc/>
-    public Task<int> StoreAsync(IReadOnlyList<MetricPoint> points) => WriteAsync(() => points.Count(Add));
+    public Task<int> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null) => WriteAsync(() =>
+    {
+        foreach (var mark in marks ?? []) _content.Marks[mark.Worker.Value] = mark;
+        return points.Count(Add);
+    });
+
+    /// <inheritdoc/>
+    public IReadOnlyList<PointMark> ReadMarks()
+    {
+        lock (_content.Lock) return [.. _content.Marks.Values];
+    }
 
     /// <inheritdoc/>
     public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) => ReadAll(afterSequence).Where(stored => stored.Stream == stream);

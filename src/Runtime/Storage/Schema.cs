@@ -28,6 +28,8 @@ internal static class Schema
           series INTEGER NOT NULL, epochs_done INTEGER NOT NULL, step INTEGER NOT NULL, elbo REAL, distortion REAL, rate REAL,
           active_units INTEGER NOT NULL, kl_per_dimension BLOB NOT NULL, train_loss REAL, seconds REAL,
           PRIMARY KEY (series, epochs_done)) WITHOUT ROWID;
+
+        CREATE TABLE point_mark (worker TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, up_to INTEGER NOT NULL) WITHOUT ROWID;
         """,
     ];
 

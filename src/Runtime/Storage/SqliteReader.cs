@@ -80,6 +80,11 @@ public sealed class SqliteReader : IEventReader, IPointReader
             Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
         }, Key(trial, attempt));
 
+    /// <summary>The newest mark of each worker, in order of names.</summary>
+    public IReadOnlyList<PointMark> ReadMarks() => ReadRows(
+        "SELECT worker, incarnation, up_to FROM point_mark ORDER BY worker",
+        static row => new PointMark(new(row.GetString(0)), unchecked((ulong)row.GetInt64(1)), row.GetInt64(2)));
+
     private static (string, object)[] Key(TrialId trial, Attempt attempt) =>
         [("$sweep", trial.Sweep.Value), ("$trial", trial.Index), ("$attempt", attempt.Value)];
 

@@ -36,9 +36,9 @@ public sealed class SqliteStore : IEventStore, IPointStore, IAsyncDisposable
         _thread.Start();
     }
 
-    private sealed record Write(IReadOnlyList<NewEvent> Facts, IReadOnlyList<MetricPoint> Points, TaskCompletionSource<int> Done)
+    private sealed record Write(IReadOnlyList<NewEvent> Facts, IReadOnlyList<MetricPoint> Points, IReadOnlyList<PointMark> Marks, TaskCompletionSource<int> Done)
     {
-        public int Rows => Facts.Count + Points.Count;
+        public int Rows => Facts.Count + Points.Count + Marks.Count;
     }
 
     /// <inheritdoc/>
@@ -84,10 +84,13 @@ public sealed class SqliteStore : IEventStore, IPointStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task AppendAsync(IReadOnlyList<NewEvent> batch) => EnqueueAsync(batch, []);
+    public Task AppendAsync(IReadOnlyList<NewEvent> batch) => EnqueueAsync(batch, [], []);
 
     /// <inheritdoc/>
-    public Task<int> StoreAsync(IReadOnlyList<MetricPoint> points) => EnqueueAsync([], points);
+    public Task<int> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null) => EnqueueAsync([], points, marks ?? []);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<PointMark> ReadMarks() => _reader.ReadMarks();
 
     /// <inheritdoc/>
     public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) => _reader.ReadStream(stream, afterSequence);
@@ -111,9 +114,9 @@ public sealed class SqliteStore : IEventStore, IPointStore, IAsyncDisposable
         await _ended.Task;
     }
 
-    private Task<int> EnqueueAsync(IReadOnlyList<NewEvent> facts, IReadOnlyList<MetricPoint> points)
+    private Task<int> EnqueueAsync(IReadOnlyList<NewEvent> facts, IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark> marks)
     {
-        var write = new Write(facts, points, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        var write = new Write(facts, points, marks, new(TaskCreationOptions.RunContinuationsAsynchronously));
         return _queue.Writer.TryWrite(write) ? write.Done.Task : WaitAsync();
 
         async Task<int> WaitAsync()
@@ -164,6 +167,7 @@ public sealed class SqliteStore : IEventStore, IPointStore, IAsyncDisposable
             {
                 foreach (var fact in group[i].Facts) _writer.Append(fact, now);
                 foreach (var point in group[i].Points) fresh[i] += _writer.Store(point);
+                foreach (var mark in group[i].Marks) _writer.Store(mark);
             }
 
             _writer.Commit();

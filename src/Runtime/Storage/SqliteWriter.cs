@@ -12,7 +12,7 @@ internal sealed class SqliteWriter : IDisposable
     private readonly SqliteConnection _connection;
     private readonly Catalog _catalog;
     private readonly Term _term;
-    private readonly SqliteCommand _begin, _commit, _rollback, _readTerm, _event, _findSeries, _addSeries, _step, _epoch;
+    private readonly SqliteCommand _begin, _commit, _rollback, _readTerm, _event, _findSeries, _addSeries, _step, _epoch, _mark;
     private readonly Dictionary<(TrialId, Attempt), long> _series = [];
     private readonly List<(TrialId, Attempt)> _seriesOfThisTransaction = [];
 
@@ -28,6 +28,7 @@ internal sealed class SqliteWriter : IDisposable
         _addSeries = Prepare("INSERT INTO series (sweep, trial, attempt) VALUES ($0, $1, $2) RETURNING id", 3);
         _step = Prepare("INSERT OR IGNORE INTO train_step VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", 8);
         _epoch = Prepare("INSERT OR IGNORE INTO epoch VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8, $9)", 10);
+        _mark = Prepare("INSERT OR REPLACE INTO point_mark VALUES ($0, $1, $2)", 3);
     }
 
     /// <summary>Begins a transaction and checks the fence inside it, so no newer term can slip in before the commit.</summary>
@@ -85,9 +86,16 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
+    /// <summary>Remembers how far a worker's stream is durable.</summary>
+    public void Store(PointMark mark)
+    {
+        Set(_mark, mark.Worker.Value, unchecked((long)mark.Incarnation), mark.UpTo);
+        _mark.ExecuteNonQuery();
+    }
+
     public void Dispose()
     {
-        foreach (var command in (SqliteCommand[])[_begin, _commit, _rollback, _readTerm, _event, _findSeries, _addSeries, _step, _epoch]) command.Dispose();
+        foreach (var command in (SqliteCommand[])[_begin, _commit, _rollback, _readTerm, _event, _findSeries, _addSeries, _step, _epoch, _mark]) command.Dispose();
         _connection.Dispose();
     }
 

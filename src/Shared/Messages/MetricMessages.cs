@@ -37,6 +37,9 @@ public abstract record MetricPoint
     public sealed record Evaluation(int EpochsDone, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension, double TrainLoss, double Seconds) : MetricPoint;
 }
 
+/// <summary>How far one worker's points are durable: all of its sequences up to and including <paramref name="UpTo"/>.</summary>
+public sealed record PointMark(NodeId Worker, ulong Incarnation, long UpTo);
+
 /// <summary>To <c>coordinator/metrics</c>: deduplicates, aggregates, persists, publishes.</summary>
 public abstract record MetricsMessage : Message
 {

@@ -40,5 +40,6 @@ public static class DeviceProbe
         return device;
     }
 
-    private static string Blas(TorchFacts facts) => facts.BlasCore.Length > 0 ? $"{facts.Blas} {facts.BlasCore}" : facts.Blas;
+    // The library's own text goes on with build flags; name, version and the kernel it chose are what bits depend on.
+    private static string Blas(TorchFacts facts) => string.Join(' ', [.. facts.Blas.Split(' ').Take(2), facts.BlasCore]).Trim();
 }

@@ -84,6 +84,18 @@ public abstract class StoreConformance
     }
 
     [Fact]
+    public async Task Newest_mark_of_each_worker_is_kept_with_the_points_across_a_restart()
+    {
+        await using var store = Open();
+        await store.Points.StoreAsync([Step(1)], [new PointMark(new("b"), ulong.MaxValue, 7), new PointMark(new("a"), 1, 3)]);
+        await store.Points.StoreAsync([Step(2)], [new PointMark(new("a"), 2, 1)]);
+
+        await using var again = Open();
+
+        Assert.Equal([new PointMark(new("a"), 2, 1), new PointMark(new("b"), ulong.MaxValue, 7)], again.Points.ReadMarks());
+    }
+
+    [Fact]
     public async Task Attempts_and_trials_are_kept_apart()
     {
         await using var store = Open();
