@@ -52,7 +52,6 @@ public sealed class CoordinatorHost : IAsyncDisposable
         _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Datasets.Name, () => new DatasetCatalog());
         _system.SpawnRoot(Addresses.Metrics.Name, () => new MetricsActor(context, store.ReadMarks()));
-        _system.Post(Addresses.Metrics, new MetricsMessage.Subscribe(observer));
         _system.SpawnRoot(Addresses.Sweeps.Name, () => new SweepBook(context, options.RecoverSweeps ? AllHistory() : EndedHistory()));
         var identity = new NodeIdentity(NodeId.Coordinator, options.Cluster, token);
         _listener = NodeListener.Start(options.Listen, options.Port, identity, new Dictionary<ConnectionPurpose, IConnectionHandler>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Vae.Coordinator.Projections;
@@ -88,47 +89,12 @@ internal sealed class SweepApi(CoordinatorHost host, ClusterToken token, string?
         }
     }
 
-    private Task ListAsync(HttpContext context) => JsonAsync(context, json =>
-    {
-        json.WriteStartArray("sweeps");
-        host.Views.ReadAll(view =>
-        {
-            json.WriteStartObject();
-            WriteHead(json, view);
-            json.WriteEndObject();
-            return true;
-        });
-        json.WriteEndArray();
-    });
+    private Task ListAsync(HttpContext context) =>
+        AnswerAsync(context, new SweepListDocument(host.Views.ReadAll(SweepDocument.Summarize)), SweepDocumentJson.Default.SweepListDocument);
 
-    private async Task ShowAsync(HttpContext context)
-    {
-        var found = false;
-        var buffer = new MemoryStream();
-        var id = IdOf(context);
-        await using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartObject();
-            json.WriteNumber("schema_version", 1);
-            found = host.Views.Read(id, view =>
-            {
-                WriteHead(json, view);
-                WriteTrials(json, view);
-                return true;
-            });
-            json.WriteEndObject();
-        }
-
-        if (!found)
-        {
-            await ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such sweep.");
-            return;
-        }
-
-        context.Response.ContentType = "application/json";
-        buffer.Position = 0;
-        await buffer.CopyToAsync(context.Response.Body);
-    }
+    private Task ShowAsync(HttpContext context) => host.Views.Read(IdOf(context), view => SweepDocument.Of(view, TrialsOfOnePage)) is { } document
+        ? AnswerAsync(context, document, SweepDocumentJson.Default.SweepDocument)
+        : ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such sweep.");
 
     private async Task CancelAsync(HttpContext context)
     {
@@ -145,48 +111,11 @@ internal sealed class SweepApi(CoordinatorHost host, ClusterToken token, string?
 
     private static SweepId IdOf(HttpContext context) => new(context.Request.RouteValues["id"]?.ToString() ?? "");
 
-    private static void WriteHead(Utf8JsonWriter json, SweepView view)
+    private static Task AnswerAsync<T>(HttpContext context, T document, JsonTypeInfo<T> form) => JsonAsync(context, json =>
     {
-        json.WriteString("id", view.Id.Value);
-        json.WriteString("name", view.Name);
-        json.WriteString("state", Snake(view.State.ToString()));
-        json.WriteString("reason", view.Reason);
-        json.WriteNumber("trials", view.Trials);
-        json.WriteStartObject("by_state");
-        foreach (var state in Enum.GetValues<TrialState>()) json.WriteNumber(Snake(state.ToString()), view.Count(state));
-        json.WriteEndObject();
-        if (view.Best is { Result: { } best }) WriteNumber(json, "best_elbo", best.Elbo);
-    }
-
-    private static void WriteTrials(Utf8JsonWriter json, SweepView view)
-    {
-        json.WriteStartArray("ranked");
-        foreach (var ranked in view.Ranked.Take(TrialsOfOnePage)) WriteTrial(json, view.Row(ranked.Index));
-        json.WriteEndArray();
-        json.WriteStartArray("unranked");
-        foreach (var row in view.Touched.Where(row => row.Result is not { State: TrialState.Done }).Take(TrialsOfOnePage)) WriteTrial(json, row);
-        json.WriteEndArray();
-    }
-
-    private static void WriteTrial(Utf8JsonWriter json, TrialRow row)
-    {
-        json.WriteStartObject();
-        json.WriteNumber("trial", row.Index);
-        json.WriteString("state", Snake(row.State.ToString()));
-        json.WriteNumber("attempt", row.Attempt.Value);
-        if (row.Result is { } result)
-        {
-            WriteNumber(json, "elbo", result.Elbo);
-            WriteNumber(json, "distortion", result.Distortion);
-            WriteNumber(json, "rate", result.Rate);
-            json.WriteNumber("active_units", result.ActiveUnits);
-            json.WriteNumber("steps", result.Steps);
-            WriteNumber(json, "train_seconds", result.TrainSeconds);
-            json.WriteString("failure", result.FailureText);
-        }
-
-        json.WriteEndObject();
-    }
+        using var members = JsonSerializer.SerializeToDocument(document, form);
+        foreach (var member in members.RootElement.EnumerateObject()) member.WriteTo(json);
+    });
 
     private static async Task JsonAsync(HttpContext context, Action<Utf8JsonWriter> write)
     {
@@ -209,12 +138,4 @@ internal sealed class SweepApi(CoordinatorHost host, ClusterToken token, string?
         context.Response.StatusCode = status;
         return JsonAsync(context, json => json.WriteString("error", text));
     }
-
-    private static void WriteNumber(Utf8JsonWriter json, string name, double value)
-    {
-        if (double.IsFinite(value)) json.WriteNumber(name, value);
-        else json.WriteNull(name);
-    }
-
-    private static string Snake(string name) => JsonNamingPolicy.SnakeCaseLower.ConvertName(name);
 }
