@@ -1,1 +1,3 @@
-return 0;
+using Vae.Cli;
+
+return await CommandRunner.RunAsync(CliRoot.Create(), args);

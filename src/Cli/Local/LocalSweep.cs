@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Threading.Channels;
+using Vae.Cli.Reports;
+using Vae.Cli.Terminal;
+using Vae.Coordinator.Hosting;
+using Vae.Coordinator.Projections;
+using Vae.Runtime.Remoting;
+using Vae.Shared;
+using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
+
+namespace Vae.Cli.Local;
+
+/// <summary>What the user said about the run, beside the sweep itself.</summary>
+internal sealed record LocalSweepOptions(string Home, int? Workers, int? Threads, string? Device, int? HttpPort);
+
+/// <summary>
+/// A sweep on this machine alone: a coordinator in this process, workers as processes of their own. Workers start first, because loading libtorch takes longest; the
+/// coordinator starts beside them. Whatever ends the sweep, the workers leave before the coordinator does, so that nothing they know is lost.
+/// </summary>
+internal sealed class LocalSweep(LocalSweepOptions options, Output output)
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
+    private const long TicksPerLook = 40;
+    private static readonly TimeSpan CancelWithin = TimeSpan.FromSeconds(15);
+
+    private readonly long _startedAt = Stopwatch.GetTimestamp();
+    private readonly HashSet<string> _mourned = [];
+
+    /// <summary>Runs the sweep to its end and shows the result.</summary>
+    /// <param name="definition">A valid sweep.</param>
+    /// <param name="source">Its text, as the user wrote it.</param>
+    /// <param name="baseDirectory">What relative data paths are meant from.</param>
+    /// <param name="again">The command that runs it again.</param>
+    /// <param name="cancellation">Ctrl-C.</param>
+    public async Task<ExitCode> RunAsync(SweepDefinition definition, string source, string baseDirectory, string again, CancellationToken cancellation)
+    {
+        var plan = LocalPlan.For(definition, options.Workers, options.Threads, options.Device, LocalMachine.Find());
+        DataFiles.RequirePresent(definition.Dataset, baseDirectory);
+        var folders = new SweepFolders(options.Home);
+        Directory.CreateDirectory(folders.Home);
+        await using var workers = WorkerProcesses.Start(new(plan, ClusterToken.FileFor(folders.Home), folders.Cache, folders.Logs));
+        using var logs = Logs.ForEmbedded(output.Mode);
+        await using var host = await CoordinatorHost.StartAsync(new CoordinatorOptions { Home = folders.Home, HttpPort = options.HttpPort }, logs, cancellation);
+        try
+        {
+            workers.Introduce(string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{host.Port}"));
+            return await RunAsync(definition, source, baseDirectory, again, plan, host, workers, cancellation);
+        }
+        finally
+        {
+            await workers.DisposeAsync();
+        }
+    }
+
+    private async Task<ExitCode> RunAsync(
+        SweepDefinition definition, string source, string baseDirectory, string again, LocalPlan plan, CoordinatorHost host, WorkerProcesses workers, CancellationToken cancellation)
+    {
+        using var stop = new CancellationTokenSource();
+        var news = Channel.CreateUnbounded<ObserverMessage>(new() { SingleReader = true });
+        var listening = ListenAsync(host, news.Writer, stop.Token); // Before the submission, so that its first fact is not missed.
+        var sweep = await host.SubmitAsync(definition, source, baseDirectory, cancellation);
+        var trials = (int)SweepTrials.Count(definition);
+        output.Note($"sweep {sweep} ({definition.Name}): {Units.Count(trials, "trial")} on {Units.Count(plan.Workers, "worker")} of {Units.Count(plan.Threads, "thread")}");
+        if (host.HttpAddress is { } address) output.Note($"metrics and API: {address}");
+        using var labels = new TrialList(definition);
+        var progress = new SweepProgress(sweep, definition.Name, trials, index => labels[index].Label, _startedAt);
+        bool interrupted;
+        await using (var display = SweepDisplay.For(output, progress))
+        {
+            interrupted = await FollowAsync(sweep, progress, display, news.Reader, host, workers, cancellation);
+        }
+
+        await stop.CancelAsync();
+        await listening;
+        return Conclude(host, sweep, again, interrupted);
+    }
+
+    // True when the user stopped it.
+    private async Task<bool> FollowAsync(
+        SweepId sweep, SweepProgress progress, ISweepDisplay display, ChannelReader<ObserverMessage> news, CoordinatorHost host, WorkerProcesses workers, CancellationToken cancellation)
+    {
+        long? cancelledAt = null;
+        long ticks = 0;
+        using var timer = new PeriodicTimer(Tick);
+        while (progress.State is null)
+        {
+            while (news.TryRead(out var message)) display.Show(message, progress.Observe(message));
+            if (progress.State is not null) break;
+
+            // News may be dropped when there are too many; the store knows the end in any case.
+            if (++ticks % TicksPerLook == 0 && host.View(sweep).State != SweepState.Running) break;
+            if (cancelledAt is null && cancellation.IsCancellationRequested)
+            {
+                cancelledAt = Stopwatch.GetTimestamp();
+                host.Cancel(sweep, "stopped by the user");
+            }
+
+            if (cancelledAt is { } at && Stopwatch.GetElapsedTime(at) > CancelWithin) break;
+            if (host.Failure.IsCompleted) await host.Failure;
+            Mourn(workers);
+            display.Tick();
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+
+        return cancelledAt is not null;
+    }
+
+    // One dead worker costs time only; without any, nothing would ever happen again.
+    private void Mourn(WorkerProcesses workers)
+    {
+        var dead = workers.Dead();
+        if (dead.Count == 0) return;
+        if (dead.Count == workers.Count)
+        {
+            var last = dead[^1];
+            throw new CliException(ExitCode.Failed, $"every local worker has ended; {last.Name} with exit code {last.ExitCode}. Its last lines:\n{last.Tail}", $"The whole log is {last.LogFile}. Run `vae doctor` to check this machine.");
+        }
+
+        foreach (var worker in dead)
+        {
+            if (_mourned.Add(worker.Name)) output.Warning($"{worker.Name} ended with exit code {worker.ExitCode}; the others go on. Its log is {worker.LogFile}");
+        }
+    }
+
+    private ExitCode Conclude(CoordinatorHost host, SweepId sweep, string again, bool interrupted)
+    {
+        var view = host.View(sweep);
+        var document = SweepDocument.Of(view);
+        if (interrupted)
+        {
+            if (output.Mode.Json) SweepReport.WriteJson(document, output);
+            output.Note($"stopped: {view.Count(TrialState.Done)} of {view.Trials} trials are done and kept in {host.Folders.Sweep(sweep)}");
+            output.Note($"see them: vae sweep results {sweep}{HomeArgument()}");
+            output.Note($"run it again: {again}");
+            return ExitCode.Interrupted;
+        }
+
+        if (view.State == SweepState.Failed && view.Dataset is null)
+        {
+            throw new CliException(ExitCode.InvalidInput, $"the sweep could not start: {view.Reason}");
+        }
+
+        if (output.Mode.Json)
+        {
+            SweepReport.WriteJson(document, output);
+            return SweepReport.CodeOf(document.Sweep);
+        }
+
+        SweepReport.WriteText(document, output);
+        output.Note($"files: {Path.Combine(host.Folders.Sweep(sweep), "trials")}");
+        if (document.Sweep.BestTrial is not null) output.Note($"next: vae model generate best:{sweep}{HomeArgument()} --out samples.png");
+        return SweepReport.CodeOf(document.Sweep);
+    }
+
+    private string HomeArgument() => options.Home == GlobalOptions.HomeDefault ? "" : $" --home {options.Home}";
+
+    private static async Task ListenAsync(CoordinatorHost host, ChannelWriter<ObserverMessage> news, CancellationToken cancellation)
+    {
+        try
+        {
+            await foreach (var message in host.ObserveAsync(cancellation)) news.TryWrite(message);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The sweep has ended; nothing is left to hear.
+        }
+    }
+}

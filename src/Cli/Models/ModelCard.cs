@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Text;
+using Vae.Models.Files;
+using Vae.Shared.Datasets;
+
+namespace Vae.Cli.Models;
+
+/// <summary>README.md of an exported model: front matter that model hubs read, then what a person needs to know to use it.</summary>
+internal static class ModelCard
+{
+    /// <param name="config">Of the model.</param>
+    /// <param name="name">What to call it.</param>
+    /// <param name="license">Identifier of the licence the weights are given away under.</param>
+    public static string Write(ModelConfig config, string name, string license)
+    {
+        var trial = config.Trial;
+        var dataset = DatasetName(config.Dataset);
+        var text = new StringBuilder();
+        text.Append("---\n");
+        Line($"license: {Yaml(license)}");
+        Line($"library_name: vae-distributed");
+        Line($"pipeline_tag: unconditional-image-generation");
+        text.Append("tags:\n- vae\n- variational-autoencoder\n");
+        if (trial.Training.Beta != 1) text.Append("- beta-vae\n");
+        Line($"datasets:\n- {Yaml(dataset)}");
+        text.Append("metrics:\n- elbo\n");
+        WriteIndex(text, config, name, dataset);
+        text.Append("---\n\n");
+        Line($"# {name}\n");
+        Line($"A variational autoencoder: {trial.Model.Architecture.ToString().ToLowerInvariant()}, {trial.Model.Latent} latent dimensions, {trial.Model.Likelihood.ToString().ToLowerInvariant()} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
+        text.Append("\n![Samples from the prior](samples.png)\n\n");
+        WriteResult(text, config);
+        text.Append("## Training\n\n| | |\n| --- | --- |\n");
+        Line($"| data set | {dataset} |");
+        if (config.Run is { Fingerprint.Length: > 0 } known) Line($"| fingerprint of the data | `{known.Fingerprint}` |");
+        Line($"| hyperparameters of the search | {trial.Label} |");
+        Line($"| optimizer | {trial.Training.Optimizer.ToString().ToLowerInvariant()}, learning rate {trial.Training.LearningRate}, batch {trial.Training.Batch}, {trial.Training.Epochs} epochs |");
+        Line($"| beta | {trial.Training.Beta} |");
+        Line($"| seed | {trial.Training.Seed} |");
+        if (config.Run is { } run)
+        {
+            Line($"| trained on | {run.Workers} workers, {run.Device}, {run.Threads} threads each, {run.Processor} |");
+            Line($"| software | vae-distributed {run.Version}, libtorch {run.Libtorch}, {run.Blas}, {run.CpuCapability} |");
+        }
+
+        text.Append("\n`config.json` holds every setting. `model.safetensors` holds the weights under PyTorch's names and layouts.\n\n## Use\n\n```\n");
+        text.Append("vae model generate . --count 64 --out samples.png\nvae model reconstruct . --images FILE --out reconstructions.png\n```\n");
+        return text.ToString();
+
+        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+    }
+
+    private static void WriteIndex(StringBuilder text, ModelConfig config, string name, string dataset)
+    {
+        if (config.Result is not { } result) return;
+        text.Append(CultureInfo.InvariantCulture, $"model-index:\n- name: {Yaml(name)}\n  results:\n  - task:\n      type: unconditional-image-generation\n");
+        text.Append(CultureInfo.InvariantCulture, $"    dataset:\n      name: {Yaml(dataset)}\n      type: {Yaml(dataset)}\n      split: test\n    metrics:\n");
+        foreach (var (type, title, value) in ((string, string, double)[])[("elbo", "ELBO (nats per image, beta = 1)", result.Elbo), ("distortion", "Distortion (nats per image)", result.Distortion),
+            ("rate", "Rate (nats per image)", result.Rate), ("active_units", "Active latent dimensions", result.ActiveUnits)])
+        {
+            if (double.IsFinite(value)) text.Append(CultureInfo.InvariantCulture, $"    - type: {type}\n      name: {Yaml(title)}\n      value: {value:R}\n");
+        }
+    }
+
+    private static void WriteResult(StringBuilder text, ModelConfig config)
+    {
+        if (config.Result is not { } result) return;
+        text.Append("## Held-out figures\n\nMeans per image, in nats, on rows that were never trained on.\n\n| ELBO (beta = 1) | distortion | rate | active dimensions | parameters | steps |\n| ---: | ---: | ---: | ---: | ---: | ---: |\n");
+        text.Append(CultureInfo.InvariantCulture, $"| {result.Elbo:F2} | {result.Distortion:F2} | {result.Rate:F2} | {result.ActiveUnits} of {config.Trial.Model.Latent} | {result.Parameters:N0} | {result.Steps:N0} |\n\n");
+    }
+
+    private static string DatasetName(DatasetSource? dataset) => dataset switch
+    {
+        null => "unknown",
+        { Source: DatasetSource.Idx, Images: { Length: > 0 } images } => Path.GetFileName(images),
+        _ => dataset.Source,
+    };
+
+    // Always quoted: a name such as `no` or `1.0` would otherwise be read as something else than text.
+    private static string Yaml(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+}

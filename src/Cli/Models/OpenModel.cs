@@ -1,0 +1,57 @@
+using Vae.Cli.Sources;
+using Vae.Data.Files;
+using Vae.Data.Png;
+using Vae.Models.Applications;
+using Vae.Models.Files;
+using Vae.Shared.Datasets;
+using Vae.Worker.Engine;
+
+namespace Vae.Cli.Models;
+
+/// <summary>A model that is loaded and ready to show something.</summary>
+internal sealed class OpenModel : IDisposable
+{
+    private OpenModel(TrainedModel model, DatasetSource? dataset)
+    {
+        Model = model;
+        Pictures = new Pictures(model.Network, model.Objective);
+        Dataset = dataset;
+    }
+
+    public TrainedModel Model { get; }
+
+    public Pictures Pictures { get; }
+
+    /// <summary>What it was trained on, with absolute paths; null when neither its config nor the store under --home tells.</summary>
+    public DatasetSource? Dataset { get; }
+
+    /// <exception cref="CliException">There is no such model.</exception>
+    public static async Task<OpenModel> OpenAsync(string typed, string home, string device, CancellationToken cancellation)
+    {
+        var path = await ModelPath.FindAsync(typed, home, cancellation);
+        var (chosen, _) = DeviceProbe.Open(device, Environment.ProcessorCount);
+        var model = TrainedModel.Load(path, chosen);
+        return new OpenModel(model, model.Config.Dataset ?? DatasetOf(model.Config, home));
+    }
+
+    private static DatasetSource? DatasetOf(ModelConfig config, string home)
+    {
+        if (config.Run is not { Sweep.Length: > 0 } run) return null;
+        using var store = new LocalSource(home);
+        if (store.DatasetOf(run.Sweep) is not var (source, folder)) return null;
+        return source with
+        {
+            Images = source.Images is { } images ? Path.GetFullPath(images, folder) : null,
+            Labels = source.Labels is { } labels ? Path.GetFullPath(labels, folder) : null,
+        };
+    }
+
+    /// <summary>Writes a picture so that the file is whole or not there.</summary>
+    public static void Save(PngImage picture, string path)
+    {
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder) Directory.CreateDirectory(folder);
+        AtomicFile.Write(path, stream => PngWriter.Write(stream, picture));
+    }
+
+    public void Dispose() => Model.Dispose();
+}

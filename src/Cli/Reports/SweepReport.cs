@@ -1,0 +1,125 @@
+using System.Globalization;
+using System.Text.Json;
+using Vae.Cli.Terminal;
+using Vae.Coordinator.Projections;
+
+namespace Vae.Cli.Reports;
+
+/// <summary>Sweeps as tables and as JSON. Local and remote sweeps come here in the same form.</summary>
+internal static class SweepReport
+{
+    /// <summary>What a script learns of a sweep that has ended, or still runs.</summary>
+    public static ExitCode CodeOf(SweepSummary sweep) => sweep.State switch
+    {
+        "done_with_failures" => ExitCode.SomeTrialsFailed,
+        "failed" => ExitCode.Failed,
+        _ => ExitCode.Ok,
+    };
+
+    /// <summary>The ranked table, then the trials without a result.</summary>
+    public static void WriteText(SweepDocument document, Output output)
+    {
+        WriteHead(document.Sweep, output);
+        var ranked = document.Trials.Where(trial => trial.Rank is not null).ToList();
+        if (ranked.Count > 0)
+        {
+            output.Line();
+            var table = new TextTable(
+                Right("rank"), Right("trial"), new("hyperparameters"), Right("ELBO"), Right("distortion"), Right("rate"), Right("active"), Right("steps"), Right("seconds"));
+            foreach (var trial in ranked)
+            {
+                table.Add(
+                    Whole(trial.Rank), Whole(trial.Trial), trial.Label, Units.Nats(trial.Elbo), Units.Nats(trial.Distortion), Units.Nats(trial.Rate), Whole(trial.ActiveUnits),
+                    Units.Whole(trial.Steps), Units.Seconds(trial.Seconds));
+            }
+
+            table.WriteTo(output.Results);
+        }
+
+        foreach (var trial in document.Trials.Where(trial => trial.State == "failed")) output.Line($"trial {trial.Trial} failed: {trial.Label}: {trial.Reason}");
+    }
+
+    /// <summary>Where the sweep stands, and its trials in the order of their numbers.</summary>
+    public static void WriteStatus(SweepDocument document, Output output)
+    {
+        WriteHead(document.Sweep, output);
+        if (document.Fingerprint is { } fingerprint) output.Line($"data    {document.TrainRows:N0} rows to train on, {document.HeldOutRows:N0} held out, fingerprint {fingerprint[..Math.Min(12, fingerprint.Length)]}");
+        if (document.Trials.Count == 0) return;
+        output.Line();
+        var table = new TextTable(Right("trial"), new("hyperparameters"), new("state"), Right("ELBO"), Right("starts"), new("workers"), new("remark"));
+        foreach (var trial in document.Trials.OrderBy(trial => trial.Trial))
+        {
+            table.Add(Whole(trial.Trial), trial.Label, trial.State, Units.Nats(trial.Elbo), Whole(trial.Attempts), string.Join(", ", trial.Workers), trial.Reason);
+        }
+
+        table.WriteTo(output.Results);
+    }
+
+    /// <summary>One trial with all that is known of it.</summary>
+    /// <param name="trial">The trial.</param>
+    /// <param name="folder">Where its files lie; null where they are on another machine.</param>
+    /// <param name="output">Where to.</param>
+    public static void WriteTrial(TrialDocument trial, string? folder, Output output)
+    {
+        output.Line($"trial             {trial.Trial} ({trial.State}{(trial.Rank is { } rank ? $", rank {rank}" : "")})");
+        foreach (var (path, value) in trial.Hyperparameters) output.Line($"{path,-17} {value}");
+        output.Line($"ELBO              {Units.Nats(trial.Elbo)} nats per row, held out, at beta = 1");
+        output.Line($"distortion        {Units.Nats(trial.Distortion)}");
+        output.Line($"rate              {Units.Nats(trial.Rate)}");
+        output.Line($"active units      {Whole(trial.ActiveUnits)} of {trial.KlPerDimension.Count}");
+        if (trial.KlPerDimension.Count > 0) output.Line($"rate by dimension {string.Join(' ', trial.KlPerDimension.Select(Units.Nats))}");
+        output.Line($"steps             {Units.Whole(trial.Steps)} in {Whole(trial.Epochs)} epochs, {Units.Seconds(trial.Seconds)} s");
+        output.Line($"parameters        {Units.Whole(trial.Parameters)}");
+        if (trial.Reason.Length > 0) output.Line($"remark            {trial.Reason}");
+        if (folder is null || !Directory.Exists(folder)) return;
+        output.Line($"files             {folder}");
+        foreach (var file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal)) output.Line($"                  {Path.GetFileName(file)}");
+    }
+
+    /// <summary>Sweeps, the newest first.</summary>
+    public static void WriteList(IReadOnlyList<SweepSummary> sweeps, Output output)
+    {
+        var table = new TextTable(new("sweep"), new("name"), new("state"), Right("trials"), Right("done"), Right("failed"), Right("best ELBO"), Right("best trial"));
+        foreach (var sweep in sweeps.Reverse())
+        {
+            table.Add(
+                sweep.Id, sweep.Name, sweep.State, Units.Whole(sweep.Trials), Units.Whole(sweep.Counts.GetValueOrDefault("done")), Units.Whole(sweep.Counts.GetValueOrDefault("failed")),
+                Units.Nats(sweep.BestElbo), Whole(sweep.BestTrial));
+        }
+
+        table.WriteTo(output.Results);
+    }
+
+    /// <summary>One JSON object: the sweep and its trials.</summary>
+    public static void WriteJson(SweepDocument document, Output output, string type = "sweep_results") => output.Json(type, json =>
+    {
+        // The members of the document, without another object around them.
+        using var members = JsonSerializer.SerializeToDocument(document, SweepDocumentJson.Default.SweepDocument);
+        foreach (var member in members.RootElement.EnumerateObject()) member.WriteTo(json);
+    });
+
+    /// <summary>One JSON object per sweep, oldest first.</summary>
+    public static void WriteListJson(IReadOnlyList<SweepSummary> sweeps, Output output)
+    {
+        foreach (var sweep in sweeps)
+        {
+            output.Json("sweep", json =>
+            {
+                using var members = JsonSerializer.SerializeToDocument(sweep, SweepDocumentJson.Default.SweepSummary);
+                foreach (var member in members.RootElement.EnumerateObject()) member.WriteTo(json);
+            });
+        }
+    }
+
+    private static void WriteHead(SweepSummary sweep, Output output)
+    {
+        output.Line($"sweep   {sweep.Id} ({sweep.Name})");
+        output.Line($"state   {sweep.State}{(sweep.Reason.Length > 0 ? $": {sweep.Reason}" : "")}");
+        var counts = sweep.Counts.Where(pair => pair.Value > 0).Select(pair => $"{pair.Value:N0} {pair.Key}");
+        output.Line($"trials  {sweep.Trials:N0}: {string.Join(", ", counts)}");
+    }
+
+    private static TextTable.Column Right(string title) => new(title, TextTable.Align.Right);
+
+    private static string Whole(int? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "-";
+}

@@ -1,0 +1,63 @@
+using Vae.Coordinator.Hosting;
+using Vae.Coordinator.Projections;
+using Vae.Shared;
+using Vae.Shared.Datasets;
+
+namespace Vae.Cli.Sources;
+
+/// <summary>The store under a home folder. Reads while another process writes.</summary>
+internal sealed class LocalSource : ISweepSource
+{
+    private readonly SweepFolders _folders;
+    private readonly Lazy<bool> _isInUse;
+    private readonly SweepReader? _reader; // Null where nothing was ever run: an empty list is the answer then, not an error.
+
+    public LocalSource(string home)
+    {
+        _folders = new SweepFolders(home);
+        _isInUse = new(() => IsInUse(Path.Combine(_folders.Home, "lock")));
+        if (File.Exists(_folders.StoreFile)) _reader = SweepReader.Open(home);
+    }
+
+    public Task<IReadOnlyList<SweepSummary>> ListAsync(CancellationToken cancellation) =>
+        Task.FromResult<IReadOnlyList<SweepSummary>>([.. (_reader?.All() ?? []).Where(view => view.Submission is not null).Select(SweepDocument.Summarize).Select(Honest)]);
+
+    public Task<SweepDocument> ReadAsync(string id, CancellationToken cancellation) =>
+        Task.FromResult(Honest(SweepDocument.Of(_reader?.Find(id) ?? throw new CliException(ExitCode.InvalidInput, $"There is no sweep {id}."))));
+
+    /// <summary>The data set that a sweep was given, and the folder its paths are meant from; null when the sweep is not in this store.</summary>
+    public (DatasetSource Source, string BaseDirectory)? DatasetOf(string sweep) =>
+        _reader?.Find(sweep) is { Submission: { } submission } view && view.Id.Value == sweep ? (SweepDocument.DefinitionOf(view).Dataset, submission.BaseDirectory) : null;
+
+    // A process that was killed leaves its sweep `running` in the store, and nobody there who runs it. The next `vae coordinator` of this folder goes on with it.
+    private SweepSummary Honest(SweepSummary sweep) => sweep.State == "running" && !_isInUse.Value
+        ? sweep with { State = "interrupted", Reason = $"the process that ran it is gone; `vae coordinator --home {_folders.Home}` and a worker go on with it, or run it again" }
+        : sweep;
+
+    private SweepDocument Honest(SweepDocument document) => document with { Sweep = Honest(document.Sweep) };
+
+    public string FolderOf(string sweep, int trial) => _folders.Trial(new TrialId(new SweepId(sweep), trial));
+
+    // A coordinator holds the file for itself alone; a shared look succeeds only when there is none.
+    private static bool IsInUse(string file)
+    {
+        try
+        {
+            new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read).Dispose();
+            return false;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
+    public void Dispose()
+    {
+        // The reader opens the store anew for each question and holds nothing.
+    }
+}
