@@ -1,0 +1,58 @@
+using System.Globalization;
+using Vae.Cli.Models;
+using Vae.Models.Files;
+using Vae.Models.Networks;
+using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
+using YamlDotNet.RepresentationModel;
+
+namespace Vae.Tests.Unit.Cli;
+
+public class ModelCardTests
+{
+    private static readonly ModelConfig Config = new(
+        new TrialSpec { Index = 0, Assignments = [new("training.beta", "4")], Model = new ModelSpec { Latent = 10 }, Training = new TrainingSpec { Beta = 4 } },
+        new DatasetSource { Source = DatasetSource.Idx, Images = "data/train-images-idx3-ubyte.gz" },
+        new ImageShape(1, 28, 28),
+        new ResultFacts(-85.125, 65, 20.125, 9, 6_300, 100, 51.5, 595_476),
+        new RunFacts(new string('a', 64), "s-2345bcdf", 2, "cpu", 1, "1.13.0", "OpenBLAS 0.3.21 Haswell", "AVX2", "AMD EPYC", "0.1.0"));
+
+    [Fact]
+    public void The_front_matter_is_yaml_that_a_model_hub_reads()
+    {
+        var front = Front(ModelCard.Write(Config, "no", "apache-2.0"));
+
+        Assert.Equal("apache-2.0", Text(front, "license"));
+        Assert.Contains("beta-vae", ((YamlSequenceNode)front["tags"]).Select(tag => tag.ToString()));
+        Assert.Equal("train-images-idx3-ubyte.gz", ((YamlSequenceNode)front["datasets"])[0].ToString());
+        var model = (YamlMappingNode)((YamlSequenceNode)front["model-index"])[0];
+        Assert.Equal("no", Text(model, "name"));
+        var metrics = (YamlSequenceNode)((YamlMappingNode)((YamlSequenceNode)model["results"])[0])["metrics"];
+        Assert.Equal(["elbo", "distortion", "rate", "active_units"], metrics.Select(metric => Text((YamlMappingNode)metric, "type")));
+        Assert.Equal(-85.125, double.Parse(Text((YamlMappingNode)metrics[0], "value"), CultureInfo.InvariantCulture));
+    }
+
+    [Fact]
+    public void A_name_with_quotes_stays_a_name() =>
+        Assert.Equal("my \"best\" \\ model", Text((YamlMappingNode)((YamlSequenceNode)Front(ModelCard.Write(Config, "my \"best\" \\ model", "other"))["model-index"])[0], "name"));
+
+    [Fact]
+    public void A_model_of_unknown_origin_has_a_card_without_figures()
+    {
+        var card = ModelCard.Write(Config with { Result = null, Run = null, Dataset = null }, "mine", "other");
+
+        Assert.False(Front(card).Children.ContainsKey(new YamlScalarNode("model-index")));
+        Assert.Contains("| data set | unknown |", card);
+    }
+
+    private static YamlMappingNode Front(string card)
+    {
+        var parts = card.Split("---\n");
+        Assert.Equal("", parts[0]);
+        var stream = new YamlStream();
+        stream.Load(new StringReader(parts[1]));
+        return (YamlMappingNode)stream.Documents[0].RootNode;
+    }
+
+    private static string Text(YamlMappingNode node, string key) => ((YamlScalarNode)node[key]).Value!;
+}
