@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Vae.Runtime.Actors;
@@ -6,7 +7,7 @@ using Vae.Runtime.Actors;
 namespace Vae.Runtime.Remoting;
 
 /// <summary>The secret that every node of a cluster knows. It never crosses the wire; peers prove that they know it.</summary>
-public sealed class ClusterToken
+public sealed partial class ClusterToken
 {
     /// <summary>Names the file to use instead of HOME/token, for secrets mounted by an orchestrator.</summary>
     public const string FileVariable = "VAE_TOKEN_FILE";
@@ -112,20 +113,19 @@ public sealed class ClusterToken
                 file.Flush(flushToDisk: true);
             }
 
-            try
-            {
-                File.Move(fresh, path, overwrite: false);
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                File.Delete(fresh);
-            }
+            // A rename would replace the token of a start that was faster by a moment; a link never does.
+            var linked = Link(fresh, path) == 0;
+            File.Delete(fresh);
+            if (!linked && !File.Exists(path)) throw new IOException("the file system refused it.");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new UserFitException($"{path}: the cluster token cannot be made: {exception.Message} Choose a writable folder with --home, or name a token file with {FileVariable}.", exception);
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string existing, string added);
 
     private static void RequirePrivate(string path)
     {
