@@ -38,7 +38,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
         _plane = new ControlPlane(_system, TimeProvider.System, logger);
         var history = store.ReadAll().Select(stored => stored.Fact).OfType<SweepEvent>().ToList();
         Views = new SweepViews(history);
-        var shelf = new DatasetShelf();
+        var shelf = new DatasetShelf(options.DataRoot);
         shelf.Register(_system);
         _system.RegisterPort<StorePointsJob>(JobPort.Answering<StorePointsJob>(StorePointsAsync));
         var feed = new ObserverFeed();

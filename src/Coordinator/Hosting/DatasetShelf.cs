@@ -11,7 +11,8 @@ using Vae.Shared.Messages;
 namespace Vae.Coordinator.Hosting;
 
 /// <summary>The data sets that this process serves: reads and cuts them for the catalog, and hands out their shards by fingerprint.</summary>
-internal sealed class DatasetShelf
+/// <param name="dataRoot">Folder that files must lie in, also after following links; null for no such rule.</param>
+internal sealed class DatasetShelf(string? dataRoot)
 {
     private readonly ConcurrentDictionary<string, ShardedDataset> _byFingerprint = new();
 
@@ -28,7 +29,7 @@ internal sealed class DatasetShelf
     {
         try
         {
-            var dataset = DatasetLoader.Load(job.Source, job.BaseDirectory);
+            var dataset = DatasetLoader.Load(job.Source, job.BaseDirectory, dataRoot);
             var sharded = ShardedDataset.Of(dataset);
             _byFingerprint[sharded.Manifest.Fingerprint] = sharded;
             return new DatasetMessage.DatasetPrepared(job.Source, job.BaseDirectory, sharded.Manifest, dataset.Warnings.ToValueList());
