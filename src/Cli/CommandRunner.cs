@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text.RegularExpressions;
 using Vae.Cli.Terminal;
 
 namespace Vae.Cli;
 
 /// <summary>Runs a command and turns whatever goes wrong into a message and an exit code. A user's mistake never shows a stack trace.</summary>
-internal static class CommandRunner
+internal static partial class CommandRunner
 {
     public static async Task<int> RunAsync(RootCommand root, string[] arguments)
     {
@@ -40,10 +41,21 @@ internal static class CommandRunner
             }
         });
 
+    // The parser names types of the runtime, which mean nothing to who types a command.
+    internal static string ForPeople(string message)
+    {
+        if (TypeError().Match(message) is not { Success: true } match) return message;
+        var kind = match.Groups[3].Value.Contains("Double", StringComparison.Ordinal) ? "a number" : "a whole number in its range";
+        return $"{match.Groups[2].Value} must be {kind}, not '{match.Groups[1].Value}'.";
+    }
+
+    [GeneratedRegex("^Cannot parse argument '(.*)' for option '(.*)' as expected type '(.*)'\\.$")]
+    private static partial Regex TypeError();
+
     private static int ReportUsage(ParseResult parse)
     {
         var output = GlobalOptions.OutputOf(parse);
-        foreach (var error in parse.Errors) output.Error(error.Message);
+        foreach (var error in parse.Errors) output.Error(ForPeople(error.Message));
         var path = new List<string>();
         for (var result = parse.CommandResult; result is not null; result = result.Parent as CommandResult) path.Insert(0, result.Command.Name);
         output.Notes.WriteLine($"See `vae {string.Join(' ', path.Skip(1).Append("--help"))}`.");

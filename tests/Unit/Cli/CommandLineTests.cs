@@ -39,6 +39,17 @@ public class CommandLineTests
     [Theory, InlineData("host"), InlineData("host:"), InlineData(":7431"), InlineData("host:0"), InlineData("host:65536"), InlineData("::1:7431"), InlineData("host:-1"), InlineData("")]
     public void What_is_no_address_is_a_usage_error(string text) => Assert.Equal(ExitCode.Usage, Assert.Throws<CliException>(() => NodeCommands.Endpoint(text)).Code);
 
+    [Theory]
+    [InlineData("--workers", "many", "--workers must be a whole number in its range, not 'many'.")]
+    [InlineData("--holdout", "z", "--holdout must be a number, not 'z'.")]
+    [InlineData("--workers", "0", "--workers must be 1 to 256, not 0.")]
+    public void A_value_of_the_wrong_kind_is_told_without_the_names_of_types(string option, string value, string told)
+    {
+        string[] command = option == "--holdout" ? ["data", "info", "sprites", option, value] : ["sweep", "run", "x.yaml", option, value];
+
+        Assert.Equal(told, CommandRunner.ForPeople(Assert.Single(CliRoot.Create().Parse(command).Errors).Message));
+    }
+
     [Fact]
     public void A_table_pads_words_to_the_right_and_numbers_to_the_left()
     {
