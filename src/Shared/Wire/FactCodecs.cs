@@ -29,7 +29,8 @@ internal static class FactCodecs
         .Field("Workers", PartCodecs.Nodes, x => x.Workers)
         .Field("Sweep", Sweep, x => x.Sweep)
         .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), PartCodecs.Indices.Read(ref r),
-            PartCodecs.Nodes.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+            PartCodecs.Nodes.Read(ref r))
+        { Sweep = Sweep.Read(ref r) });
 
     public static readonly RecordCodec<SweepEvent.PackInterrupted> PackInterrupted = Record<SweepEvent.PackInterrupted>()
         .Field("Pack", I32, x => x.Pack)
@@ -38,7 +39,8 @@ internal static class FactCodecs
         .Field("Reason", Text, x => x.Reason)
         .Field("Sweep", Sweep, x => x.Sweep)
         .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), PartCodecs.TrialStateName.Read(ref r),
-            Text.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+            Text.Read(ref r))
+        { Sweep = Sweep.Read(ref r) });
 
     public static readonly RecordCodec<SweepEvent.TrialEnded> TrialEnded = Record<SweepEvent.TrialEnded>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)

@@ -122,7 +122,8 @@ internal static class PartCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Step", StepNumber, x => x.Step)
         .ReadBy((ref r) => new(I32.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r),
-            F64.Read(ref r)) { Trial = Trial.Read(ref r), Attempt = AttemptNumber.Read(ref r), Step = StepNumber.Read(ref r) });
+            F64.Read(ref r))
+        { Trial = Trial.Read(ref r), Attempt = AttemptNumber.Read(ref r), Step = StepNumber.Read(ref r) });
 
     public static readonly RecordCodec<MetricPoint.Evaluation> Evaluation = Record<MetricPoint.Evaluation>()
         .Field("EpochsDone", I32, x => x.EpochsDone)
@@ -137,7 +138,8 @@ internal static class PartCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Step", StepNumber, x => x.Step)
         .ReadBy((ref r) => new(I32.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r), I32.Read(ref r), Numbers.Read(ref r),
-            F64.Read(ref r), F64.Read(ref r)) { Trial = Trial.Read(ref r), Attempt = AttemptNumber.Read(ref r), Step = StepNumber.Read(ref r) });
+            F64.Read(ref r), F64.Read(ref r))
+        { Trial = Trial.Read(ref r), Attempt = AttemptNumber.Read(ref r), Step = StepNumber.Read(ref r) });
 
     public static readonly FamilyCodec<MetricPoint> Point = new FamilyCodec<MetricPoint>().Case(TrainStep).Case(Evaluation);
 

@@ -25,10 +25,12 @@ internal static class TestSweep
     public static SweepEvent Started(int trial) => new SweepEvent.PackStarted(trial, new Attempt(1), [trial], [new NodeId("worker-1")]) { Sweep = Id };
 
     public static SweepEvent Done(int trial, double elbo) => new SweepEvent.TrialEnded(new Attempt(1),
-        new TrialResult(trial, TrialState.Done, elbo, -elbo - 5, 5, 2, [4, 1, 0.001], 1_500, 20, 12.34, 1_000, "", [new(ArtifactKind.Model, 10, new string('0', 64))])) { Sweep = Id };
+        new TrialResult(trial, TrialState.Done, elbo, -elbo - 5, 5, 2, [4, 1, 0.001], 1_500, 20, 12.34, 1_000, "", [new(ArtifactKind.Model, 10, new string('0', 64))]))
+    { Sweep = Id };
 
     public static SweepEvent Failed(int trial, string text) => new SweepEvent.TrialEnded(new Attempt(1),
-        new TrialResult(trial, TrialState.Failed, double.NaN, double.NaN, double.NaN, 0, [], 7, 0, 0.5, 1_000, text, [])) { Sweep = Id };
+        new TrialResult(trial, TrialState.Failed, double.NaN, double.NaN, double.NaN, 0, [], 7, 0, 0.5, 1_000, text, []))
+    { Sweep = Id };
 
     public static SweepEvent Ended(SweepState state) => new SweepEvent.Ended(state, "") { Sweep = Id };
 
