@@ -27,7 +27,9 @@ public sealed class CoordinatorHost : IAsyncDisposable
     private readonly NodeListener _listener;
     private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit);
     private NodeHttp? _http;
+    private readonly TaskCompletionSource _vitalGone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _inboxes;
+    private volatile bool _stopping;
 
     private CoordinatorHost(CoordinatorOptions options, HomeLock taken, ClusterToken token, string tokenFile, SqliteStore store, ILoggerFactory loggers)
     {
@@ -53,6 +55,13 @@ public sealed class CoordinatorHost : IAsyncDisposable
         _system.SpawnRoot(Addresses.Datasets.Name, () => new DatasetCatalog());
         _system.SpawnRoot(Addresses.Metrics.Name, () => new MetricsActor(context, store.ReadMarks()));
         _system.SpawnRoot(Addresses.Sweeps.Name, () => new SweepBook(context, options.RecoverSweeps ? AllHistory() : EndedHistory()));
+        // Without one of these the process would answer health checks and do nothing: better it ends, and is started again from the store.
+        var vital = new[] { Addresses.Cluster, Addresses.Placement, Addresses.Datasets, Addresses.Metrics, Addresses.Sweeps };
+        _system.SpawnRoot("vital-watch", () => new GoneWatch(vital, (actor, reason) =>
+        {
+            if (!_stopping) _vitalGone.TrySetException(new UserFitException($"The actor {actor.Name} could not be carried on: {reason}. The log above says why; start the coordinator again, it goes on from its store."));
+        }), Supervision.Never);
+        Failure = Task.WhenAny(_system.Failure, _vitalGone.Task).Unwrap();
         var identity = new NodeIdentity(NodeId.Coordinator, options.Cluster, token);
         _listener = NodeListener.Start(options.Listen, options.Port, identity, new Dictionary<ConnectionPurpose, IConnectionHandler>
         {
@@ -74,7 +83,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
     public string TokenFile { get; }
 
     /// <summary>Never ends while all is well; fails when the store failed or another coordinator took over.</summary>
-    public Task Failure => _system.Failure;
+    public Task Failure { get; }
 
     internal SweepViews Views { get; }
 
@@ -158,6 +167,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        _stopping = true;
         if (_http is not null) await _http.DisposeAsync();
         await _listener.DisposeAsync();
         await _plane.DisposeAsync();

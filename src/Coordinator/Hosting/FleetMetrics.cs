@@ -9,15 +9,17 @@ namespace Vae.Coordinator.Hosting;
 internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
 {
     private const int EndedMax = 50;
+    private const int GoneMax = 20; // Pods come back under new names; the old ones must not stay down for ever.
 
     private readonly Queue<SweepId> _ended = new();
+    private readonly List<NodeId> _gone = [];
 
     public void Observe(ObserverMessage message)
     {
         switch (message)
         {
             case ObserverMessage.FactRecorded { Fact: var fact }: Record(fact); break;
-            case ObserverMessage.WorkerUpdated worker: metrics.SetWorkerUp(worker.Worker, worker.Alive); break;
+            case ObserverMessage.WorkerUpdated worker: Record(worker); break;
             case ObserverMessage.AggregatesChanged changed:
                 foreach (var sweep in changed.Sweeps)
                 {
@@ -27,6 +29,17 @@ internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
                 break;
             default: break;
         }
+    }
+
+    private void Record(ObserverMessage.WorkerUpdated worker)
+    {
+        metrics.SetWorkerUp(worker.Worker, worker.Alive);
+        _gone.Remove(worker.Worker);
+        if (worker.Alive) return;
+        _gone.Add(worker.Worker);
+        if (_gone.Count <= GoneMax) return;
+        metrics.ForgetWorker(_gone[0]);
+        _gone.RemoveAt(0);
     }
 
     private void Record(SweepEvent fact)

@@ -4,6 +4,7 @@ using Vae.Models.Evaluation;
 using Vae.Models.Files;
 using Vae.Shared;
 using Vae.Shared.Messages;
+using Vae.Torch;
 using Vae.Worker.Collectives;
 using Vae.Worker.Training;
 
@@ -27,6 +28,8 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
     /// <summary>Builds model and optimizer and puts the data on the device.</summary>
     public Task PrepareAsync(ImageSet images) => OnLane(() =>
     {
+        // libtorch keeps one setting for the process; a worker has one lane, so the replica may set it.
+        TorchProcess.SetThreads(assignment.Threads > 0 ? assignment.Threads : parts.Facts.Threads);
         _images = images;
         _data = new TrainingData(images, assignment.Dataset.HeldOut, assignment.Binarize, parts.Device);
         _trainer = new ReplicaTrainer(assignment.Trials[0], _data, parts.Device);
@@ -113,7 +116,7 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
     private ModelConfig Config(double seconds) => new(
         assignment.Trials[0], null, _data!.Shape,
         new ResultFacts(Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters),
-        new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, assignment.WorldSize, parts.Facts.Device, parts.Facts.Threads,
+        new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, assignment.WorldSize, parts.Facts.Device, assignment.Threads > 0 ? assignment.Threads : parts.Facts.Threads,
             parts.Facts.Libtorch, parts.Facts.Blas, parts.Facts.CpuCapability, parts.Facts.Processor, parts.Facts.Version));
 
     private Task<T> OnLane<T>(Func<T> work)

@@ -61,7 +61,7 @@ public sealed class WorkerHost : IAsyncDisposable
         var agent = Addresses.Agent(options.Name);
         _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, incarnation));
         _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, Lanes)));
-        _system.SpawnRoot("host-watch", () => new GoneWatch(agent, reason => _agentGone.TrySetResult()));
+        _system.SpawnRoot("host-watch", () => new GoneWatch([agent], (_, _) => _agentGone.TrySetResult()));
         _connector = new Connector(_plane, identity, NodeId.Coordinator, options.CoordinatorHost, options.CoordinatorPort, TimeProvider.System, logger);
         _load = new Timer(_ => _system.Post(agent, new AgentMessage.LoadSampled(_meter.Sample())), null, LoadEvery, LoadEvery);
         Completion = CompleteAsync();
