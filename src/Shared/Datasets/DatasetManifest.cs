@@ -54,4 +54,7 @@ public sealed record DatasetManifest
 
     /// <summary>The plan that <see cref="Shards"/> follows.</summary>
     public ShardPlan Plan => new(Count, ShardRows);
+
+    /// <summary>For logs. Written out, because a record's own text would print <see cref="Plan"/> too, which a manifest with wrong counts does not have.</summary>
+    public override string ToString() => $"DatasetManifest {{ {Source}, {Count} rows of {Channels} x {Height} x {Width}, {HeldOut} held out, {Shards.Count} shards, {Fingerprint} }}";
 }
