@@ -35,7 +35,7 @@ clean_up() {
         say "== what the containers said last"
         for container in coordinator worker-1 worker-2; do
             say "-- $container"
-            podman logs --tail 20 "$run-$container" >&2 2>/dev/null || true
+            podman logs --tail 20 "$run-$container" >&2 || true
         done
     fi
     if ((keep)); then
@@ -98,7 +98,7 @@ until_true() {
     done
 }
 
-answers() { curl --silent --fail --max-time 5 --output /dev/null "$1"; }
+answers() { curl --silent --fail --max-time 5 --output /dev/null "$@"; }
 metric() { curl --silent --fail --max-time 5 "$1/metrics" | awk -v name="$2" '$1 ~ "^" name "([{]|$)" { sum += $NF } END { printf "%d\n", sum }'; }
 at_least() { [[ $(metric "$1" "$2") -ge $3 ]]; }
 
@@ -108,15 +108,17 @@ hardened=(--read-only --read-only-tmpfs=false --tmpfs "/tmp:rw,size=512m,mode=17
 
 start_coordinator() {
     podman run --detach --name "$run-coordinator" "${hardened[@]}" --memory 1g --cpus 1 --volume "$work/token:/etc/vae/token:ro" \
-        --volume "$run-state:/var/lib/vae" --publish 127.0.0.1::7432 "$coordinator_image" >/dev/null
+        --volume "$run-state:/var/lib/vae" --publish 127.0.0.1::7432 "$coordinator_image" \
+        coordinator --home /var/lib/vae --listen 0.0.0.0 --port 7431 --http-port 7432 --http-host "$run-coordinator" \
+        --token-file /etc/vae/token --log-format json >/dev/null
     url=http://$(podman port "$run-coordinator" 7432/tcp)
 }
 
 start_worker() {
     podman run --detach --name "$run-worker-$1" "${hardened[@]}" --memory 2g --cpus 1 --volume "$work/token:/etc/vae/token:ro" \
-        --volume "$run-cache-$1:/var/cache/vae" "$worker_image" \
+        --volume "$run-cache-$1:/var/cache/vae" --publish 127.0.0.1::7434 "$worker_image" \
         worker --coordinator "$run-coordinator:7431" --name "worker-$1" --data-listen 0.0.0.0 --data-port 7433 --data-host "$run-worker-$1" \
-        --http-port 7434 --token-file /etc/vae/token --cache /var/cache/vae --threads 1 --log-format json >/dev/null
+        --http-port 7434 --http-listen 0.0.0.0 --token-file /etc/vae/token --cache /var/cache/vae --threads 1 --log-format json >/dev/null
 }
 
 write_sweep() {
@@ -131,7 +133,7 @@ search:
   parameters:
     training.beta: { values: [1, 4] }
     model.latent: { values: [4, 8] }
-resources: { workers_per_pack: [2] }
+resources: { workers_per_pack: 2 }
 YAML
 }
 
@@ -150,23 +152,38 @@ chmod 0400 "$work/token"
 podman network create "$run" >/dev/null
 start_coordinator
 until_true 60 "the coordinator" answers "$url/readyz"
+# As the kubelet asks: by the container's own address. As other pods ask: by the Service's name. And as nobody should.
+address=$(podman inspect --format "{{(index .NetworkSettings.Networks \"$run\").IPAddress}}" "$run-coordinator")
+answers "http://$address:7432/readyz" || fail "the coordinator refuses its own address."
+answers "$url/readyz" --header "Host: $run-coordinator:7432" || fail "the coordinator refuses the name that --http-host gives it."
+! answers "$url/readyz" --header "Host: rebound.example:7432" || fail "the coordinator answers to any name."
 start_worker 1
 start_worker 2
 until_true 60 "two workers" at_least "$url" vae_worker_up 2
 
 say "Running a sweep of four trials, two workers each ..."
 write_sweep
+started=$SECONDS
 timeout 300 "$program" sweep run "$work/sweep.yaml" --cluster "$url" --token-file "$work/token" --json >"$work/result.jsonl" 2>"$work/run.log" || {
     status=$?
     tail -n 20 "$work/run.log" >&2
     fail "the sweep ended with status $status."
 }
 
-say "Checking the metrics ..."
+took=$((SECONDS - started))
+
+say "Checking the metrics and the models ..."
 finished=$(metric "$url" 'vae_trials_finished_total')
 ((finished == 4)) || fail "four trials should have finished; vae_trials_finished_total says $finished."
 best=$(curl --silent --fail --max-time 5 "$url/metrics" | grep '^vae_sweep_best_elbo{' || true)
 [[ -n $best ]] || fail "/metrics shows no vae_sweep_best_elbo."
+for worker in 1 2; do
+    worker_url=http://$(podman port "$run-worker-$worker" 7434/tcp)
+    at_least "$worker_url" vae_train_steps_total 1 || fail "worker-$worker has trained nothing."
+    at_least "$worker_url" vae_allreduce_bytes_total 1 || fail "worker-$worker has sent no gradient to the other one."
+done
+models=$(podman exec "$run-coordinator" find /var/lib/vae/sweeps -name model.safetensors -size +0 | wc -l)
+((models == 4)) || fail "the coordinator should hold four models; it holds $models."
 
 say "Restarting the coordinator; it must know the sweep afterwards ..."
 podman kill --signal KILL "$run-coordinator" >/dev/null
@@ -181,4 +198,7 @@ for worker in 1 2; do
     status=$(podman inspect --format '{{.State.ExitCode}}' "$run-worker-$worker")
     ((status == 0)) || fail "worker-$worker answered SIGTERM with status $status."
 done
-echo "ok: 4 trials on 2 workers in containers; $best"
+for image in "$coordinator_image" "$worker_image"; do
+    podman image inspect --format '{{index .RepoTags 0}} {{.Size}}' "$image" | awk '{ printf "%s: %d MB\n", $1, $2 / 1e6 }'
+done
+echo "ok: 4 trials of 2 workers each in containers, in $took s; $best"

@@ -3,7 +3,7 @@
 ARG BASE=docker.io/library/debian:bookworm-slim
 FROM ${BASE}
 
-# tini reaps children and passes SIGTERM on; the certificates are for PostgreSQL and OTLP over TLS.
+# tini reaps children and passes SIGTERM on; the certificates let `vae` in this image ask a cluster by https.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates tini \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*

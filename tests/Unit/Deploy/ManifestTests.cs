@@ -97,6 +97,34 @@ public class ManifestTests
         Assert.All(selectors, selector => Assert.Contains(pods, labels => selector.All(labels.Contains)));
     }
 
+    [TheoryWith("kubectl"), MemberData(nameof(Folders))]
+    public void Every_argument_is_an_option_of_the_command_that_the_container_runs(string folder)
+    {
+        var reference = File.ReadAllText(Checkout.PathTo("docs/cli.md"));
+
+        Assert.All(Containers(Manifests.Render(folder)), container =>
+        {
+            var arguments = Arguments(container);
+            Assert.Equal(container.Text("name"), arguments[0]);
+            var chapter = reference.Split("\n### ").Single(text => text.StartsWith($"vae {arguments[0]}\n", StringComparison.Ordinal));
+            Assert.All(arguments.Where(argument => argument.StartsWith("--", StringComparison.Ordinal)),
+                option => Assert.True(chapter.Contains($"| `{option} ", StringComparison.Ordinal) || chapter.Contains($"| `{option}` ", StringComparison.Ordinal) || option == "--home", $"vae {arguments[0]} has no {option}"));
+        });
+    }
+
+    [TheoryWith("kubectl"), MemberData(nameof(Folders))]
+    public void Coordinator_answers_to_every_name_of_its_service(string folder)
+    {
+        var objects = Manifests.Render(folder);
+        var service = objects.OfKind("Service").Single(node => node.Text("spec/type") == "ClusterIP").Text("metadata/name")!;
+        var coordinator = Containers(objects).Single(container => container.Text("name") == "coordinator");
+        var arguments = Arguments(coordinator);
+        var names = arguments.Where((_, i) => i > 0 && arguments[i - 1] == "--http-host");
+
+        Assert.Equal([service, $"{service}.$(POD_NAMESPACE)", $"{service}.$(POD_NAMESPACE).svc", $"{service}.$(POD_NAMESPACE).svc.cluster.local"], names);
+        Assert.Equal("metadata.namespace", coordinator.Items("env").Single(variable => variable.Text("name") == "POD_NAMESPACE").Text("valueFrom/fieldRef/fieldPath"));
+    }
+
     [FactWith("kubectl")]
     public void Gpu_overlay_gives_each_worker_one_gpu_and_lets_it_onto_gpu_nodes()
     {
@@ -106,6 +134,8 @@ public class ManifestTests
         Assert.Equal("true", worker.Labels("spec/template/spec/nodeSelector")["nvidia.com/gpu.present"]);
         Assert.Contains(worker.Items("spec/template/spec/tolerations"), toleration => toleration.Text("key") == "nvidia.com/gpu");
     }
+
+    private static List<string> Arguments(YamlNode container) => [.. container.Items("args").Select(node => ((YamlScalarNode)node).Value!)];
 
     private static List<YamlNode> Pods(IEnumerable<YamlNode> objects)
     {

@@ -8,34 +8,48 @@ public partial class MonitoringTests
     private const string Monitoring = "deploy/monitoring";
     private static readonly string DashboardFile = Checkout.PathTo(Monitoring, "grafana/dashboards/vae.json");
 
-    /// <summary>The names that the program exports. A histogram is queried by its three suffixes.</summary>
-    private static readonly string[] Exported =
-    [
-        "vae_build_info", "vae_trials", "vae_trials_finished_total", "vae_train_steps_total", "vae_train_samples_total",
-        .. Histogram("vae_train_step_duration_seconds"), .. Histogram("vae_allreduce_wait_seconds"), "vae_allreduce_bytes_total",
-        "vae_worker_up", "vae_sweep_best_elbo", "vae_sweep_active_units", "vae_mailbox_depth", "vae_dead_letters_total",
-        .. Histogram("vae_store_write_duration_seconds"), "vae_auth_rejected_total", "vae_protocol_errors_total",
-        .. Histogram("vae_http_request_duration_seconds"),
-    ];
-
     [Fact]
-    public void Every_query_of_the_dashboard_asks_for_metrics_that_exist()
+    public void Every_query_of_the_dashboard_asks_for_series_that_exist()
     {
         var queries = GrafanaDashboard.Queries(DashboardFile, "1m");
 
         Assert.NotEmpty(queries);
-        Assert.All(queries, query => Assert.NotEmpty(MetricName().Matches(query.Query)));
-        Assert.Empty(queries.SelectMany(query => Unknown(query.Query)));
+        Assert.All(queries, query => Assert.NotEmpty(PromQl.MetricsIn(query.Query)));
+        Assert.Empty(queries.SelectMany(query => PromQl.Mistakes(query.Query).Concat(PromQl.UnknownGroups(query.Query))));
         Assert.DoesNotContain(queries, query => query.Query.Contains('$', StringComparison.Ordinal));
     }
 
     [Fact]
-    public void Every_rule_and_every_test_of_a_rule_names_metrics_that_exist()
+    public void Every_legend_of_the_dashboard_shows_labels_that_its_query_keeps()
     {
-        var files = Checkout.Files($"{Monitoring}/rules", "*.yml").Concat(Checkout.Files($"{Monitoring}/tests", "*.yml"));
+        using var dashboard = JsonDocument.Parse(File.ReadAllBytes(DashboardFile));
+        var targets = dashboard.RootElement.GetProperty("panels").EnumerateArray().Where(panel => panel.TryGetProperty("targets", out _)).SelectMany(panel => panel.GetProperty("targets").EnumerateArray()).ToList();
 
-        Assert.Empty(files.SelectMany(file => Unknown(RecordedName().Replace(File.ReadAllText(file), ""))));
+        Assert.NotEmpty(targets);
+        Assert.All(targets, target =>
+        {
+            var query = target.GetProperty("expr").GetString()!;
+            var kept = KeptLabels().Matches(query).SelectMany(match => match.Groups[1].Value.Split(", "));
+            Assert.Empty(LegendLabel().Matches(target.GetProperty("legendFormat").GetString()!).Select(match => match.Groups[1].Value).Except(kept));
+        });
     }
+
+    [Fact]
+    public void Every_rule_and_every_test_of_a_rule_asks_for_series_that_exist()
+    {
+        var files = Checkout.Files($"{Monitoring}/rules", "*.yml").Concat(Checkout.Files($"{Monitoring}/tests", "*.yml")).Select(file => RecordedName().Replace(File.ReadAllText(file), "")).ToList();
+
+        Assert.Empty(files.SelectMany(PromQl.Mistakes));
+        Assert.NotEmpty(files.SelectMany(text => RuleExpression().Matches(text)));
+        Assert.Empty(files.SelectMany(text => RuleExpression().Matches(text)).SelectMany(match => PromQl.UnknownGroups(match.Value)));
+    }
+
+    [Theory]
+    [InlineData("sum(vae_no_such_total)", "vae_no_such_total does not exist")]
+    [InlineData("vae_trials{phase=\"running\"}", "vae_trials has no label phase")]
+    [InlineData("vae_trials{state=~\"running|asleep\"}", "vae_trials has no state=\"asleep\"")]
+    [InlineData("rate(vae_auth_rejected_total{kind=\"token\"}[5m])", "vae_auth_rejected_total has no kind=\"token\"")]
+    public void Queries_of_what_no_node_shows_are_found(string query, string mistake) => Assert.Equal([mistake], PromQl.Mistakes(query));
 
     [Fact]
     public void Dashboard_keeps_its_address_and_its_panels_do_not_overlap()
@@ -86,16 +100,19 @@ public partial class MonitoringTests
         Assert.True(status == 0, output + error);
     }
 
-    private static string[] Histogram(string name) => [$"{name}_bucket", $"{name}_sum", $"{name}_count"];
-
-    private static IEnumerable<string> Unknown(string text) => MetricName().Matches(text).Select(match => match.Value).Except(Exported);
-
-    [GeneratedRegex(@"\bvae_[a-z_]+\b")]
-    private static partial Regex MetricName();
-
     /// <summary>`level:metric:operation`, the name of what a recording rule makes.</summary>
     [GeneratedRegex(@"record: \S+")]
     private static partial Regex RecordedName();
+
+    /// <summary>The expression of one rule: one line, or the deeper lines under it.</summary>
+    [GeneratedRegex(@"^ +expr: (?:\|\n(?: {10,}.*\n)+|.*\n)", RegexOptions.Multiline)]
+    private static partial Regex RuleExpression();
+
+    [GeneratedRegex(@"\bby \(([^)]*)\)")]
+    private static partial Regex KeptLabels();
+
+    [GeneratedRegex(@"\{\{ ?(\w+) ?\}\}")]
+    private static partial Regex LegendLabel();
 
     [GeneratedRegex(@"- alert: (\w+)")]
     private static partial Regex AlertName();
