@@ -3,6 +3,7 @@ using Vae.Cli.Local;
 using Vae.Cli.Reports;
 using Vae.Cli.Sources;
 using Vae.Cli.Terminal;
+using Vae.Coordinator.Projections;
 
 namespace Vae.Cli.Commands;
 
@@ -10,6 +11,7 @@ namespace Vae.Cli.Commands;
 internal static class SweepRunCommand
 {
     private static readonly TimeSpan PollEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RestartWithin = TimeSpan.FromMinutes(2);
 
     public static Command Create()
     {
@@ -40,7 +42,7 @@ internal static class SweepRunCommand
         {
             while (true)
             {
-                var document = await cluster.ReadAsync(accepted.Id, cancellation);
+                var document = await ReadPatientlyAsync(cluster, accepted.Id, output, cancellation);
                 var news = string.Join(", ", document.Sweep.Counts.Where(pair => pair.Value > 0).Select(pair => $"{pair.Value:N0} {pair.Key}"));
                 if (news != told) output.Note(told = news);
                 if (document.Sweep.State != "running")
@@ -57,6 +59,30 @@ internal static class SweepRunCommand
         {
             output.Note($"the sweep goes on without this command; see it with: vae sweep status {accepted.Id} --cluster ...");
             throw;
+        }
+    }
+
+    // The sweep is durable: a coordinator that is being restarted goes on with it, and so does this command.
+    private static async Task<SweepDocument> ReadPatientlyAsync(ClusterClient cluster, string sweep, Output output, CancellationToken cancellation)
+    {
+        var lostAt = 0L;
+        while (true)
+        {
+            try
+            {
+                return await cluster.ReadAsync(sweep, cancellation);
+            }
+            catch (CliException unreachable) when (unreachable.Code == ExitCode.NotReachable)
+            {
+                if (lostAt == 0)
+                {
+                    lostAt = Environment.TickCount64;
+                    output.Note($"{unreachable.Message} The sweep is stored there; trying again for {RestartWithin.TotalMinutes:F0} minutes.");
+                }
+
+                if (Environment.TickCount64 - lostAt > RestartWithin.TotalMilliseconds) throw;
+                await Task.Delay(PollEvery, cancellation);
+            }
         }
     }
 }

@@ -21,14 +21,18 @@ internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
             case ObserverMessage.FactRecorded { Fact: var fact }: Record(fact); break;
             case ObserverMessage.WorkerUpdated worker: Record(worker); break;
             case ObserverMessage.AggregatesChanged changed:
-                foreach (var sweep in changed.Sweeps)
-                {
-                    if (double.IsFinite(sweep.BestElbo)) metrics.SetBest(sweep.Sweep, sweep.BestElbo, sweep.ActiveUnits);
-                }
-
+                foreach (var sweep in changed.Sweeps) Record(sweep);
                 break;
             default: break;
         }
+    }
+
+    // The running figures begin anew with each process; results of trials that ended before it are in the view.
+    private void Record(SweepAggregate sweep)
+    {
+        var ended = views.Read(sweep.Sweep, view => view.Best?.Result);
+        if (ended is not null && !(sweep.BestElbo > ended.Elbo)) metrics.SetBest(sweep.Sweep, ended.Elbo, ended.ActiveUnits);
+        else if (double.IsFinite(sweep.BestElbo)) metrics.SetBest(sweep.Sweep, sweep.BestElbo, sweep.ActiveUnits);
     }
 
     private void Record(ObserverMessage.WorkerUpdated worker)
