@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Vae.Models.Files;
 using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
 
@@ -26,6 +27,16 @@ internal static class TrainFile
 
     /// <summary>A path and its value.</summary>
     public static (string Path, string Value) Setting(string path, string value) => (path, value);
+
+    /// <summary>The trial of a model that was trained before.</summary>
+    /// <exception cref="CliException">The model's config does not say what it was trained on.</exception>
+    public static SweepDefinition Of(ModelConfig config, string path) => new()
+    {
+        Name = "train",
+        Dataset = config.Dataset ?? throw new CliException(ExitCode.InvalidInput, $"{path} does not say what the model was trained on.", "Write a sweep file with its `model` and `training` and a `dataset`."),
+        Model = config.Trial.Model,
+        Training = config.Trial.Training,
+    };
 
     /// <summary>The text of the sweep file.</summary>
     /// <param name="given">What it starts from; null for sprites and the defaults of the format.</param>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Vae.Cli.Local;
 using Vae.Cli.Terminal;
+using Vae.Models.Files;
 using Vae.Shared.Sweeps;
 
 namespace Vae.Cli.Commands;
@@ -20,7 +21,7 @@ internal static class TrainCommand
 
     public static Command Create()
     {
-        var file = new Argument<string?>("FILE") { Description = "A sweep file; its search is left out. Without one: sprites and the defaults of the format.", Arity = ArgumentArity.ZeroOrOne };
+        var file = new Argument<string?>("FILE") { Description = "A sweep file, whose search is left out, or the config.json beside a model, to train that one again. Without one: sprites and the defaults of the format.", Arity = ArgumentArity.ZeroOrOne };
         var set = new Option<string[]>("--set") { Description = "Any field of a sweep file, for example --set training.kl_warmup_epochs=2. May be repeated.", HelpName = "PATH=VALUE", DefaultValueFactory = _ => [] };
         var shortcuts = Shortcuts.Select(shortcut => (Option: new Option<string?>(shortcut.Name) { Description = $"Field {shortcut.Path} of a sweep file.", HelpName = shortcut.HelpName }, shortcut.Path)).ToArray();
         var local = new LocalOptions();
@@ -44,8 +45,15 @@ internal static class TrainCommand
         SweepDefinition? given = null;
         if (path is not null)
         {
-            if (SweepFile.Read(path, output) is not { } sweep) return null;
-            (given, folder) = (sweep.Definition, sweep.BaseDirectory);
+            if (Path.GetFileName(path) == ModelConfig.FileName)
+            {
+                (given, folder) = (TrainFile.Of(ModelConfig.Read(path), path), Path.GetDirectoryName(Path.GetFullPath(path))!);
+            }
+            else
+            {
+                if (SweepFile.Read(path, output) is not { } sweep) return null;
+                (given, folder) = (sweep.Definition, sweep.BaseDirectory);
+            }
         }
 
         // A path that was typed at the prompt is meant from there, one that was written in a file from the file's folder.

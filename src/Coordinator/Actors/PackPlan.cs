@@ -7,7 +7,7 @@ using Vae.Shared.Sweeps;
 namespace Vae.Coordinator.Actors;
 
 /// <summary>What one attempt of a pack is to train, and on what.</summary>
-public sealed record PackPlan(PackId Pack, Attempt Attempt, ValueList<TrialSpec> Trials, DatasetManifest Dataset, Binarize Binarize, ResourceSpec Resources)
+public sealed record PackPlan(PackId Pack, Attempt Attempt, ValueList<TrialSpec> Trials, DatasetManifest Dataset, DatasetSource Source, ResourceSpec Resources)
 {
     /// <summary>The actor that carries it out.</summary>
     public ActorId Runner => Addresses.PackRunner(Pack, Attempt);
@@ -22,7 +22,7 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, ValueList<TrialSpec>
 
     /// <summary>What the worker of one rank is told.</summary>
     public ReplicaAssignment AssignmentOf(GangMember member, int worldSize) =>
-        new(Pack, Attempt, Trials, Dataset, Binarize, member.Rank, worldSize, Device, Resources.Threads ?? 0, Runner);
+        new(Pack, Attempt, Trials, Dataset, Source, member.Rank, worldSize, Device, Resources.Threads ?? 0, Runner);
 }
 
 /// <summary>How far one rank of a gang is known to be.</summary>

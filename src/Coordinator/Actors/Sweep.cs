@@ -161,7 +161,7 @@ public sealed class Sweep : IActor
     {
         pack.Attempt = pack.Attempt.Next();
         pack.IsRunning = true;
-        var plan = new PackPlan(pack.Id, pack.Attempt, pack.Trials, _view.Dataset!, _definition.Dataset.Binarize, _definition.Resources);
+        var plan = new PackPlan(pack.Id, pack.Attempt, pack.Trials, _view.Dataset!, _definition.Dataset, _definition.Resources);
         var term = _context.Term;
         _runners.Add(plan.Runner.Name, pack);
         effects.Spawn(plan.Runner.Name, () => new PackRunner(term, plan), Supervision.Never); // A crashed runner is a lost attempt.

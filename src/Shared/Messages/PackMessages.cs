@@ -9,14 +9,14 @@ namespace Vae.Shared.Messages;
 /// <param name="Attempt">Orders and results of an older attempt are refused.</param>
 /// <param name="Trials">The trials of the pack in slot order; one for an ordinary trial.</param>
 /// <param name="Dataset">What to train on; shards are fetched from the coordinator.</param>
-/// <param name="Binarize">How pixels become Bernoulli targets.</param>
+/// <param name="Source">Where the data came from, for <c>config.json</c>, and how pixels become Bernoulli targets.</param>
 /// <param name="Rank">The replica's place, 0 to <paramref name="WorldSize"/> - 1.</param>
 /// <param name="WorldSize">Replicas of the gang.</param>
 /// <param name="Device"><c>auto</c>, <c>cpu</c> or <c>cuda</c>.</param>
 /// <param name="Threads">Compute threads, 1 to 1,024; 0: the worker chooses.</param>
 /// <param name="Runner">Whom to report to.</param>
 public sealed record ReplicaAssignment(
-    PackId Pack, Attempt Attempt, ValueList<TrialSpec> Trials, DatasetManifest Dataset, Binarize Binarize,
+    PackId Pack, Attempt Attempt, ValueList<TrialSpec> Trials, DatasetManifest Dataset, DatasetSource Source,
     Rank Rank, int WorldSize, string Device, int Threads, ActorId Runner);
 
 /// <summary>One worker of a gang.</summary>

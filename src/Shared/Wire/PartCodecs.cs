@@ -74,14 +74,14 @@ internal static class PartCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Trials", Trials, x => x.Trials)
         .Field("Dataset", SpecCodecs.Manifest, x => x.Dataset)
-        .Field("Binarize", SpecCodecs.BinarizeMode, x => x.Binarize)
+        .Field("Source", SpecCodecs.Source, x => x.Source)
         .Field("Rank", RankNumber, x => x.Rank)
         .Field("WorldSize", I32, x => x.WorldSize)
         .Field("Device", Text, x => x.Device)
         .Field("Threads", I32, x => x.Threads)
         .Field("Runner", Actor, x => x.Runner)
         .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), Trials.Read(ref r), SpecCodecs.Manifest.Read(ref r),
-            SpecCodecs.BinarizeMode.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), Text.Read(ref r), I32.Read(ref r), Actor.Read(ref r)));
+            SpecCodecs.Source.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), Text.Read(ref r), I32.Read(ref r), Actor.Read(ref r)));
 
     public static readonly RecordCodec<ArtifactInfo> File = Record<ArtifactInfo>()
         .Field("Kind", Artifact, x => x.Kind)

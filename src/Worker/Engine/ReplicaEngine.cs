@@ -31,7 +31,7 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         // libtorch keeps one setting for the process; a worker has one lane, so the replica may set it.
         TorchProcess.SetThreads(assignment.Threads > 0 ? assignment.Threads : parts.Facts.Threads);
         _images = images;
-        _data = new TrainingData(images, assignment.Dataset.HeldOut, assignment.Binarize, parts.Device);
+        _data = new TrainingData(images, assignment.Dataset.HeldOut, assignment.Source.Binarize, parts.Device);
         _trainer = new ReplicaTrainer(assignment.Trials[0], _data, parts.Device);
         return true;
     });
@@ -114,7 +114,7 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters, "", artifacts);
 
     private ModelConfig Config(double seconds) => new(
-        assignment.Trials[0], null, _data!.Shape,
+        assignment.Trials[0], assignment.Source, _data!.Shape,
         new ResultFacts(Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters),
         new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, assignment.WorldSize, parts.Facts.Device, assignment.Threads > 0 ? assignment.Threads : parts.Facts.Threads,
             parts.Facts.Libtorch, parts.Facts.Blas, parts.Facts.CpuCapability, parts.Facts.Processor, parts.Facts.Version));

@@ -10,7 +10,7 @@ public class PackRunnerTests
 {
     private static readonly Attempt Now = new(2);
     private readonly Probe _runner = new(new PackRunner(
-        Some.Term, new PackPlan(Some.Pack(0), Now, [Some.Trial(0)], Some.Manifest, default, new ResourceSpec { WorkersPerPackMin = 2, WorkersPerPackMax = 2 })));
+        Some.Term, new PackPlan(Some.Pack(0), Now, [Some.Trial(0)], Some.Manifest, Some.Source, new ResourceSpec { WorkersPerPackMin = 2, WorkersPerPackMax = 2 })));
 
     private static ActorId Agent(int rank) => Addresses.Agent(Some.Worker(rank));
 

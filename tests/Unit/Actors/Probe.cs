@@ -71,8 +71,10 @@ internal static class Some
 
     public static TrialSpec Trial(int index) => new() { Index = index, Model = new ModelSpec(), Training = new TrainingSpec() };
 
+    public static readonly DatasetSource Source = new() { Source = DatasetSource.Sprites };
+
     public static ReplicaAssignment Assignment(int pack, int attempt) => new(
-        Pack(pack), new(attempt), [Trial(pack)], Manifest, Binarize.None, new(0), 1, "auto", 0, Addresses.PackRunner(Pack(pack), new(attempt)));
+        Pack(pack), new(attempt), [Trial(pack)], Manifest, Source, new(0), 1, "auto", 0, Addresses.PackRunner(Pack(pack), new(attempt)));
 
     public static PlacementMessage.WorkerJoined Joined(NodeId worker, int lanes = 1, DeviceFacts? facts = null, ulong incarnation = 1) =>
         new(worker, incarnation, facts ?? Cpu, Endpoint(worker), lanes, []);
