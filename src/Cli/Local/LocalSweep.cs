@@ -6,6 +6,7 @@ using Vae.Cli.Terminal;
 using Vae.Coordinator.Hosting;
 using Vae.Coordinator.Projections;
 using Vae.Runtime.Remoting;
+using Vae.Runtime.Storage;
 using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
@@ -27,6 +28,7 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output)
 
     private readonly long _startedAt = Stopwatch.GetTimestamp();
     private readonly HashSet<string> _mourned = [];
+    private bool _warnedOfStore;
 
     /// <summary>Runs the sweep to its end and shows the result.</summary>
     /// <param name="definition">A valid sweep.</param>
@@ -100,11 +102,26 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output)
             if (cancelledAt is { } at && Stopwatch.GetElapsedTime(at) > CancelWithin) break;
             if (host.Failure.IsCompleted) await host.Failure;
             Mourn(workers);
+            WarnOfStore(host);
             display.Tick();
             await timer.WaitForNextTickAsync(CancellationToken.None);
         }
 
         return cancelledAt is not null;
+    }
+
+    // A full disk does not stop training at once: points wait in memory. Whoever watches can still make room before a trial ends.
+    private void WarnOfStore(CoordinatorHost host)
+    {
+        var trouble = host.StoreTrouble;
+        if (trouble is not null && !_warnedOfStore)
+        {
+            output.Warning(trouble.Fault == StoreFault.DiskFull
+                ? $"the disk of {host.Folders.Home} is full: curves wait in memory. Free some space before a trial ends, or the sweep fails then"
+                : $"curves cannot be stored at present: {trouble.Message}");
+        }
+
+        _warnedOfStore = trouble is not null;
     }
 
     // One dead worker costs time only; without any, nothing would ever happen again.

@@ -29,6 +29,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
     private NodeHttp? _http;
     private readonly TaskCompletionSource _vitalGone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _inboxes;
+    private volatile StoreException? _trouble;
     private volatile bool _stopping;
 
     private CoordinatorHost(CoordinatorOptions options, HomeLock taken, ClusterToken token, string tokenFile, SqliteStore store, ILoggerFactory loggers)
@@ -84,6 +85,9 @@ public sealed class CoordinatorHost : IAsyncDisposable
 
     /// <summary>Never ends while all is well; fails when the store failed or another coordinator took over.</summary>
     public Task Failure { get; }
+
+    /// <summary>Why the points of running trials cannot be stored at present; null while they can. They are tried again.</summary>
+    public StoreException? StoreTrouble => _trouble;
 
     internal SweepViews Views { get; }
 
@@ -187,7 +191,17 @@ public sealed class CoordinatorHost : IAsyncDisposable
 
     private async Task<Message> StorePointsAsync(StorePointsJob job, CancellationToken abandoned)
     {
-        await _store.StoreAsync(job.Points, job.Marks);
+        try
+        {
+            await _store.StoreAsync(job.Points, job.Marks);
+            _trouble = null;
+        }
+        catch (StoreException exception)
+        {
+            _trouble = exception; // The metrics actor tries again; who watches should know meanwhile.
+            throw;
+        }
+
         return new MetricsMessage.PointsStored(job.Write);
     }
 
