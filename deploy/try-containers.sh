@@ -106,19 +106,22 @@ at_least() { [[ $(metric "$1" "$2") -ge $3 ]]; }
 hardened=(--read-only --read-only-tmpfs=false --tmpfs "/tmp:rw,size=512m,mode=1777" --user 10001:10001 --cap-drop=ALL
     --security-opt=no-new-privileges --pids-limit 512 --network "$run" --stop-timeout 60)
 
+# Podman's name server complains on machines without syslog, so its talk is shown only with a failure.
+start() { podman run --detach "${hardened[@]}" "$@" >/dev/null 2>"$work/podman.log" || { cat "$work/podman.log" >&2; fail "a container did not start."; }; }
+
 start_coordinator() {
-    podman run --detach --name "$run-coordinator" "${hardened[@]}" --memory 1g --cpus 1 --volume "$work/token:/etc/vae/token:ro" \
+    start --name "$run-coordinator" --memory 1g --cpus 1 --volume "$work/secret:/etc/vae:ro" \
         --volume "$run-state:/var/lib/vae" --publish 127.0.0.1::7432 "$coordinator_image" \
         coordinator --home /var/lib/vae --listen 0.0.0.0 --port 7431 --http-port 7432 --http-host "$run-coordinator" \
-        --token-file /etc/vae/token --log-format json >/dev/null
+        --token-file /etc/vae/token --log-format json
     url=http://$(podman port "$run-coordinator" 7432/tcp)
 }
 
 start_worker() {
-    podman run --detach --name "$run-worker-$1" "${hardened[@]}" --memory 2g --cpus 1 --volume "$work/token:/etc/vae/token:ro" \
+    start --name "$run-worker-$1" --memory 2g --cpus 1 --volume "$work/secret:/etc/vae:ro" \
         --volume "$run-cache-$1:/var/cache/vae" --publish 127.0.0.1::7434 "$worker_image" \
         worker --coordinator "$run-coordinator:7431" --name "worker-$1" --data-listen 0.0.0.0 --data-port 7433 --data-host "$run-worker-$1" \
-        --http-port 7434 --http-listen 0.0.0.0 --token-file /etc/vae/token --cache /var/cache/vae --threads 1 --log-format json >/dev/null
+        --http-port 7434 --http-listen 0.0.0.0 --token-file /etc/vae/token --cache /var/cache/vae --threads 1 --log-format json
 }
 
 write_sweep() {
@@ -144,11 +147,14 @@ if ((build)); then
     VAE_CONTAINER_TOOL=podman "$root/deploy/build-images.sh" --base "$base" >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; fail "the images could not be built."; }
 fi
 
+"$program" --version >/dev/null # Builds it where it is not built yet, so that this is not counted as the sweep's time.
 say "Starting one coordinator and two workers ..."
-# Only the user in the containers may read it, as with the Secret in Kubernetes.
-head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$work/token"
-chown 10001:10001 "$work/token"
-chmod 0400 "$work/token"
+# As Kubernetes mounts a Secret: a link to a file that root owns and the group of the containers' user may read.
+mkdir -p "$work/secret/..data"
+head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$work/secret/..data/token"
+chown 0:10001 "$work/secret/..data/token"
+chmod 0440 "$work/secret/..data/token"
+ln -s ..data/token "$work/secret/token"
 podman network create "$run" >/dev/null
 start_coordinator
 until_true 60 "the coordinator" answers "$url/readyz"
@@ -164,7 +170,7 @@ until_true 60 "two workers" at_least "$url" vae_worker_up 2
 say "Running a sweep of four trials, two workers each ..."
 write_sweep
 started=$SECONDS
-timeout 300 "$program" sweep run "$work/sweep.yaml" --cluster "$url" --token-file "$work/token" --json >"$work/result.jsonl" 2>"$work/run.log" || {
+timeout 300 "$program" sweep run "$work/sweep.yaml" --cluster "$url" --token-file "$work/secret/token" --json >"$work/result.jsonl" 2>"$work/run.log" || {
     status=$?
     tail -n 20 "$work/run.log" >&2
     fail "the sweep ended with status $status."
@@ -190,7 +196,7 @@ podman kill --signal KILL "$run-coordinator" >/dev/null
 podman start "$run-coordinator" >/dev/null
 url=http://$(podman port "$run-coordinator" 7432/tcp)
 until_true 60 "the restarted coordinator" answers "$url/readyz"
-"$program" sweep list --cluster "$url" --token-file "$work/token" | grep -q try-containers || fail "the restarted coordinator does not know the sweep."
+"$program" sweep list --cluster "$url" --token-file "$work/secret/token" | grep -q try-containers || fail "the restarted coordinator does not know the sweep."
 
 say "Stopping ..."
 for worker in 1 2; do
