@@ -26,7 +26,7 @@ internal static class SweepRunCommand
             if (SweepFile.Read(parse.GetRequiredValue(file), output) is not { } sweep) return ExitCode.InvalidInput;
             using var cluster = source.OpenCluster(parse);
             return cluster is null
-                ? await new LocalSweep(local.Read(parse), output).RunAsync(sweep.Definition, sweep.Text, sweep.BaseDirectory, $"vae sweep run {sweep.Path}", cancellation)
+                ? await new LocalSweep(local.Read(parse), output).RunAsync(sweep.Definition, sweep.Text, sweep.BaseDirectory, ShellText.ThisCommand(), cancellation)
                 : await RunOnClusterAsync(sweep, cluster, output, cancellation);
         });
         return command;

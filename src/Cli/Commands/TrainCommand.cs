@@ -33,8 +33,7 @@ internal static class TrainCommand
             var settings = shortcuts.Where(shortcut => parse.GetValue(shortcut.Option) is not null).Select(shortcut => TrainFile.Setting(shortcut.Path, parse.GetValue(shortcut.Option)!))
                 .Concat(parse.GetRequiredValue(set).Select(TrainFile.Setting));
             if (Read(parse.GetValue(file), [.. settings], output) is not var (definition, text, folder)) return ExitCode.InvalidInput;
-            var again = $"vae {string.Join(' ', Environment.GetCommandLineArgs().Skip(1))}";
-            return await new LocalSweep(local.Read(parse), output).RunAsync(definition, text, folder, again, cancellation);
+            return await new LocalSweep(local.Read(parse), output).RunAsync(definition, text, folder, ShellText.ThisCommand(), cancellation);
         });
         return command;
     }

@@ -19,7 +19,7 @@ public class InterruptTests
         run.Send(RunningProgram.Interrupt);
         var ending = (await run.EndAsync()).Expect(130).ExpectNoTrace();
 
-        Assert.Contains($"vae sweep run {file}", ending.Error, StringComparison.Ordinal);
+        Assert.Contains($"run it again: vae sweep run {file} --workers 2 --threads 1 --json --home {home.Path}", ending.Error, StringComparison.Ordinal);
         Assert.Contains("1 of 3 trials are done", ending.Error, StringComparison.Ordinal);
         var sweep = await SweepJson.ReadAsync(home);
         Assert.Equal("cancelled", sweep.GetProperty("sweep").Text("state"));
