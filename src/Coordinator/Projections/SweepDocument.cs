@@ -83,11 +83,12 @@ public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int?
         }
 
         var measured = result.State == TrialState.Done;
+        var files = result.Artifacts.Select(artifact => artifact.Kind).Concat(measured ? [ArtifactKind.Curves] : []); // The curves are written here, from what the workers told.
         return new(
             rank, row.Index, Word(row.State.ToString()), spec.Label, hyperparameters,
             measured ? Finite(result.Elbo) : null, measured ? Finite(result.Distortion) : null, measured ? Finite(result.Rate) : null, measured ? result.ActiveUnits : null,
             [.. result.KlPerDimension.Select(Finite)], result.Steps, result.Epochs, Finite(result.TrainSeconds), result.Parameters, workers, row.Attempt.Value,
-            result.FailureText, [.. result.Artifacts.Select(artifact => Hosting.SweepFolders.FileName(artifact.Kind))]);
+            result.FailureText, [.. files.Select(Hosting.SweepFolders.FileName)]);
     }
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;

@@ -10,11 +10,14 @@ public class TrialFileTests(FinishedSweep sweep) : IClassFixture<FinishedSweep>
 {
     private const int Side = 16;
 
+    private static readonly string[] Files = ["config.json", "curves.csv", "model.safetensors", "reconstructions.png", "samples.png"];
+
     [Fact]
     public void Every_trial_has_its_five_files_and_nothing_else()
     {
+        Assert.All(sweep.Trials, trial => Assert.Equal(Files, trial.Texts("files").Order()));
         Assert.All(sweep.Trials, trial => Assert.Equal(
-            ["config.json", "curves.csv", "model.safetensors", "reconstructions.png", "samples.png"],
+            Files,
             Directory.EnumerateFiles(Path.GetDirectoryName(sweep.FileOf(trial, "config.json"))!).Select(Path.GetFileName).Order()));
     }
 
