@@ -71,7 +71,7 @@ public sealed class Cluster(CoordinatorContext context) : IActor
         effects.Send(agent, new AgentMessage.Registered(context.Term, register.Incarnation, Lease, HeartbeatEvery));
         effects.Send(Addresses.Placement, new PlacementMessage.WorkerJoined(
             register.Worker, register.Incarnation, register.Facts, register.Endpoint, register.Lanes, register.Running));
-        if (isNew) Announce(member, alive: true, "joined", effects);
+        if (isNew) Announce(member, alive: true, "joined", left: false, effects);
     }
 
     private string? Refusal(ClusterMessage.RegisterWorker register, Member? member)
@@ -97,7 +97,7 @@ public sealed class Cluster(CoordinatorContext context) : IActor
         SetLease(member, now + Lease);
         effects.Send(agent, new AgentMessage.HeartbeatAck(context.Term, beat.Sequence));
         if (beat.Running.Count > 0) effects.Send(Addresses.Placement, new PlacementMessage.WorkerRuns(beat.Worker, beat.Incarnation, beat.Running));
-        context.Tell(new ObserverMessage.WorkerUpdated(beat.Worker, beat.Incarnation, true, member.Registration.Facts, beat.Load, ""), effects);
+        context.Tell(new ObserverMessage.WorkerUpdated(beat.Worker, beat.Incarnation, true, member.Registration.Facts, beat.Load, "", Left: false), effects);
     }
 
     private void SetLease(Member member, Instant end)
@@ -143,13 +143,13 @@ public sealed class Cluster(CoordinatorContext context) : IActor
         _members.Remove(registration.Worker);
         _leases.Remove(new(member.LeaseEnd, registration.Worker));
         effects.Send(Addresses.Placement, new PlacementMessage.WorkerGone(registration.Worker, registration.Incarnation, preempted, reason));
-        Announce(member, alive: false, reason, effects);
+        Announce(member, alive: false, reason, left: preempted, effects);
     }
 
-    private void Announce(Member member, bool alive, string text, Effects effects)
+    private void Announce(Member member, bool alive, string text, bool left, Effects effects)
     {
         var worker = member.Registration;
-        context.Tell(new ObserverMessage.WorkerUpdated(worker.Worker, worker.Incarnation, alive, worker.Facts, member.Load, text), effects);
+        context.Tell(new ObserverMessage.WorkerUpdated(worker.Worker, worker.Incarnation, alive, worker.Facts, member.Load, text, left), effects);
         context.Tell(new ObserverMessage.WorkersChanged(_members.Count, $"{worker.Worker}: {text}"), effects);
     }
 }

@@ -40,6 +40,12 @@ internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
         metrics.SetWorkerUp(worker.Worker, worker.Alive);
         _gone.Remove(worker.Worker);
         if (worker.Alive) return;
+        if (worker.Left)
+        {
+            metrics.ForgetWorker(worker.Worker);
+            return;
+        }
+
         _gone.Add(worker.Worker);
         if (_gone.Count <= GoneMax) return;
         metrics.ForgetWorker(_gone[0]);

@@ -119,8 +119,8 @@ public abstract record ObserverMessage : Message
     /// <summary>The set of workers changed.</summary>
     public sealed record WorkersChanged(int Alive, string Text) : ObserverMessage;
 
-    /// <summary>News of one worker: it joined, beat, or is gone (then <paramref name="Text"/> says why).</summary>
-    public sealed record WorkerUpdated(NodeId Worker, ulong Incarnation, bool Alive, DeviceFacts Facts, WorkerLoad Load, string Text) : ObserverMessage;
+    /// <summary>News of one worker: it joined, beat, or is gone (then <paramref name="Text"/> says why, and <paramref name="Left"/> whether it left on purpose).</summary>
+    public sealed record WorkerUpdated(NodeId Worker, ulong Incarnation, bool Alive, DeviceFacts Facts, WorkerLoad Load, string Text, bool Left) : ObserverMessage;
 
     /// <summary>Running figures of the sweeps that fresh points belong to.</summary>
     public sealed record AggregatesChanged(ValueList<SweepAggregate> Sweeps) : ObserverMessage;

@@ -198,7 +198,8 @@ internal static class MessageCodecs
         .Field("Facts", Facts, x => x.Facts)
         .Field("Load", Load, x => x.Load)
         .Field("Text", Text, x => x.Text)
-        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Bool.Read(ref r), Facts.Read(ref r), Load.Read(ref r), Text.Read(ref r)));
+        .Field("Left", Bool, x => x.Left)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Bool.Read(ref r), Facts.Read(ref r), Load.Read(ref r), Text.Read(ref r), Bool.Read(ref r)));
 
     public static readonly RecordCodec<ObserverMessage.AggregatesChanged> AggregatesChanged = Record<ObserverMessage.AggregatesChanged>()
         .Field("Sweeps", Aggregates, x => x.Sweeps)
