@@ -4,7 +4,8 @@
 # Needs python3 with torch (Debian: apt-get install --no-install-recommends python3-torch python3-numpy). --save writes benchmarks/results/training-<date>.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-command="benchmarks/training.sh $*"
+command="benchmarks/training.sh"
+for argument in "$@"; do command+=" ${argument##*/}"; done # A report must not show where this checkout lies.
 save=no arguments=()
 while [ $# -gt 0 ]; do
   case "$1" in
