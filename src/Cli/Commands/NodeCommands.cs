@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using Vae.Cli.Terminal;
 using Vae.Coordinator.Hosting;
 using Vae.Runtime.Actors;
@@ -49,6 +50,8 @@ internal static class NodeCommands
                 DataRoot = parse.GetValue(dataRoot),
             };
             await using var host = await CoordinatorHost.StartAsync(options, logs, cancellation);
+            logs.CreateLogger("coordinator").LogInformation("Listening for workers on {Address}:{Port}, HTTP {Http}, home {Home}, token {Token}",
+                options.Listen, host.Port, host.HttpAddress?.ToString() ?? "off", host.Folders.Home, host.TokenFile);
             var stopped = Task.Delay(Timeout.Infinite, cancellation);
             if (await Task.WhenAny(host.Failure, stopped) == host.Failure) await host.Failure;
             return ExitCode.Ok;
@@ -116,6 +119,8 @@ internal static class NodeCommands
             if (parse.GetValue(connectWithin) is { } seconds) await Reach.RequireAsync(host, port, TimeSpan.FromSeconds(seconds), interrupt.Token);
             using var logs = Logs.ForNode(parse.GetRequiredValue(format), output.Mode, options.Name.Value);
             await using var worker = await WorkerHost.StartAsync(options, logs, interrupt.Token);
+            logs.CreateLogger("worker").LogInformation("{Name} computes on {Device} with {Threads} threads, libtorch {Libtorch}, {Blas}, {Capability}; HTTP {Http}",
+                options.Name, worker.Facts.Device, worker.Facts.Threads, worker.Facts.Libtorch, worker.Facts.Blas, worker.Facts.CpuCapability, worker.HttpAddress?.ToString() ?? "off");
             await LeaveWhenToldAsync(worker, parse.GetValue(exitWithStdin), interrupt.Token);
             return ExitCode.Ok;
         });
