@@ -62,7 +62,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
         {
             if (!_stopping) _vitalGone.TrySetException(new UserFitException($"The actor {actor.Name} could not be carried on: {reason}. The log above says why; start the coordinator again, it goes on from its store."));
         }), Supervision.Never);
-        Failure = Task.WhenAny(_system.Failure, _vitalGone.Task).Unwrap();
+        Failure = Task.WhenAny(_system.Failure, _vitalGone.Task, _publisher.Running).Unwrap();
         var identity = new NodeIdentity(NodeId.Coordinator, options.Cluster, token);
         _listener = NodeListener.Start(options.Listen, options.Port, identity, new Dictionary<ConnectionPurpose, IConnectionHandler>
         {

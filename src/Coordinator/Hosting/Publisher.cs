@@ -27,13 +27,15 @@ internal sealed partial class Publisher : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly List<Channel<ObserverMessage>> _listeners = [];
     private readonly CancellationTokenSource _stop = new();
-    private readonly Task _running;
 
     public Publisher(ObserverFeed feed, SweepViews views, IPointReader points, SweepFolders folders, FleetMetrics metrics, ILogger logger)
     {
         (_feed, _views, _points, _folders, _metrics, _logger) = (feed, views, points, folders, metrics, logger);
-        _running = RunAsync();
+        Running = RunAsync();
     }
+
+    /// <summary>Never ends while all is well. A publisher that failed tells nobody anything more, so the process must not go on as if it did.</summary>
+    public Task Running { get; }
 
     /// <summary>Everything told from the call on, until cancelled.</summary>
     public async IAsyncEnumerable<ObserverMessage> ListenAsync([EnumeratorCancellation] CancellationToken cancellation)
@@ -53,7 +55,7 @@ internal sealed partial class Publisher : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_gate)
         {
             foreach (var listener in _listeners) listener.Writer.TryComplete();
