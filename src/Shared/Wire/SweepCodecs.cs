@@ -14,6 +14,11 @@ internal static class SweepCodecs
     private static readonly Codec<ObjectiveMetric> ObjectiveMetricName = Enum<ObjectiveMetric>();
     private static readonly Codec<ObjectiveGoal> ObjectiveGoalName = Enum<ObjectiveGoal>();
     private static readonly Codec<DeviceChoice> DeviceChoiceName = Enum<DeviceChoice>();
+    private static readonly Codec<BalanceMode> BalanceModeName = Enum<BalanceMode>();
+    private static readonly Codec<AllReduceEngine> AllReduceEngineName = Enum<AllReduceEngine>();
+    private static readonly Codec<GradientCompression> GradientCompressionName = Enum<GradientCompression>();
+    private static readonly Codec<OverlapMode> OverlapModeName = Enum<OverlapMode>();
+    private static readonly Codec<NumericPrecision> NumericPrecisionName = Enum<NumericPrecision>();
 
     public static readonly RecordCodec<ParameterDomain.Values> Values = Record<ParameterDomain.Values>()
         .Field("Items", Texts, x => x.Items)
@@ -64,16 +69,28 @@ internal static class SweepCodecs
     public static readonly RecordCodec<ResourceSpec> Resources = Record<ResourceSpec>()
         .Field("WorkersPerPackMin", I32, x => x.WorkersPerPackMin)
         .Field("WorkersPerPackMax", I32, x => x.WorkersPerPackMax)
-        .Field("MaxPack", I32, x => x.MaxPack)
+        .Field("MaxPack", OptionalI32, x => x.MaxPack)
         .Field("Device", DeviceChoiceName, x => x.Device)
         .Field("Threads", OptionalI32, x => x.Threads)
+        .Field("Lanes", OptionalI32, x => x.Lanes)
+        .Field("Balance", BalanceModeName, x => x.Balance)
+        .Field("AllReduce", AllReduceEngineName, x => x.AllReduce)
+        .Field("Compression", GradientCompressionName, x => x.Compression)
+        .Field("Overlap", OverlapModeName, x => x.Overlap)
+        .Field("Precision", NumericPrecisionName, x => x.Precision)
         .ReadBy((ref r) => new()
         {
             WorkersPerPackMin = I32.Read(ref r),
             WorkersPerPackMax = I32.Read(ref r),
-            MaxPack = I32.Read(ref r),
+            MaxPack = OptionalI32.Read(ref r),
             Device = DeviceChoiceName.Read(ref r),
             Threads = OptionalI32.Read(ref r),
+            Lanes = OptionalI32.Read(ref r),
+            Balance = BalanceModeName.Read(ref r),
+            AllReduce = AllReduceEngineName.Read(ref r),
+            Compression = GradientCompressionName.Read(ref r),
+            Overlap = OverlapModeName.Read(ref r),
+            Precision = NumericPrecisionName.Read(ref r),
         });
 
     public static readonly RecordCodec<BudgetSpec> Budget = Record<BudgetSpec>()

@@ -65,7 +65,7 @@ public class SweepJsonTests
     public void A_sweep_comes_back_as_it_was()
     {
         var sweep = Sweep.Valid("""
-            resources: { workers_per_pack: [1, 3], threads: 2 }
+            resources: { workers_per_pack: [1, 3], threads: 2, max_pack: 8, lanes: 3, balance: even, all_reduce: gloo, compression: bfloat16, overlap: off, device: cuda, precision: bfloat16 }
             budget: { wall: 1d2h3m4s }
             search:
               method: random

@@ -48,7 +48,7 @@ public class SweepParserTests
                 training.kl_warmup_epochs: { uniform: [0, 3] }
                 model.encoder: { values: [[512, 256], [64]] }
             objective: { metric: elbo, goal: maximize }
-            resources: { workers_per_pack: [1, 2], max_pack: 16, device: cpu, threads: 3 }
+            resources: { workers_per_pack: [1, 2], max_pack: 16, lanes: 4, device: cpu, threads: 3, balance: even, all_reduce: shared_memory, compression: bfloat16, overlap: on, precision: float32 }
             budget: { wall: 1h30m }
             """);
 
@@ -72,7 +72,11 @@ public class SweepParserTests
                 new("model.encoder", new ParameterDomain.Values(["[512, 256]", "[64]"])),
             ],
         }, sweep.Search);
-        Assert.Equal(new ResourceSpec { WorkersPerPackMin = 1, WorkersPerPackMax = 2, MaxPack = 16, Device = DeviceChoice.Cpu, Threads = 3 }, sweep.Resources);
+        Assert.Equal(new ResourceSpec
+        {
+            WorkersPerPackMin = 1, WorkersPerPackMax = 2, MaxPack = 16, Lanes = 4, Device = DeviceChoice.Cpu, Threads = 3, Balance = BalanceMode.Even,
+            AllReduce = AllReduceEngine.SharedMemory, Compression = GradientCompression.Bfloat16, Overlap = OverlapMode.On,
+        }, sweep.Resources);
         Assert.Equal(TimeSpan.FromMinutes(90), sweep.Budget.Wall);
     }
 

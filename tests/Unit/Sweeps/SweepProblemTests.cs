@@ -75,6 +75,8 @@ public class SweepProblemTests
         { "resources: { workers_per_pack: [4, 2] }", Rules.EmptyRange, 4, 32, "[2, 4]" },
         { "resources: { workers_per_pack: 8 }\ntraining: { batch: 4 }", Rules.TooManyWorkers, 4, 32, "batch of 4" },
         { "model: { architecture: conv, channels: [8, 8, 8, 8, 8, 8, 8] }", Rules.Conflict, 4, 40, "divisible by 128" },
+        { "resources: { device: cpu, precision: bfloat16 }", Rules.Conflict, 4, 38, "device is cpu" },
+        { "resources: { device: cpu, all_reduce: nccl }", Rules.Conflict, 4, 39, "device is cpu" },
         { "training: &t { epochs: 2 }", Rules.Anchor, 4, 11, "`&t`" },
         { "training: *t", Rules.Anchor, 4, 11, "alias" },
         { "training: { epochs: !!int 3 }", Rules.Tag, 4, 21, "!!int" },

@@ -42,27 +42,6 @@ public sealed record ObjectiveSpec
     public ObjectiveGoal Goal { get; init; } = ObjectiveGoal.Maximize;
 }
 
-/// <summary>Where trials run. Auto: the first CUDA device where there is one, else the processor.</summary>
-public enum DeviceChoice { Auto, Cpu, Cuda }
-
-/// <summary>What one pack of trials may use.</summary>
-public sealed record ResourceSpec
-{
-    /// <summary>A pack starts when this many workers are free, 1 to 1,024. Default 1.</summary>
-    public int WorkersPerPackMin { get; init; } = 1;
-
-    /// <summary>A pack never has more workers than this, 1 to 1,024. Default 1.</summary>
-    public int WorkersPerPackMax { get; init; } = 1;
-
-    /// <summary>Most trials fused into one model, 1 to 1,024. Default 1.</summary>
-    public int MaxPack { get; init; } = 1;
-
-    public DeviceChoice Device { get; init; } = DeviceChoice.Auto;
-
-    /// <summary>Compute threads of each worker, 1 to 1,024. Default: the worker chooses.</summary>
-    public int? Threads { get; init; }
-}
-
 /// <summary>When a sweep stops even if trials are left.</summary>
 public sealed record BudgetSpec
 {

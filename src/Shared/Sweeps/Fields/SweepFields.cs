@@ -111,13 +111,30 @@ public static class SweepFields
             (r, v) => r with { WorkersPerPackMin = v.Min, WorkersPerPackMax = v.Max },
             "Workers that train one pack data-parallel. [least, most]: a pack waits for the least and takes up to the most that are free when it starts.")
         { Aliases = ["workers", "workers_per_trial", "num_workers"] },
-        new Field<ResourceSpec, int>("max_pack", new WholeNumber<int>(1, 1_024), r => r.MaxPack, (r, v) => r with { MaxPack = v }, "Most trials fused into one model; packs of more than one are not made in this version."),
+        new Field<ResourceSpec, int?>("max_pack", new OptionalValue<int>(new WholeNumber<int>(1, 1_024), "auto"), r => r.MaxPack, (r, v) => r with { MaxPack = v },
+            "Most trials fused into one model: 1 never fuses, `auto` leaves it to the planner, which measures. Only trials that differ in nothing but numbers such as beta, learning rate, seed and latent size fit together.")
+        { Aliases = ["pack", "pack_size", "trials_per_pack"] },
+        new Field<ResourceSpec, int?>("lanes", new OptionalValue<int>(new WholeNumber<int>(1, 1_024), "auto"), r => r.Lanes, (r, v) => r with { Lanes = v },
+            "Packs that a worker trains side by side. `auto`: the planner decides.")
+        { Aliases = ["trials_per_worker", "concurrency", "parallel"] },
         new Field<ResourceSpec, DeviceChoice>("device", new Choice<DeviceChoice>(), r => r.Device, (r, v) => r with { Device = v },
             "`auto`: the first CUDA device where there is one, else the processor.")
         { Aliases = ["gpu", "accelerator"] },
         new Field<ResourceSpec, int?>("threads", new OptionalValue<int>(new WholeNumber<int>(1, 1_024), "auto"), r => r.Threads, (r, v) => r with { Threads = v },
-            "Compute threads of each worker.")
-        { Aliases = ["cpus", "num_threads"] });
+            "Compute threads of each lane. `auto`: the planner decides.")
+        { Aliases = ["cpus", "num_threads"] },
+        new Field<ResourceSpec, BalanceMode>("balance", new Choice<BalanceMode>(), r => r.Balance, (r, v) => r with { Balance = v },
+            "How a batch is cut between the workers of a pack: `auto` by their measured speed, `even` in equal parts. Results are the same beyond rounding."),
+        new Field<ResourceSpec, AllReduceEngine>("all_reduce", new Choice<AllReduceEngine>(), r => r.AllReduce, (r, v) => r with { AllReduce = v },
+            "What sums gradients between workers. `auto`: shared memory on one host, else MessagePack over TCP. `gloo` and `nccl` need a libtorch that has them.")
+        { Aliases = ["backend", "allreduce"] },
+        new Field<ResourceSpec, GradientCompression>("compression", new Choice<GradientCompression>(), r => r.Compression, (r, v) => r with { Compression = v },
+            "How gradients travel between workers: `bfloat16` halves the bytes and carries the rounding error into the next step."),
+        new Field<ResourceSpec, OverlapMode>("overlap", new Choice<OverlapMode>(), r => r.Overlap, (r, v) => r with { Overlap = v },
+            "Whether gradients are summed while backward goes on. `auto`: where a measurement says that it pays."),
+        new Field<ResourceSpec, NumericPrecision>("precision", new Choice<NumericPrecision>(), r => r.Precision, (r, v) => r with { Precision = v },
+            "What matrix products compute in. `bfloat16`: mixed precision with float32 weights, on CUDA only.")
+        { Aliases = ["dtype", "amp", "autocast"] });
 
     internal static Section<BudgetSpec> Budget { get; } = new("budget", "When a sweep stops even if trials are left.", new BudgetSpec(),
         new Field<BudgetSpec, TimeSpan?>("wall", new OptionalValue<TimeSpan>(new Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(365)), "none"), b => b.Wall, (b, v) => b with { Wall = v },

@@ -41,7 +41,22 @@ internal static class SweepRules
             context.Add(At("search.trials", context), Rules.Unused, $"there are only {count:N0} combinations, so {count:N0} of {asked:N0} trials will run",
                 "no trial runs twice; to repeat trials, search training.seed", Severity.Warning);
         }
+        CheckResources(sweep.Resources, context);
         CheckTrials(sweep, context);
+    }
+
+    // What only a CUDA device can do; with `device: auto` the worker decides, and says so if it cannot.
+    private static void CheckResources(ResourceSpec resources, ReadContext context)
+    {
+        if (resources.Device != DeviceChoice.Cpu) return;
+        if (resources.Precision == NumericPrecision.Bfloat16)
+        {
+            context.Add(At("resources.precision", context), Rules.Conflict, "bfloat16 needs a CUDA device, but resources.device is cpu", "use `precision: float32`, or `device: cuda`");
+        }
+        if (resources.AllReduce == AllReduceEngine.Nccl)
+        {
+            context.Add(At("resources.all_reduce", context), Rules.Conflict, "nccl needs CUDA devices, but resources.device is cpu", "use `all_reduce: auto`, or `device: cuda`");
+        }
     }
 
     private static void CheckData(DatasetSource data, ReadContext context)
