@@ -22,7 +22,7 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, ValueList<TrialSpec>
 
     /// <summary>What the worker of one rank is told.</summary>
     public ReplicaAssignment AssignmentOf(GangMember member, int worldSize) =>
-        new(Pack, Attempt, Trials, Dataset, Source, member.Rank, worldSize, Device, Resources.Threads ?? 0, Runner);
+        new(Pack, Attempt, PackShape.Solo(Trials[0], Resources.Threads ?? 0), [new(0, Trials[0])], Closed: true, Dataset, Source, member.Rank, worldSize, Resources, Runner);
 }
 
 /// <summary>How far one rank of a gang is known to be.</summary>

@@ -62,7 +62,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
             case PackMessage.PackSettled settled when IsMine(settled.Attempt): Finish(effects); break;
             case PackMessage.CancelPack: GiveUp("cancelled", effects); break;
             case PackMessage.PackTick tick when tick.Number == _tick: Repeat(now, effects); break;
-            case PackMessage.StartRecorded or PackMessage.PackSettled or PackMessage.PackTick: break; // Of another attempt, or set for a phase that is over.
+            case PackMessage.StartRecorded or PackMessage.PackSettled or PackMessage.PackTick or PackMessage.SlotsChanged or PackMessage.SlotEnded: break; // Of another attempt, or set for a phase that is over.
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
     }

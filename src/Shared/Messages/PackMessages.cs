@@ -1,23 +1,6 @@
 using Vae.Shared.Actors;
-using Vae.Shared.Datasets;
-using Vae.Shared.Sweeps;
 
 namespace Vae.Shared.Messages;
-
-/// <summary>All that a worker needs to host one replica.</summary>
-/// <param name="Pack">The pack.</param>
-/// <param name="Attempt">Orders and results of an older attempt are refused.</param>
-/// <param name="Trials">The trials of the pack in slot order; one for an ordinary trial.</param>
-/// <param name="Dataset">What to train on; shards are fetched from the coordinator.</param>
-/// <param name="Source">Where the data came from, for <c>config.json</c>, and how pixels become Bernoulli targets.</param>
-/// <param name="Rank">The replica's place, 0 to <paramref name="WorldSize"/> - 1.</param>
-/// <param name="WorldSize">Replicas of the gang.</param>
-/// <param name="Device"><c>auto</c>, <c>cpu</c> or <c>cuda</c>.</param>
-/// <param name="Threads">Compute threads, 1 to 1,024; 0: the worker chooses.</param>
-/// <param name="Runner">Whom to report to.</param>
-public sealed record ReplicaAssignment(
-    PackId Pack, Attempt Attempt, ValueList<TrialSpec> Trials, DatasetManifest Dataset, DatasetSource Source,
-    Rank Rank, int WorldSize, string Device, int Threads, ActorId Runner);
 
 /// <summary>One worker of a gang.</summary>
 public sealed record GangMember(Rank Rank, NodeId Worker, DataEndpoint Endpoint);
@@ -76,7 +59,13 @@ public abstract record PackMessage : Message
     /// <summary>The ring of this generation is up and the first step is done.</summary>
     public sealed record ReplicaTraining(Attempt Attempt, Rank Rank, Generation Generation) : PackMessage;
 
-    /// <summary>Training ended. Every rank reports; only rank 0 carries results. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
+    /// <summary>The replica has applied every order up to and including <paramref name="Through"/>, at the same step as all others.</summary>
+    public sealed record SlotsChanged(Attempt Attempt, Rank Rank, long Through) : PackMessage;
+
+    /// <summary>From rank 0: a trial of the pack ended (done, failed with its text, or emptied) and its files are stored; the slot is empty. Repeated until <see cref="ReplicaMessage.SlotEndAccepted"/>.</summary>
+    public sealed record SlotEnded(Attempt Attempt, Rank Rank, int Slot, TrialResult Result) : PackMessage;
+
+    /// <summary>Training ended: the pack is closed and all slots are empty. Every rank reports; rank 0 carries the results that no slot end has told. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
     public sealed record ReplicaDone(Attempt Attempt, Rank Rank, ValueList<TrialResult> Results) : PackMessage;
 
     /// <summary>The replica could not go on. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
@@ -103,6 +92,12 @@ public abstract record ReplicaMessage : Message
     /// <summary>The runner has made this rank's outcome durable; the replica may go.</summary>
     public sealed record OutcomeAccepted(Attempt Attempt, Rank Rank) : ReplicaMessage;
 
+    /// <summary>All orders that this rank has not confirmed yet, by number without a gap. Repeated until <see cref="PackMessage.SlotsChanged"/> confirms the last; known ones are skipped.</summary>
+    public sealed record ChangeSlots(Term Term, Attempt Attempt, ValueList<SlotOrder> Orders) : ReplicaMessage;
+
+    /// <summary>The end of this trial is durable; it need not be told again.</summary>
+    public sealed record SlotEndAccepted(Attempt Attempt, int Trial) : ReplicaMessage;
+
     /// <summary>Stop training and go.</summary>
     public sealed record StopTraining(string Reason) : ReplicaMessage;
 
@@ -112,7 +107,13 @@ public abstract record ReplicaMessage : Message
     /// <summary>From the engine's port: the ring is up and the first step is done.</summary>
     public sealed record TrainingStarted(Generation Generation) : ReplicaMessage;
 
-    /// <summary>From the engine's port: training ended. Artifacts are already with the coordinator.</summary>
+    /// <summary>From the engine's port: every order up to and including <paramref name="Through"/> is applied.</summary>
+    public sealed record OrdersApplied(long Through) : ReplicaMessage;
+
+    /// <summary>From the engine's port, on rank 0 alone: a trial ended and left its slot. Its artifacts are already with the coordinator.</summary>
+    public sealed record SlotDone(int Slot, TrialResult Result) : ReplicaMessage;
+
+    /// <summary>From the engine's port: training ended. Artifacts are already with the coordinator, and all slot ends were told before.</summary>
     public sealed record TrainingEnded(Generation Generation, ValueList<TrialResult> Results) : ReplicaMessage;
 
     /// <summary>From the engine's port: preparing (generation 0) or training failed.</summary>

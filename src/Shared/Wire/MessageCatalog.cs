@@ -34,10 +34,14 @@ public static class MessageCatalog
         CatalogRow.Of(0x0504, MessageCodecs.ReplicaDone),
         CatalogRow.Of(0x0505, MessageCodecs.ReplicaFailed),
         CatalogRow.Of(0x0506, MessageCodecs.ReplicaTraining),
+        CatalogRow.Of(0x0507, MessageCodecs.SlotsChanged),
+        CatalogRow.Of(0x0508, MessageCodecs.SlotEnded),
 
         CatalogRow.Of(0x0601, MessageCodecs.FormRing),
         CatalogRow.Of(0x0602, MessageCodecs.OutcomeAccepted),
         CatalogRow.Of(0x0603, MessageCodecs.StopTraining),
+        CatalogRow.Of(0x0604, MessageCodecs.ChangeSlots),
+        CatalogRow.Of(0x0605, MessageCodecs.SlotEndAccepted),
 
         CatalogRow.Of(0x0701, MessageCodecs.SubmitSweep),
         CatalogRow.Of(0x0702, MessageCodecs.CancelSweep),
@@ -85,6 +89,8 @@ public static class MessageCatalog
         typeof(PackMessage.PackTick),
         typeof(ReplicaMessage.Prepared),
         typeof(ReplicaMessage.TrainingStarted),
+        typeof(ReplicaMessage.OrdersApplied),
+        typeof(ReplicaMessage.SlotDone),
         typeof(ReplicaMessage.TrainingEnded),
         typeof(ReplicaMessage.EngineFailed),
         typeof(ReplicaMessage.ReportDue),

@@ -125,6 +125,30 @@ internal static class MessageCodecs
         .Field("Generation", GenerationNumber, x => x.Generation)
         .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), GenerationNumber.Read(ref r)));
 
+    public static readonly RecordCodec<PackMessage.SlotsChanged> SlotsChanged = Record<PackMessage.SlotsChanged>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .Field("Through", I64, x => x.Through)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), I64.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.SlotEnded> SlotEnded = Record<PackMessage.SlotEnded>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Rank", RankNumber, x => x.Rank)
+        .Field("Slot", I32, x => x.Slot)
+        .Field("Result", Result, x => x.Result)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), Result.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.ChangeSlots> ChangeSlots = Record<ReplicaMessage.ChangeSlots>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Orders", Orders, x => x.Orders)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r), Orders.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.SlotEndAccepted> SlotEndAccepted = Record<ReplicaMessage.SlotEndAccepted>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Trial", I32, x => x.Trial)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I32.Read(ref r)));
+
     public static readonly RecordCodec<ReplicaMessage.FormRing> FormRing = Record<ReplicaMessage.FormRing>()
         .Field("Term", TermNumber, x => x.Term)
         .Field("Attempt", AttemptNumber, x => x.Attempt)

@@ -1,4 +1,5 @@
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 using static Vae.Shared.Wire.Codecs;
 using static Vae.Shared.Wire.IdCodecs;
 
@@ -67,21 +68,46 @@ internal static class PartCodecs
 
     public static readonly Codec<ValueList<GangMember>> Members = List(Member);
 
-    private static readonly Codec<ValueList<Sweeps.TrialSpec>> Trials = List(SpecCodecs.Trial);
+    public static readonly RecordCodec<PackShape> Shape = Record<PackShape>()
+        .Field("Slots", I32, x => x.Slots)
+        .Field("Latent", I32, x => x.Latent)
+        .Field("Lanes", I32, x => x.Lanes)
+        .Field("Threads", I32, x => x.Threads)
+        .ReadBy((ref r) => new(I32.Read(ref r), I32.Read(ref r), I32.Read(ref r), I32.Read(ref r)));
+
+    public static readonly RecordCodec<SlotFill> Fill = Record<SlotFill>()
+        .Field("Slot", I32, x => x.Slot)
+        .Field("Trial", SpecCodecs.Trial, x => x.Trial)
+        .ReadBy((ref r) => new(I32.Read(ref r), SpecCodecs.Trial.Read(ref r)));
+
+    private static readonly Codec<ValueList<SlotFill>> Fills = List(Fill);
+    private static readonly Codec<SlotOrderKind> OrderKind = Enum<SlotOrderKind>();
+    private static readonly Codec<TrialSpec?> OptionalTrial = Optional(SpecCodecs.Trial);
+
+    public static readonly RecordCodec<SlotOrder> Order = Record<SlotOrder>()
+        .Field("Number", I64, x => x.Number)
+        .Field("Kind", OrderKind, x => x.Kind)
+        .Field("Slot", I32, x => x.Slot)
+        .Field("Trial", OptionalTrial, x => x.Trial)
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(I64.Read(ref r), OrderKind.Read(ref r), I32.Read(ref r), OptionalTrial.Read(ref r), Text.Read(ref r)));
+
+    public static readonly Codec<ValueList<SlotOrder>> Orders = List(Order);
 
     public static readonly RecordCodec<ReplicaAssignment> Assignment = Record<ReplicaAssignment>()
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Trials", Trials, x => x.Trials)
+        .Field("Shape", Shape, x => x.Shape)
+        .Field("Slots", Fills, x => x.Slots)
+        .Field("Closed", Bool, x => x.Closed)
         .Field("Dataset", SpecCodecs.Manifest, x => x.Dataset)
         .Field("Source", SpecCodecs.Source, x => x.Source)
         .Field("Rank", RankNumber, x => x.Rank)
         .Field("WorldSize", I32, x => x.WorldSize)
-        .Field("Device", Text, x => x.Device)
-        .Field("Threads", I32, x => x.Threads)
+        .Field("Resources", SweepCodecs.Resources, x => x.Resources)
         .Field("Runner", Actor, x => x.Runner)
-        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), Trials.Read(ref r), SpecCodecs.Manifest.Read(ref r),
-            SpecCodecs.Source.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), Text.Read(ref r), I32.Read(ref r), Actor.Read(ref r)));
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), Shape.Read(ref r), Fills.Read(ref r), Bool.Read(ref r),
+            SpecCodecs.Manifest.Read(ref r), SpecCodecs.Source.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), SweepCodecs.Resources.Read(ref r), Actor.Read(ref r)));
 
     public static readonly RecordCodec<ArtifactInfo> File = Record<ArtifactInfo>()
         .Field("Kind", Artifact, x => x.Kind)

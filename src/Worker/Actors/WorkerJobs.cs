@@ -8,11 +8,17 @@ namespace Vae.Worker.Actors;
 public sealed record PrepareReplicaJob(ReplicaAssignment Assignment) : Job;
 
 /// <summary>
-/// To the engine's port: connect the ring of this generation and train to the end. Answered to the replica by <see cref="ReplicaMessage.TrainingStarted"/> after the
-/// first step, and later by <see cref="ReplicaMessage.TrainingEnded"/> or <see cref="ReplicaMessage.EngineFailed"/>. Points go to the worker's outbox; rank 0 alone reports them, and alone
-/// stores artifacts with the coordinator before it ends.
+/// To the engine's port: connect the ring of this generation and train until the pack is closed and all slots are empty. Answered to the replica by <see cref="ReplicaMessage.TrainingStarted"/>
+/// after the first step, and later by <see cref="ReplicaMessage.TrainingEnded"/> or <see cref="ReplicaMessage.EngineFailed"/>. On rank 0 each trial that ends is told by
+/// <see cref="ReplicaMessage.SlotDone"/> once its artifacts are with the coordinator. Points go to the worker's outbox; rank 0 alone reports them.
 /// </summary>
 public sealed record TrainJob(ReplicaAssignment Assignment, Generation Generation, ValueList<GangMember> Members) : Job;
+
+/// <summary>
+/// To the engine's port: hand these orders to the pack that trains. Answered to the replica by <see cref="ReplicaMessage.OrdersApplied"/> when they are applied, at the same step on
+/// all ranks. Orders that it has already are skipped by their number. Asked for only after <see cref="ReplicaMessage.TrainingStarted"/>.
+/// </summary>
+public sealed record SlotOrdersJob(PackId Pack, Attempt Attempt, ValueList<SlotOrder> Orders) : Job;
 
 /// <summary>
 /// To the engine's port: stop whatever runs for this attempt and free its memory. Asked for by the agent after the replica's actor is gone, whatever it died of; answered to the agent by

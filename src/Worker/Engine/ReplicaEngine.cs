@@ -23,16 +23,16 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
 
     public CancellationToken Stopping => _stop.Token;
 
-    private TrialId Trial => new(assignment.Pack.Sweep, assignment.Trials[0].Index);
+    private TrialId Trial => new(assignment.Pack.Sweep, assignment.Slots[0].Trial.Index);
 
     /// <summary>Builds model and optimizer and puts the data on the device.</summary>
     public Task PrepareAsync(ImageSet images) => OnLane(() =>
     {
         // libtorch keeps one setting for the process; a worker has one lane, so the replica may set it.
-        TorchProcess.SetThreads(assignment.Threads > 0 ? assignment.Threads : parts.Facts.Threads);
+        TorchProcess.SetThreads(assignment.Shape.Threads > 0 ? assignment.Shape.Threads : parts.Facts.Threads);
         _images = images;
         _data = new TrainingData(images, assignment.Dataset.HeldOut, assignment.Source.Binarize, parts.Device);
-        _trainer = new ReplicaTrainer(assignment.Trials[0], _data, parts.Device);
+        _trainer = new ReplicaTrainer(assignment.Slots[0].Trial, _data, parts.Device);
         return true;
     });
 
@@ -110,13 +110,13 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
     private HeldOutReport Report => _trainer!.LastReport!;
 
     private TrialResult Result(double seconds, ValueList<ArtifactInfo> artifacts) => new(
-        assignment.Trials[0].Index, TrialState.Done, Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, Report.RatePerDimension.ToValueList(),
+        assignment.Slots[0].Trial.Index, TrialState.Done, Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, Report.RatePerDimension.ToValueList(),
         _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters, "", artifacts);
 
     private ModelConfig Config(double seconds) => new(
-        assignment.Trials[0], assignment.Source, _data!.Shape,
+        assignment.Slots[0].Trial, assignment.Source, _data!.Shape,
         new ResultFacts(Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters),
-        new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, assignment.WorldSize, parts.Facts.Device, assignment.Threads > 0 ? assignment.Threads : parts.Facts.Threads,
+        new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, assignment.WorldSize, parts.Facts.Device, assignment.Shape.Threads > 0 ? assignment.Shape.Threads : parts.Facts.Threads,
             parts.Facts.Libtorch, parts.Facts.Blas, parts.Facts.CpuCapability, parts.Facts.Processor, parts.Facts.Version));
 
     private Task<T> OnLane<T>(Func<T> work)

@@ -92,7 +92,7 @@ internal sealed class FakeEngine(SimulatedCluster cluster, NodeId worker, int la
     private void Advance(Training training, JobContext context)
     {
         if (training.IsStopped) return;
-        var trial = training.Assignment.Trials[0].Index;
+        var trial = training.Assignment.Slots[0].Trial.Index;
         var silent = rings.Silent(training);
         if (silent.Count > 0)
         {
@@ -119,7 +119,7 @@ internal sealed class FakeEngine(SimulatedCluster cluster, NodeId worker, int la
     private void ReportPoints(Training training)
     {
         if (training.Assignment.Rank.Value != 0) return;
-        var trial = new TrialId(training.Assignment.Pack.Sweep, training.Assignment.Trials[0].Index);
+        var trial = new TrialId(training.Assignment.Pack.Sweep, training.Assignment.Slots[0].Trial.Index);
         var points = Enumerable.Range(training.Step + 1, StepsPerChunk).Select(step => (MetricPoint)new MetricPoint.TrainStep(0, 200.0 / step, 150, 50, 1, 0.05)
         {
             Trial = trial,

@@ -1,0 +1,47 @@
+using Vae.Shared.Actors;
+using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
+
+namespace Vae.Shared.Messages;
+
+/// <summary>A trial in its place.</summary>
+/// <param name="Slot">0 to slots - 1.</param>
+/// <param name="Trial">What is trained there.</param>
+public sealed record SlotFill(int Slot, TrialSpec Trial);
+
+/// <summary>What a running pack may be told to do with its slots.</summary>
+public enum SlotOrderKind
+{
+    /// <summary>Begin a trial in an empty slot, from its initial weights.</summary>
+    Fill,
+
+    /// <summary>Stop the slot's trial where it stands. Nothing happens when it has ended by itself.</summary>
+    Empty,
+
+    /// <summary>No trial will be filled in any more: end when all slots are empty. A slot may still be emptied by a later order.</summary>
+    Close,
+}
+
+/// <summary>One change to a running pack. Every rank gets the same orders and applies them in the order of their numbers, each at the same step as all other ranks.</summary>
+/// <param name="Number">From 1 per attempt, without gaps.</param>
+/// <param name="Kind">What to do.</param>
+/// <param name="Slot">Where; 0 for <see cref="SlotOrderKind.Close"/>.</param>
+/// <param name="Trial">What to begin; null unless <paramref name="Kind"/> is <see cref="SlotOrderKind.Fill"/>.</param>
+/// <param name="Reason">Why a slot is emptied, in words; else empty.</param>
+public sealed record SlotOrder(long Number, SlotOrderKind Kind, int Slot, TrialSpec? Trial, string Reason);
+
+/// <summary>All that a worker needs to host one replica.</summary>
+/// <param name="Pack">The pack.</param>
+/// <param name="Attempt">Orders and results of an older attempt are refused.</param>
+/// <param name="Shape">Slots and padded latent size of the fused model; lanes and threads of the worker.</param>
+/// <param name="Slots">The trials that begin with the attempt, by slot; slots that are not named are empty.</param>
+/// <param name="Closed">No trial will be filled in: end when all slots are empty.</param>
+/// <param name="Dataset">What to train on; shards are fetched from the coordinator.</param>
+/// <param name="Source">Where the data came from, for <c>config.json</c>, and how pixels become Bernoulli targets.</param>
+/// <param name="Rank">The replica's place, 0 to <paramref name="WorldSize"/> - 1.</param>
+/// <param name="WorldSize">Replicas of the gang.</param>
+/// <param name="Resources">How the sweep wants its packs trained.</param>
+/// <param name="Runner">Whom to report to.</param>
+public sealed record ReplicaAssignment(
+    PackId Pack, Attempt Attempt, PackShape Shape, ValueList<SlotFill> Slots, bool Closed, DatasetManifest Dataset, DatasetSource Source,
+    Rank Rank, int WorldSize, ResourceSpec Resources, ActorId Runner);
