@@ -95,6 +95,9 @@ public sealed unsafe class FlatParameters : IDisposable
     /// <exception cref="InvalidOperationException">The buffers lie on another device.</exception>
     public Span<float> StatisticsSpan => new(OnHost(_gradients) + Count, StatisticsCount);
 
+    /// <summary>The module's parameters, by segment.</summary>
+    internal ReadOnlySpan<Tensor> Leaves => _parameters;
+
     internal ReadOnlySpan<long> Offsets => _offsets;
 
     internal ReadOnlySpan<long> Lengths => _lengths;

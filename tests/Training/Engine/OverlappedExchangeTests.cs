@@ -1,0 +1,280 @@
+using Vae.Shared.Collectives;
+using Vae.Torch;
+using Vae.Worker.Collectives;
+using Vae.Worker.Training;
+using static Vae.Torch.torch;
+
+namespace Vae.Tests.Training.Engine;
+
+public sealed class OverlappedExchangeTests : TorchTest
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(200)]
+    [InlineData(1_000_000)]
+    public void Sums_have_the_same_bits_with_overlap_and_without(int bucketElements)
+    {
+        var plain = Gradients(ranks: 3, bucketElements, overlap: false);
+        var overlapped = Gradients(ranks: 3, bucketElements, overlap: true);
+
+        Assert.All(plain, rank => Assert.Equal(plain[0], rank));
+        Assert.All(overlapped, rank => Assert.Equal(plain[0], rank));
+    }
+
+    [Fact]
+    public void Ranks_may_differ_in_their_mode()
+    {
+        var plain = Gradients(ranks: 2, bucketElements: 64, overlap: false);
+        var mixed = new float[2][];
+        RingThreads.Run(2, allReduce => mixed[allReduce.Rank] = Train(allReduce, 64, step => (step + allReduce.Rank) % 2 == 0));
+
+        Assert.All(mixed, rank => Assert.Equal(plain[0], rank));
+    }
+
+    [Fact]
+    public void Buckets_leave_in_their_order_while_backward_goes_on_and_the_last_one_waits_for_its_end()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Model(64);
+        using var allReduce = new RecordingAllReduce();
+        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+        Assert.True(model.Buckets.Count >= 3);
+
+        exchange.Begin(7, overlap: true);
+        model.Backward(0);
+        Assert.True(SpinWait.SpinUntil(() => allReduce.Count == model.Buckets.Count - 1, Deadline));
+        exchange.Complete();
+
+        Assert.Equal(model.Buckets.Select(static bucket => (7L, bucket.Index, bucket.Length)), allReduce.Calls.Select(static call => (call.Step, call.Bucket, call.Length)));
+        Assert.Equal("all-reduce", allReduce.Calls[0].Thread);
+        Assert.NotEqual("all-reduce", allReduce.Calls[^1].Thread);
+    }
+
+    [Fact]
+    public void Without_overlap_nothing_leaves_before_the_end_and_no_other_thread_takes_part()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Model(64);
+        using var allReduce = new RecordingAllReduce();
+        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+
+        exchange.Begin(0, overlap: false);
+        model.Backward(0);
+        Assert.Equal(0, allReduce.Count);
+        exchange.Complete();
+
+        Assert.Equal(model.Buckets.Select(static bucket => bucket.Index), allReduce.Calls.Select(static call => call.Bucket));
+        Assert.DoesNotContain(allReduce.Calls, static call => call.Thread == "all-reduce");
+        Assert.Equal(0, exchange.Times.HiddenShare);
+    }
+
+    [Fact]
+    public void Rank_without_rows_takes_part_with_what_its_buffer_holds()
+    {
+        using var model = new Model(64);
+        using var allReduce = new RecordingAllReduce();
+        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+
+        exchange.Begin(0, overlap: true);
+        exchange.Complete();
+
+        Assert.Equal(model.Buckets.Count, allReduce.Count);
+    }
+
+    [Fact]
+    public void Failure_of_the_other_thread_is_thrown_with_its_type_where_the_sums_are_waited_for()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Model(64);
+        using var allReduce = new RecordingAllReduce { Fails = bucket => bucket == 1 ? new PeerLostException(3, 0, "test") : null };
+        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+
+        exchange.Begin(0, overlap: true);
+        model.Backward(0);
+
+        Assert.Equal(3, Assert.Throws<PeerLostException>(exchange.Complete).Rank);
+        Assert.Equal(2, allReduce.Count);
+    }
+
+    [Fact]
+    public void Abort_wakes_the_thread_that_waits_for_a_peer_and_the_trainer_behind_it()
+    {
+        using var released = new ManualResetEventSlim();
+        RingThreads.Run(2, allReduce =>
+        {
+            if (allReduce.Rank == 1)
+            {
+                Assert.True(released.Wait(Deadline)); // Never joins in; its connection stays open until the other has given up.
+                return;
+            }
+
+            using var scope = NewDisposeScope();
+            using var model = new Model(64);
+            using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+            exchange.Begin(0, overlap: true);
+            model.Backward(0);
+            using var timer = new Timer(_ => allReduce.Abort("stopped"), null, 50, Timeout.Infinite);
+            Assert.Throws<AllReduceAbortedException>(exchange.Complete);
+            released.Set();
+        });
+    }
+
+    [Fact]
+    public void Step_whose_backward_failed_is_abandoned_without_waiting_for_peers()
+    {
+        using var released = new ManualResetEventSlim();
+        RingThreads.Run(2, allReduce =>
+        {
+            if (allReduce.Rank == 1)
+            {
+                Assert.True(released.Wait(Deadline));
+                return;
+            }
+
+            using var scope = NewDisposeScope();
+            using var model = new Model(64);
+            using (var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce))
+            {
+                exchange.Begin(0, overlap: true);
+                model.Backward(0); // The first buckets leave; that a later operation fails, only the trainer knows.
+            }
+
+            Assert.Throws<AllReduceAbortedException>(() => allReduce.AllReduce(new float[4], 1, 0));
+            released.Set();
+        });
+    }
+
+    [Fact]
+    public void Second_backward_in_a_step_is_found_out()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Model(64);
+        using var allReduce = new RecordingAllReduce();
+        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+
+        exchange.Begin(0, overlap: true);
+        model.Backward(0);
+        model.Backward(1);
+
+        Assert.Throws<Vae.Shared.Determinism.InvariantException>(exchange.Complete);
+    }
+
+    [Fact]
+    public void Steps_allocate_nothing()
+    {
+        var allocated = new long[2];
+        RingThreads.Run(2, allReduce =>
+        {
+            using var scope = NewDisposeScope();
+            using var model = new Model(64);
+            using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+            for (var step = 0; step < 400; step++)
+            {
+                if (step == 200) allocated[allReduce.Rank] = GC.GetAllocatedBytesForCurrentThread();
+                exchange.Begin(step, overlap: step % 2 == 0);
+                for (var segment = model.Flat.Segments.Count - 1; segment >= 0; segment--) exchange.GradientReady(segment);
+                exchange.Complete();
+            }
+
+            allocated[allReduce.Rank] = GC.GetAllocatedBytesForCurrentThread() - allocated[allReduce.Rank];
+        });
+
+        Assert.Equal([0, 0], allocated);
+    }
+
+    private static float[][] Gradients(int ranks, int bucketElements, bool overlap)
+    {
+        var gradients = new float[ranks][];
+        RingThreads.Run(ranks, allReduce => gradients[allReduce.Rank] = Train(allReduce, bucketElements, _ => overlap));
+        return gradients;
+    }
+
+    private static float[] Train(IAllReduce allReduce, int bucketElements, Func<int, bool> overlap)
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Model(bucketElements);
+        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+        for (var step = 0; step < 20; step++)
+        {
+            model.Flat.zero_grad();
+            model.Flat.StatisticsSpan.Fill(allReduce.Rank + step);
+            exchange.Begin(step, overlap(step));
+            model.Backward((ulong)(allReduce.Rank + (10 * step)));
+            exchange.Complete();
+            using (no_grad()) model.Flat.Parameters.sub_(model.Flat.Gradients.narrow(0, 0, model.Flat.Count) * 0.01);
+        }
+
+        return model.Flat.GradientSpan.ToArray();
+    }
+
+    private sealed class Model : IDisposable
+    {
+        private readonly Module<Tensor, Tensor> _layers;
+
+        public Model(int bucketElements)
+        {
+            var generator = new Generator(1);
+            Generator[] generators = [generator];
+            _layers = nn.Sequential(
+                nn.Linear(12, 16, generators: generators), nn.ReLU(), nn.Linear(16, 8, generators: generators), nn.ReLU(), nn.Linear(8, 12, generators: generators));
+            Flat = new FlatParameters(_layers, statistics: 5);
+            var lengths = Flat.Segments.Select(static segment => (int)segment.ReplicaLength).Append(Flat.StatisticsCount).ToArray();
+            Buckets = BucketPlan.Cut(lengths, bucketElements);
+        }
+
+        public FlatParameters Flat { get; }
+
+        public Vae.Shared.ValueList<Bucket> Buckets { get; }
+
+        public void Backward(ulong seed)
+        {
+            using var scope = NewDisposeScope();
+            var x = randn([1, 6, 12], generator: new Generator(seed));
+            _layers.forward(x).square().sum().backward();
+        }
+
+        public void Dispose()
+        {
+            Flat.Dispose();
+            _layers.Dispose();
+        }
+    }
+
+    /// <summary>A gang of one that writes down who asked for what.</summary>
+    private sealed class RecordingAllReduce : IAllReduce
+    {
+        public List<(long Step, int Bucket, int Length, string? Thread)> Calls { get; } = [];
+
+        public int Count
+        {
+            get
+            {
+                lock (Calls) return Calls.Count;
+            }
+        }
+
+        public Func<int, Exception?>? Fails { get; init; }
+
+        public int Rank => 0;
+
+        public int WorldSize => 2;
+
+        public AllReduceStatistics Statistics => default;
+
+        public void AllReduce(Span<float> buffer, long step, int bucket)
+        {
+            lock (Calls) Calls.Add((step, bucket, buffer.Length, Thread.CurrentThread.Name));
+            if (Fails?.Invoke(bucket) is { } failure) throw failure;
+        }
+
+        public void Abort(string reason)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
