@@ -13,6 +13,9 @@ public interface IAllReduce : IDisposable
     /// <summary>Ranks in the gang, at least 1.</summary>
     int WorldSize { get; }
 
+    /// <summary>What sums, as logs and labels call it: none, messagepack, shared_memory, gloo or nccl.</summary>
+    string Engine { get; }
+
     /// <summary>What was moved and waited for so far.</summary>
     AllReduceStatistics Statistics { get; }
 

@@ -13,6 +13,9 @@ public sealed class NoAllReduce : IAllReduce
     public int WorldSize => 1;
 
     /// <inheritdoc/>
+    public string Engine => "none";
+
+    /// <inheritdoc/>
     public AllReduceStatistics Statistics => default(AllReduceStatistics) with { Calls = _calls };
 
     /// <inheritdoc/>

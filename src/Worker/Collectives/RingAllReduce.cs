@@ -63,6 +63,9 @@ public sealed unsafe class RingAllReduce : IAllReduce
     public int WorldSize { get; }
 
     /// <inheritdoc/>
+    public string Engine => "messagepack";
+
+    /// <inheritdoc/>
     public AllReduceStatistics Statistics => new(
         _calls, _sender.BytesSent, _receiver.BytesReceived, Span(_totalTicks), Span(_firstRoundTicks), Span(_secondRoundTicks));
 

@@ -27,6 +27,7 @@ public static class RingConnector
     private const int AnswerTextMax = 1024;
     private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(20), RetryMax = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Connects, and sums over TCP.</summary>
     /// <param name="self">What this rank is, and what it expects all others to be but for the rank.</param>
     /// <param name="members">All ranks; exactly 0 to world size - 1.</param>
     /// <param name="transport">Where sockets come from.</param>
@@ -39,8 +40,24 @@ public static class RingConnector
     public static async Task<IAllReduce> ConnectAsync(
         RingHello self, IReadOnlyList<RingMember> members, IRingTransport transport, TimeSpan deadline, RingOptions? options = null, CancellationToken cancellation = default)
     {
+        var links = await ConnectLinksAsync(self, members, transport, deadline, cancellation);
+        return links is null ? new NoAllReduce() : new RingAllReduce(links.Rank, links.WorldSize, links.Generation, links.Right, links.Left, options);
+    }
+
+    /// <summary>Connects only; what moves over the connections is agreed afterwards.</summary>
+    /// <param name="self">What this rank is, and what it expects all others to be but for the rank.</param>
+    /// <param name="members">All ranks; exactly 0 to world size - 1.</param>
+    /// <param name="transport">Where sockets come from.</param>
+    /// <param name="deadline">For all of it, later starters included.</param>
+    /// <param name="cancellation">Gives up early.</param>
+    /// <returns>The circle; null for a world of one.</returns>
+    /// <exception cref="RingRefusedException">A neighbour is not what we expect, or does not expect us.</exception>
+    /// <exception cref="RingConnectTimeoutException">A neighbour did not appear.</exception>
+    public static async Task<RingLinks?> ConnectLinksAsync(
+        RingHello self, IReadOnlyList<RingMember> members, IRingTransport transport, TimeSpan deadline, CancellationToken cancellation = default)
+    {
         ArgumentOutOfRangeException.ThrowIfNotEqual(members.Count, self.WorldSize);
-        if (self.WorldSize == 1) return new NoAllReduce();
+        if (self.WorldSize == 1) return null;
 
         var leftRank = Shared.Collectives.RingSchedule.LeftOf(self.Rank, self.WorldSize);
         var right = members.Single(member => member.Rank == Shared.Collectives.RingSchedule.RightOf(self.Rank, self.WorldSize));
@@ -54,7 +71,7 @@ public static class RingConnector
             var first = await Task.WhenAny(toRight, fromLeft);
             if (first.IsFaulted) await time.CancelAsync(); // No use in waiting for the other one.
             await Task.WhenAll(toRight, fromLeft);
-            return new RingAllReduce(self.Rank, self.WorldSize, self.Key.Generation, toRight.Result, fromLeft.Result, options);
+            return new RingLinks(self, toRight.Result, fromLeft.Result);
         }
         catch (Exception)
         {

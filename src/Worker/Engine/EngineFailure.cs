@@ -5,6 +5,7 @@ using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Torch;
 using Vae.Worker.Collectives;
+using Vae.Worker.Collectives.Engines;
 using Vae.Worker.Training;
 
 namespace Vae.Worker.Engine;
@@ -20,6 +21,7 @@ internal static class EngineFailure
         RingConnectTimeoutException missing => (FailureKind.PeerLost, exception.Message, missing.MissingRanks.Select(rank => new Rank(rank)).ToValueList()),
         RingRefusedException refused => (FailureKind.PeerLost, exception.Message, [new Rank(refused.Rank)]),
         AllReduceException => (FailureKind.PeerLost, exception.Message, []),
+        EngineUnavailableException => (FailureKind.Engine, exception.Message, []),
         OutOfMemoryException => (FailureKind.OutOfMemory, "this worker's memory is full; try a smaller batch, latent size or model", []),
         TorchException { IsOutOfMemory: true } => (FailureKind.OutOfMemory, $"{exception.Message}; try a smaller batch, latent size or model", []),
         DatasetException or SocketException or IOException or UserFitException => (FailureKind.Data, exception.Message, []),

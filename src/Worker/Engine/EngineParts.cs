@@ -3,6 +3,7 @@ using Vae.Runtime.Blobs;
 using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Torch;
+using Vae.Worker.Collectives.Engines;
 
 namespace Vae.Worker.Engine;
 
@@ -12,8 +13,9 @@ namespace Vae.Worker.Engine;
 /// <param name="Cache">Shards on this machine's disk.</param>
 /// <param name="Blobs">Shards and artifacts at the coordinator.</param>
 /// <param name="Transport">Sockets between workers.</param>
+/// <param name="AllReduce">Connects rings and picks their engines.</param>
 /// <param name="Facts">What this worker is.</param>
 /// <param name="Meter">The process's metrics.</param>
 /// <param name="Publish">Where points go.</param>
 public sealed record EngineParts(
-    Lane Lane, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, DeviceFacts Facts, StepMeter Meter, Action<ValueList<MetricPoint>> Publish);
+    Lane Lane, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, AllReduceFactory AllReduce, DeviceFacts Facts, StepMeter Meter, Action<ValueList<MetricPoint>> Publish);

@@ -92,7 +92,7 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         var key = new RingKey(assignment.Pack.ToString(), assignment.Attempt.Value, generation.Value);
         var hello = new RingHello(key, assignment.Rank.Value, members.Count, _trainer!.Parameters, ModelHash());
         var ring = members.Select(member => new RingMember(member.Rank.Value, member.Endpoint.Host, member.Endpoint.Port)).ToList();
-        return RingConnector.ConnectAsync(hello, ring, parts.Transport, RingDeadline, cancellation: Stopping);
+        return parts.AllReduce.ConnectAsync(hello, ring, parts.Transport, RingDeadline, cancellation: Stopping);
     }
 
     // Names and shapes of all parameters: ranks that would add apples to pears must refuse each other before the first step.
