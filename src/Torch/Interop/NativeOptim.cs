@@ -5,10 +5,15 @@ namespace Vae.Torch.Interop;
 /// <summary>Mirror of native/optim.cpp.</summary>
 internal static unsafe partial class NativeOptim
 {
-    [LibraryImport(Library.Name)] internal static partial int vae_adam_step(nint parameters, nint gradients, nint averages, nint squares, long* offsets, long* lengths, int segments, int replicas, ReplicaSettings* settings);
-    [LibraryImport(Library.Name)] internal static partial int vae_sgd_step(nint parameters, nint gradients, nint buffers, long* offsets, long* lengths, int segments, int replicas, ReplicaSettings* settings);
+    [LibraryImport(Library.Name)] internal static partial int vae_adam_step(nint parameters, nint gradients, nint averages, nint squares, long* offsets, long* lengths, int segments, int replicas, ReplicaSettings* settings, nint table);
+    [LibraryImport(Library.Name)] internal static partial int vae_sgd_step(nint parameters, nint gradients, nint buffers, long* offsets, long* lengths, int segments, int replicas, ReplicaSettings* settings, nint table);
 
-    /// <summary>What one replica's update needs; field for field the struct of the same name in optim.cpp.</summary>
+    [LibraryImport(Library.Name)] internal static partial int vae_optimizer_table(ReplicaSettings* settings, int replicas, int adam, nint table);
+
+    /// <summary>Rows of the table of <see cref="vae_optimizer_table"/>.</summary>
+    internal const int TableRows = 11;
+
+    /// <summary>What one replica's update needs; field for field the struct of the same name in optim.h.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct ReplicaSettings
     {
@@ -19,6 +24,8 @@ internal static unsafe partial class NativeOptim
         internal double WeightDecay;
         internal double Momentum;
         internal double Dampening;
+        internal double Clip;
+        internal double Norm;
         internal long Step;
         internal int Active;
         internal int Decoupled;

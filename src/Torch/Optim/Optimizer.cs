@@ -10,15 +10,18 @@ public abstract unsafe class Optimizer : IDisposable
 {
     private readonly NativeOptim.ReplicaSettings[] _settings;
     private readonly (string Name, Tensor Buffer)[] _buffers;
+    private readonly Tensor? _table;
 
     private protected Optimizer(FlatParameters flat, NativeOptim.ReplicaSettings settings, ReadOnlySpan<string> buffers)
     {
         Flat = flat;
         settings.Active = 1;
+        settings.Norm = double.NaN;
         _settings = new NativeOptim.ReplicaSettings[flat.Replicas];
         Array.Fill(_settings, settings);
         _buffers = new (string, Tensor)[buffers.Length];
         for (var i = 0; i < _buffers.Length; i++) _buffers[i] = (buffers[i], torch.zeros([flat.Count], device: flat.Device).DetachFromDisposeScope());
+        if (flat.Device.type != DeviceType.CPU) _table = torch.zeros([NativeOptim.TableRows, flat.Replicas], device: flat.Device).DetachFromDisposeScope();
     }
 
     /// <summary>What is updated.</summary>
@@ -59,6 +62,20 @@ public abstract unsafe class Optimizer : IDisposable
     /// <summary>Sets the weight decay of one replica; finite and not negative.</summary>
     public void SetWeightDecay(int replica, double decay) => _settings[replica].WeightDecay = Checked(decay, nameof(decay));
 
+    /// <summary>
+    /// Scales one replica's gradient down to a Euclidean norm of at most <paramref name="max"/> in each step (Pascanu et al. 2013, algorithm 1);
+    /// null ends it. The gradient buffer itself stays as it is.
+    /// </summary>
+    public void SetGradientClip(int replica, double? max)
+    {
+        if (max is { } value && !(value > 0)) throw new ArgumentOutOfRangeException(nameof(max), max, "Above 0, or null.");
+        _settings[replica].Clip = max is { } limit && double.IsFinite(limit) ? limit : 0;
+        _settings[replica].Norm = double.NaN;
+    }
+
+    /// <summary>The norm of one replica's gradient before clipping, in the last step; NaN where it was not measured: without clipping, and on other devices than the host.</summary>
+    public double GetGradientNorm(int replica) => _settings[replica].Norm;
+
     /// <summary>Whether a replica takes part in steps.</summary>
     public bool IsActive(int replica) => _settings[replica].Active != 0;
 
@@ -78,12 +95,30 @@ public abstract unsafe class Optimizer : IDisposable
     /// <summary>One update from the gradients as they are.</summary>
     public void step()
     {
+        prepare();
+        apply();
+    }
+
+    /// <summary>
+    /// The first half of <see cref="step"/>: counts the update and, on a device, writes the table of this step's factors there. A captured graph
+    /// holds only <see cref="apply"/>; this comes before each replay.
+    /// </summary>
+    public void prepare()
+    {
         foreach (ref var settings in _settings.AsSpan())
             if (settings.Active != 0)
                 settings.Step++;
+        if (_table is null) return;
+        fixed (NativeOptim.ReplicaSettings* settings = _settings)
+            Status.Check(NativeOptim.vae_optimizer_table(settings, Flat.Replicas, IsAdam ? 1 : 0, _table.Handle));
+    }
+
+    /// <summary>The second half of <see cref="step"/>: updates weights and state.</summary>
+    public void apply()
+    {
         fixed (long* offsets = Flat.Offsets, lengths = Flat.Lengths)
         fixed (NativeOptim.ReplicaSettings* settings = _settings)
-            Status.Check(Apply(offsets, lengths, Flat.Segments.Count, settings));
+            Status.Check(Apply(offsets, lengths, Flat.Segments.Count, settings, _table?.Handle ?? 0));
     }
 
     /// <summary>See <see cref="FlatParameters.zero_grad"/>.</summary>
@@ -93,10 +128,13 @@ public abstract unsafe class Optimizer : IDisposable
     public void Dispose()
     {
         foreach (var (_, buffer) in _buffers) buffer.Dispose();
+        _table?.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    private protected abstract int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings);
+    private protected abstract int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings, nint table);
+
+    private protected abstract bool IsAdam { get; }
 
     private protected nint Buffer(int index) => _buffers[index].Buffer.Handle;
 
@@ -131,8 +169,13 @@ public sealed unsafe class Adam : Optimizer
     public void SetBetas(int replica, double beta1, double beta2) =>
         (Settings(replica).Beta1, Settings(replica).Beta2) = (Fraction(beta1, nameof(beta1)), Fraction(beta2, nameof(beta2)));
 
-    private protected override int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings) =>
-        NativeOptim.vae_adam_step(Flat.Parameters.Handle, Flat.Gradients.Handle, Buffer(0), Buffer(1), offsets, lengths, segments, Flat.Replicas, settings);
+    /// <summary>Sets the number that keeps one replica's division from failing; finite and not negative.</summary>
+    public void SetEpsilon(int replica, double epsilon) => Settings(replica).Epsilon = Checked(epsilon, nameof(epsilon));
+
+    private protected override bool IsAdam => true;
+
+    private protected override int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings, nint table) =>
+        NativeOptim.vae_adam_step(Flat.Parameters.Handle, Flat.Gradients.Handle, Buffer(0), Buffer(1), offsets, lengths, segments, Flat.Replicas, settings, table);
 }
 
 /// <summary>Gradient descent with momentum, Nesterov's form and weight decay by PyTorch's formulas.</summary>
@@ -150,8 +193,13 @@ public sealed unsafe class SGD : Optimizer
         if (nesterov && (momentum == 0 || dampening != 0)) throw new ArgumentException("Nesterov's form needs a momentum and no dampening.", nameof(nesterov));
     }
 
-    private protected override int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings) =>
-        NativeOptim.vae_sgd_step(Flat.Parameters.Handle, Flat.Gradients.Handle, Buffer(0), offsets, lengths, segments, Flat.Replicas, settings);
+    /// <summary>Sets the momentum of one replica; finite and not negative.</summary>
+    public void SetMomentum(int replica, double momentum) => Settings(replica).Momentum = Checked(momentum, nameof(momentum));
+
+    private protected override bool IsAdam => false;
+
+    private protected override int Apply(long* offsets, long* lengths, int segments, NativeOptim.ReplicaSettings* settings, nint table) =>
+        NativeOptim.vae_sgd_step(Flat.Parameters.Handle, Flat.Gradients.Handle, Buffer(0), offsets, lengths, segments, Flat.Replicas, settings, table);
 }
 
 public static partial class torch

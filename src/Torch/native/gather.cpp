@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "loops.h"
@@ -14,16 +15,57 @@ namespace {
 
 constexpr int kScale = 0, kFixedBits = 1, kRandomBits = 2;
 
+// A rectangle of rows inside a larger buffer; the rows lie `stride` apart.
+struct Rows {
+  float* data;
+  int64_t count, width, stride;
+};
+
+// The memory of a tensor whose rows are plain runs of floats on the host: whole, or the part of a padded buffer.
+bool host_rows(const at::Tensor& t, Rows& rows) {
+  if (!is_plain_cpu_float(t) || t.dim() < 1) return false;
+  const int64_t count = t.size(0), width = count == 0 ? 0 : t.numel() / count;
+  const bool plain = t.is_contiguous() || (t.dim() == 2 && t.stride(1) == 1 && t.stride(0) >= width);
+  rows = {plain ? t.data_ptr<float>() : nullptr, count, width, t.is_contiguous() ? width : t.stride(0)};
+  return plain;
+}
+
+// Numbers are keyed by the row's own width, so a trial in a padded buffer gets the ones that it gets alone.
+template <class Fill>
+void fill_host(const Rows& rows, int64_t first_row, Fill fill) {
+  if (rows.count == 0 || rows.width == 0) return;
+  const auto first = static_cast<uint64_t>(first_row) * static_cast<uint64_t>(rows.width);
+  if (rows.stride == rows.width) {
+    fill(first, rows.count * rows.width, rows.data);
+    return;
+  }
+  // Made in one go, for the generator works in batches of 256, and then laid out.
+  std::vector<float> dense(static_cast<size_t>(rows.count * rows.width));
+  fill(first, rows.count * rows.width, dense.data());
+  for (int64_t i = 0; i < rows.count; i++) std::copy_n(dense.data() + i * rows.width, rows.width, rows.data + i * rows.stride);
+}
+
 // The noise of a device tensor is made on the host and copied: a batch is small, and the numbers stay the same on every device.
 template <class Fill>
-void fill_rows(at::Tensor& out, Fill fill) {
+void fill_rows(const at::Tensor& out, int64_t first_row, Fill fill) {
   at::NoGradGuard no_grad;
   TORCH_CHECK(out.dim() >= 1, "noise needs a tensor with a row dimension");
-  const bool direct = is_plain_cpu_float(out) && out.is_contiguous();
-  auto host = direct ? out : at::empty(out.sizes(), at::TensorOptions().dtype(at::kFloat));
-  const int64_t rows = host.size(0), width = rows == 0 ? 0 : host.numel() / rows;
-  if (host.numel() > 0) fill(host.data_ptr<float>(), rows, width);
-  if (!direct) out.copy_(host);
+  Rows rows{};
+  if (host_rows(out, rows)) {
+    fill_host(rows, first_row, fill);
+    return;
+  }
+  auto host = at::empty(out.sizes(), at::TensorOptions().dtype(at::kFloat));
+  host_rows(host, rows);
+  fill_host(rows, first_row, fill);
+  out.copy_(host);
+}
+
+// The first rows and columns of one slot of a buffer [K,n,W].
+at::Tensor part_of_slot(const char* name, const at::Tensor& buffer, int64_t slot, int64_t rows, int64_t width) {
+  TORCH_CHECK(buffer.dim() == 3 && slot >= 0 && slot < buffer.size(0) && rows >= 0 && rows <= buffer.size(1) && width >= 0 && width <= buffer.size(2), name,
+              ": slot ", slot, " with ", rows, " rows of ", width, " does not fit a buffer of ", buffer.sizes());
+  return buffer.select(0, slot).narrow(0, 0, rows).narrow(1, 0, width);
 }
 
 void convert_row(const uint8_t* source, float* target, int64_t width, int mode, uint64_t seed, uint64_t stream, uint64_t first, uint32_t* bits) {
@@ -36,7 +78,8 @@ void convert_row(const uint8_t* source, float* target, int64_t width, int mode, 
   }
 }
 
-void gather_on_cpu(const at::Tensor& data, const int64_t* rows, int64_t count, at::Tensor& out, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
+template <class Index>
+void gather_on_cpu(const at::Tensor& data, const Index* rows, int64_t count, const at::Tensor& out, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
   const int64_t width = data.size(1), available = data.size(0);
   for (int64_t i = 0; i < count; i++) TORCH_CHECK(rows[i] >= 0 && rows[i] < available, "row ", rows[i], " is outside 0 .. ", available - 1);
   const auto* source = data.data_ptr<uint8_t>();
@@ -50,7 +93,8 @@ void gather_on_cpu(const at::Tensor& data, const int64_t* rows, int64_t count, a
   });
 }
 
-void gather_elsewhere(const at::Tensor& data, const int64_t* rows, int64_t count, at::Tensor& out, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
+template <class Index>
+void gather_elsewhere(const at::Tensor& data, const Index* rows, int64_t count, const at::Tensor& out, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
   auto index = at::empty({count}, at::TensorOptions().dtype(at::kLong));
   std::copy(rows, rows + count, index.data_ptr<int64_t>());
   auto picked = data.index_select(0, index.to(data.device())).to(out.device());
@@ -66,33 +110,47 @@ void gather_elsewhere(const at::Tensor& data, const int64_t* rows, int64_t count
   }
 }
 
+template <class Index>
+void gather_rows(const at::Tensor& data, const Index* rows, int64_t count, const at::Tensor& target, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
+  at::NoGradGuard no_grad;
+  TORCH_CHECK(data.dim() == 2 && data.scalar_type() == at::kByte && data.is_contiguous(), "gather_rows: the data set must be a contiguous uint8 [N,D]");
+  TORCH_CHECK(target.dim() == 2 && target.size(0) == count && target.size(1) == data.size(1), "gather_rows: out must be [", count, ",", data.size(1), "], got ", target.sizes());
+  const bool fast = data.is_cpu() && is_plain_cpu_float(target) && target.is_contiguous();
+  (fast ? gather_on_cpu<Index> : gather_elsewhere<Index>)(data, rows, count, target, mode, seed, stream, first_row);
+}
+
+auto normal_of(uint64_t seed, uint64_t stream) {
+  return [=](uint64_t first, int64_t count, float* out) { noise::normal(seed, stream, first, count, out); };
+}
+
+auto uniform_of(uint64_t seed, uint64_t stream) {
+  return [=](uint64_t first, int64_t count, float* out) { noise::uniform(seed, stream, first, count, out); };
+}
+
 }  // namespace
 
 VAE_API int vae_gather_rows(Handle dataset, const int64_t* rows, int64_t count, Handle out, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
+  return run([&] { gather_rows(get(dataset), rows, count, get(out), mode, seed, stream, first_row); });
+}
+VAE_API int vae_gather_rows_slot(Handle dataset, const int32_t* rows, int64_t count, Handle buffer, int64_t slot, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
   return run([&] {
-    at::NoGradGuard no_grad;
-    const auto& data = get(dataset);
-    auto& target = get(out);
-    TORCH_CHECK(data.dim() == 2 && data.scalar_type() == at::kByte && data.is_contiguous(), "gather_rows: the data set must be a contiguous uint8 [N,D]");
-    TORCH_CHECK(target.dim() == 2 && target.size(0) == count && target.size(1) == data.size(1), "gather_rows: out must be [", count, ",", data.size(1), "], got ", target.sizes());
-    const bool fast = data.is_cpu() && is_plain_cpu_float(target) && target.is_contiguous();
-    (fast ? gather_on_cpu : gather_elsewhere)(data, rows, count, target, mode, seed, stream, first_row);
+    const auto& out = get(buffer);
+    auto part = part_of_slot("gather_rows", out, slot, count, out.dim() == 3 ? out.size(2) : 0);
+    gather_rows(get(dataset), rows, count, part, mode, seed, stream, first_row);
   });
 }
 
 VAE_API int vae_fill_normal(Handle out, uint64_t seed, uint64_t stream, int64_t first_row) {
-  return run([&] {
-    fill_rows(get(out), [&](float* data, int64_t rows, int64_t width) {
-      noise::normal(seed, stream, static_cast<uint64_t>(first_row) * static_cast<uint64_t>(width), rows * width, data);
-    });
-  });
+  return run([&] { fill_rows(get(out), first_row, normal_of(seed, stream)); });
 }
 VAE_API int vae_fill_uniform(Handle out, uint64_t seed, uint64_t stream, int64_t first_row) {
-  return run([&] {
-    fill_rows(get(out), [&](float* data, int64_t rows, int64_t width) {
-      noise::uniform(seed, stream, static_cast<uint64_t>(first_row) * static_cast<uint64_t>(width), rows * width, data);
-    });
-  });
+  return run([&] { fill_rows(get(out), first_row, uniform_of(seed, stream)); });
+}
+VAE_API int vae_fill_normal_slot(Handle buffer, int64_t slot, int64_t rows, int64_t width, uint64_t seed, uint64_t stream, int64_t first_row) {
+  return run([&] { fill_rows(part_of_slot("FillNormal", get(buffer), slot, rows, width), first_row, normal_of(seed, stream)); });
+}
+VAE_API int vae_fill_uniform_slot(Handle buffer, int64_t slot, int64_t rows, int64_t width, uint64_t seed, uint64_t stream, int64_t first_row) {
+  return run([&] { fill_rows(part_of_slot("FillUniform", get(buffer), slot, rows, width), first_row, uniform_of(seed, stream)); });
 }
 VAE_API int vae_philox_block(const uint32_t* counter, const uint32_t* key, uint32_t* out) {
   return run([&] { noise::philox_block(counter, key, out); });

@@ -109,9 +109,9 @@ VAE_CLONES void adam(float* __restrict parameter, const float* __restrict gradie
                      const AdamSettings& settings) {
   const float beta1 = settings.beta1, beta2 = settings.beta2, epsilon = settings.epsilon, step_size = settings.step_size;
   const float rest1 = settings.rest1, rest2 = settings.rest2, inverse = 1.0f / settings.sqrt_correction2;
-  const float decay = settings.weight_decay, factor = settings.decoupled_factor;
+  const float decay = settings.weight_decay, factor = settings.decoupled_factor, clip = settings.gradient_factor;
   for (int64_t i = 0; i < count; i++) {
-    const float p = parameter[i] * factor, g = gradient[i] + decay * p;
+    const float p = parameter[i] * factor, g = gradient[i] * clip + decay * p;
     const float m = average[i] * beta1 + g * rest1;
     const float v = square[i] * beta2 + g * g * rest2;
     average[i] = m;
@@ -121,20 +121,27 @@ VAE_CLONES void adam(float* __restrict parameter, const float* __restrict gradie
 }
 
 VAE_CLONES void sgd(float* __restrict parameter, const float* __restrict gradient, float* __restrict buffer, int64_t count, const SgdSettings& settings) {
-  const float rate = settings.learning_rate, momentum = settings.momentum, decay = settings.weight_decay;
+  const float rate = settings.learning_rate, momentum = settings.momentum, decay = settings.weight_decay, clip = settings.gradient_factor;
   if (momentum == 0.0f) {
-    for (int64_t i = 0; i < count; i++) parameter[i] -= rate * (gradient[i] + decay * parameter[i]);
+    for (int64_t i = 0; i < count; i++) parameter[i] -= rate * (gradient[i] * clip + decay * parameter[i]);
     return;
   }
   // The first step copies the gradient, undampened, as PyTorch does.
   const float keep = settings.first ? 0.0f : momentum, take = settings.first ? 1.0f : settings.take;
   const float own = settings.nesterov ? 1.0f : 0.0f, through = settings.nesterov ? momentum : 1.0f;
   for (int64_t i = 0; i < count; i++) {
-    const float g = gradient[i] + decay * parameter[i];
+    const float g = gradient[i] * clip + decay * parameter[i];
     const float b = keep * buffer[i] + take * g;
     buffer[i] = b;
     parameter[i] -= rate * (own * g + through * b);
   }
+}
+
+VAE_CLONES double sum_of_squares(const float* __restrict values, int64_t count) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < count; i++) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  return sum;
 }
 
 }  // namespace vae::loops

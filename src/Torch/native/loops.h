@@ -42,14 +42,18 @@ void bytes_to_random_bits(const uint8_t* source, const uint32_t* bits, float* ta
 // rest1 = 1 - beta1 and rest2 = 1 - beta2, subtracted in double: in float, 1 - 0.999f is wrong by 5e-5.
 struct AdamSettings {
   float beta1, beta2, rest1, rest2, epsilon, step_size, sqrt_correction2, weight_decay, decoupled_factor;
+  float gradient_factor;  // below 1 where the gradient is clipped
 };
 void adam(float* parameter, const float* gradient, float* average, float* square, int64_t count, const AdamSettings& settings);
 
 // take = 1 - dampening.
 struct SgdSettings {
-  float learning_rate, momentum, take, weight_decay;
+  float learning_rate, momentum, take, weight_decay, gradient_factor;
   bool nesterov, first;
 };
 void sgd(float* parameter, const float* gradient, float* buffer, int64_t count, const SgdSettings& settings);
+
+// Sum of squares.
+double sum_of_squares(const float* values, int64_t count);
 
 }  // namespace vae::loops

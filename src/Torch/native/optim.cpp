@@ -2,7 +2,7 @@
 //
 // The buffers hold parameter after parameter, each as [K, size]; the table of segments names them. Every replica has its own settings,
 // so K trials with K learning rates share one pass; a replica whose settings say inactive keeps its weights and its state.
-#include "abi.h"
+#include "optim.h"
 
 #include <ATen/Parallel.h>
 
@@ -13,48 +13,65 @@
 
 using namespace vae;
 
-// One per replica, filled by the managed side; doubles, because 1 - beta2^t needs them.
-struct ReplicaSettings {
-  double learning_rate, beta1, beta2, epsilon, weight_decay, momentum, dampening;
-  int64_t step;  // 1 for the first update
-  int32_t active, decoupled, nesterov, reserved;
-};
-
 namespace {
 
 constexpr int64_t kChunk = 16384;  // Four streams of 64 KB: what one core's second-level cache holds.
 
 // Calls body(offset, count, replica) for runs of memory with one replica's settings.
 template <class Body>
-void for_runs(const int64_t* offsets, const int64_t* lengths, int segments, int replicas, const ReplicaSettings* settings, Body body) {
-  if (replicas == 1) {
+void for_runs(const Segments& segments, const ReplicaSettings* settings, Body body) {
+  if (segments.replicas == 1) {
     // With one replica the segments are one run without gaps; a caller's table is in order, so its ends give it.
-    if (!settings[0].active || segments == 0) return;
-    const int64_t begin = offsets[0], end = offsets[segments - 1] + lengths[segments - 1];
+    if (!settings[0].active || segments.count == 0) return;
+    const int last = segments.count - 1;
+    const int64_t begin = segments.offsets[0], end = segments.offsets[last] + segments.lengths[last];
     at::parallel_for(begin, end, kChunk, [&](int64_t from, int64_t to) { body(from, to - from, 0); });
     return;
   }
-  for (int s = 0; s < segments; s++) {
-    const int64_t length = lengths[s];
-    at::parallel_for(0, length * replicas, kChunk, [&](int64_t from, int64_t to) {
+  for (int s = 0; s < segments.count; s++) {
+    const int64_t length = segments.lengths[s];
+    at::parallel_for(0, length * segments.replicas, kChunk, [&](int64_t from, int64_t to) {
       while (from < to) {
         const int64_t replica = from / length, stop = std::min(to, (replica + 1) * length);
-        if (settings[replica].active) body(offsets[s] + from, stop - from, static_cast<int>(replica));
+        if (settings[replica].active) body(segments.offsets[s] + from, stop - from, static_cast<int>(replica));
         from = stop;
       }
     });
   }
 }
 
-loops::AdamSettings adam_settings(const ReplicaSettings& r) {
+// The norm of one replica's gradient, added up in fixed pieces, so that it does not depend on threads.
+double gradient_norm(const float* gradients, const Segments& segments, int replica) {
+  double sum = 0;
+  std::vector<double> pieces;
+  for (int s = 0; s < segments.count; s++) {
+    const int64_t length = segments.lengths[s], count = (length + kChunk - 1) / kChunk;
+    const float* values = gradients + segments.offsets[s] + replica * length;
+    pieces.assign(static_cast<size_t>(count), 0);
+    at::parallel_for(0, count, 1, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; i++) pieces[i] = loops::sum_of_squares(values + i * kChunk, std::min(kChunk, length - i * kChunk));
+    });
+    for (const double piece : pieces) sum += piece;
+  }
+  return std::sqrt(sum);
+}
+
+// Factor of each replica's gradient (Pascanu et al. 2013, algorithm 1). A norm that is not a number leaves the gradient, and so the loss, as it is.
+float clip_factor(const float* gradients, const Segments& segments, ReplicaSettings& r, int replica) {
+  if (!r.active || r.clip <= 0) return 1.0f;
+  r.norm = gradient_norm(gradients, segments, replica);
+  return r.norm > r.clip ? static_cast<float>(r.clip / r.norm) : 1.0f;
+}
+
+loops::AdamSettings adam_settings(const ReplicaSettings& r, float gradient_factor) {
   const double correction1 = 1.0 - std::pow(r.beta1, static_cast<double>(r.step)), correction2 = 1.0 - std::pow(r.beta2, static_cast<double>(r.step));
   return {static_cast<float>(r.beta1), static_cast<float>(r.beta2), static_cast<float>(1.0 - r.beta1), static_cast<float>(1.0 - r.beta2),
           static_cast<float>(r.epsilon), static_cast<float>(r.learning_rate / correction1), static_cast<float>(std::sqrt(correction2)),
-          r.decoupled ? 0.0f : static_cast<float>(r.weight_decay), r.decoupled ? static_cast<float>(1.0 - r.learning_rate * r.weight_decay) : 1.0f};
+          r.decoupled ? 0.0f : static_cast<float>(r.weight_decay), r.decoupled ? static_cast<float>(1.0 - r.learning_rate * r.weight_decay) : 1.0f, gradient_factor};
 }
 
-loops::SgdSettings sgd_settings(const ReplicaSettings& r) {
-  return {static_cast<float>(r.learning_rate), static_cast<float>(r.momentum), static_cast<float>(1.0 - r.dampening), static_cast<float>(r.weight_decay),
+loops::SgdSettings sgd_settings(const ReplicaSettings& r, float gradient_factor) {
+  return {static_cast<float>(r.learning_rate), static_cast<float>(r.momentum), static_cast<float>(1.0 - r.dampening), static_cast<float>(r.weight_decay), gradient_factor,
           r.nesterov != 0, r.step == 1};
 }
 
@@ -64,71 +81,48 @@ bool all_plain(std::initializer_list<const at::Tensor*> tensors) {
   return true;
 }
 
-// The same formulas through ATen, one replica's run at a time, for CUDA and for float64.
-void adam_elsewhere(at::Tensor p, at::Tensor g, at::Tensor m, at::Tensor v, const ReplicaSettings& r) {
-  const double correction1 = 1.0 - std::pow(r.beta1, static_cast<double>(r.step)), correction2 = 1.0 - std::pow(r.beta2, static_cast<double>(r.step));
-  if (r.decoupled) p.mul_(1.0 - r.learning_rate * r.weight_decay);
-  if (!r.decoupled && r.weight_decay != 0) g = g.add(p, r.weight_decay);
-  m.mul_(r.beta1).add_(g, 1.0 - r.beta1);
-  v.mul_(r.beta2).addcmul_(g, g, 1.0 - r.beta2);
-  p.addcdiv_(m, v.sqrt().div_(std::sqrt(correction2)).add_(r.epsilon), -r.learning_rate / correction1);
-}
-
-void sgd_elsewhere(at::Tensor p, at::Tensor g, at::Tensor b, const ReplicaSettings& r) {
-  if (r.weight_decay != 0) g = g.add(p, r.weight_decay);
-  if (r.momentum != 0) {
-    if (r.step == 1) b.copy_(g); else b.mul_(r.momentum).add_(g, 1.0 - r.dampening);
-    g = r.nesterov ? g.add(b, r.momentum) : b;
-  }
-  p.add_(g, -r.learning_rate);
-}
-
-template <class Body>
-void for_slices(const int64_t* offsets, const int64_t* lengths, int segments, int replicas, const ReplicaSettings* settings, Body body) {
-  if (replicas == 1) {
-    if (settings[0].active && segments > 0) body(offsets[0], offsets[segments - 1] + lengths[segments - 1] - offsets[0], 0);
-    return;
-  }
-  for (int s = 0; s < segments; s++)
-    for (int k = 0; k < replicas; k++)
-      if (settings[k].active) body(offsets[s] + k * lengths[s], lengths[s], k);
+at::Tensor table_on(const at::Tensor& buffer, const ReplicaSettings* settings, int replicas, bool adam, Handle table) {
+  return table != nullptr ? *table : settings_table(settings, replicas, adam).to(buffer.options());
 }
 
 }  // namespace
 
-// lengths[s] is the size of one replica of segment s.
-VAE_API int vae_adam_step(Handle parameters, Handle gradients, Handle averages, Handle squares, const int64_t* offsets, const int64_t* lengths, int segments,
-                          int replicas, const ReplicaSettings* settings) {
+// Fills a table [kColumns, K] on a device; a captured graph of the steps below reads it at each replay.
+VAE_API int vae_optimizer_table(const ReplicaSettings* settings, int replicas, int adam, Handle table) {
+  return run([&] { get(table).copy_(settings_table(settings, replicas, adam != 0), /*non_blocking=*/true); });
+}
+
+// lengths[s] is the size of one replica of segment s. The table is for buffers that are not plain floats on the host; null makes it from the settings.
+VAE_API int vae_adam_step(Handle parameters, Handle gradients, Handle averages, Handle squares, const int64_t* offsets, const int64_t* lengths, int count,
+                          int replicas, ReplicaSettings* settings, Handle table) {
   return run([&] {
     at::NoGradGuard no_grad;
+    const Segments segments{offsets, lengths, count, replicas};
     auto &p = get(parameters), &g = get(gradients), &m = get(averages), &v = get(squares);
     if (!all_plain({&p, &g, &m, &v})) {
-      for_slices(offsets, lengths, segments, replicas, settings, [&](int64_t offset, int64_t count, int k) {
-        adam_elsewhere(p.narrow(0, offset, count), g.narrow(0, offset, count), m.narrow(0, offset, count), v.narrow(0, offset, count), settings[k]);
-      });
+      adam_on_device(p, g, m, v, segments, table_on(p, settings, replicas, true, table));
       return;
     }
     auto *pp = p.data_ptr<float>(), *gp = g.data_ptr<float>(), *mp = m.data_ptr<float>(), *vp = v.data_ptr<float>();
-    for_runs(offsets, lengths, segments, replicas, settings, [&](int64_t offset, int64_t count, int k) {
-      loops::adam(pp + offset, gp + offset, mp + offset, vp + offset, count, adam_settings(settings[k]));
-    });
+    std::vector<loops::AdamSettings> factors(static_cast<size_t>(replicas));
+    for (int k = 0; k < replicas; k++) factors[k] = adam_settings(settings[k], clip_factor(gp, segments, settings[k], k));
+    for_runs(segments, settings, [&](int64_t offset, int64_t length, int k) { loops::adam(pp + offset, gp + offset, mp + offset, vp + offset, length, factors[k]); });
   });
 }
 
-VAE_API int vae_sgd_step(Handle parameters, Handle gradients, Handle buffers, const int64_t* offsets, const int64_t* lengths, int segments, int replicas,
-                         const ReplicaSettings* settings) {
+VAE_API int vae_sgd_step(Handle parameters, Handle gradients, Handle buffers, const int64_t* offsets, const int64_t* lengths, int count, int replicas,
+                         ReplicaSettings* settings, Handle table) {
   return run([&] {
     at::NoGradGuard no_grad;
+    const Segments segments{offsets, lengths, count, replicas};
     auto &p = get(parameters), &g = get(gradients), &b = get(buffers);
     if (!all_plain({&p, &g, &b})) {
-      for_slices(offsets, lengths, segments, replicas, settings, [&](int64_t offset, int64_t count, int k) {
-        sgd_elsewhere(p.narrow(0, offset, count), g.narrow(0, offset, count), b.narrow(0, offset, count), settings[k]);
-      });
+      sgd_on_device(p, g, b, segments, table_on(p, settings, replicas, false, table));
       return;
     }
     auto *pp = p.data_ptr<float>(), *gp = g.data_ptr<float>(), *bp = b.data_ptr<float>();
-    for_runs(offsets, lengths, segments, replicas, settings, [&](int64_t offset, int64_t count, int k) {
-      loops::sgd(pp + offset, gp + offset, bp + offset, count, sgd_settings(settings[k]));
-    });
+    std::vector<loops::SgdSettings> factors(static_cast<size_t>(replicas));
+    for (int k = 0; k < replicas; k++) factors[k] = sgd_settings(settings[k], clip_factor(gp, segments, settings[k], k));
+    for_runs(segments, settings, [&](int64_t offset, int64_t length, int k) { loops::sgd(pp + offset, gp + offset, bp + offset, length, factors[k]); });
   });
 }

@@ -48,6 +48,7 @@ public class OptimizerTests
         using var flat = new FlatParameters(module);
         using var optimizer = Make(kind, flat);
         if (replicas > 1) optimizer.SetActive(1, false);
+        optimizer.SetGradientClip(replicas - 1, 3);
         Tensor values = flat.Parameters.to(float64), first = zeros([flat.Count], float64), second = zeros([flat.Count], float64);
 
         for (var step = 0; step < Steps; step++)
@@ -58,8 +59,8 @@ public class OptimizerTests
             fixed (long* offsets = flat.Offsets, lengths = flat.Lengths)
             fixed (NativeOptim.ReplicaSettings* settings = optimizer.Replicas)
                 Assert.Equal(0, optimizer is Adam
-                    ? NativeOptim.vae_adam_step(values.Handle, gradients.Handle, first.Handle, second.Handle, offsets, lengths, flat.Segments.Count, replicas, settings)
-                    : NativeOptim.vae_sgd_step(values.Handle, gradients.Handle, first.Handle, offsets, lengths, flat.Segments.Count, replicas, settings));
+                    ? NativeOptim.vae_adam_step(values.Handle, gradients.Handle, first.Handle, second.Handle, offsets, lengths, flat.Segments.Count, replicas, settings, 0)
+                    : NativeOptim.vae_sgd_step(values.Handle, gradients.Handle, first.Handle, offsets, lengths, flat.Segments.Count, replicas, settings, 0));
         }
 
         TorchSupport.Close(values, flat.Parameters, 2e-5, 2e-6);
