@@ -23,6 +23,7 @@ public sealed class VaeMetrics : IDisposable
     private readonly Meter _meter;
     private readonly MetricFamily _trials, _workerUp, _bestElbo, _activeUnits;
     private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes;
+    private readonly Counter<double> _allreduceSeconds, _allreduceExposed;
     private readonly Histogram<double> _stepDuration, _allreduceWait, _storeWrite, _httpRequest;
 
     /// <param name="version">Version of the program.</param>
@@ -42,6 +43,9 @@ public sealed class VaeMetrics : IDisposable
         _steps = Counter("vae_train_steps_total", "Optimizer updates done by this worker.", "sweep", "worker");
         _samples = Counter("vae_train_samples_total", "Training samples processed by this worker.", "sweep", "worker");
         _allreduceBytes = Counter("vae_allreduce_bytes_total", "Gradient bytes that this worker sent to its peers.", "worker");
+
+        _allreduceSeconds = Seconds("vae_allreduce_seconds_total", "Time that this worker's gradients were being exchanged.", "worker");
+        _allreduceExposed = Seconds("vae_allreduce_exposed_seconds_total", "Time that training stood still for the exchange; the rest went on behind backward.", "worker");
 
         _stepDuration = Histogram("vae_train_step_duration_seconds", "Time of the parts of a training step.", ["phase"], StepPhases.Select(phase => new[] { phase }));
         _allreduceWait = Histogram("vae_allreduce_wait_seconds", "Time that a step waited for its peers' gradients.", ["worker"], []);
@@ -91,6 +95,8 @@ public sealed class VaeMetrics : IDisposable
     public void CreateWorker(NodeId worker)
     {
         _allreduceBytes.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
+        _allreduceSeconds.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
+        _allreduceExposed.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
         Registry.Find("vae_allreduce_wait_seconds").Create(worker.Value);
     }
 
@@ -105,8 +111,15 @@ public sealed class VaeMetrics : IDisposable
     public void StepPhase(string phase, TimeSpan duration) => _stepDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("phase", phase));
 
     /// <summary>What one step's all-reduce cost.</summary>
-    public void AllReduced(NodeId worker, long bytesSent, TimeSpan waited)
+    /// <param name="worker">This worker.</param>
+    /// <param name="bytesSent">Bytes handed to peers.</param>
+    /// <param name="waited">Time asleep until peers' gradients came.</param>
+    /// <param name="busy">Time that the exchange took.</param>
+    /// <param name="exposed">The part of <paramref name="busy"/> that training stood still for.</param>
+    public void AllReduced(NodeId worker, long bytesSent, TimeSpan waited, TimeSpan busy, TimeSpan exposed)
     {
+        _allreduceSeconds.Add(busy.TotalSeconds, new KeyValuePair<string, object?>("worker", worker.Value));
+        _allreduceExposed.Add(exposed.TotalSeconds, new KeyValuePair<string, object?>("worker", worker.Value));
         _allreduceBytes.Add(bytesSent, new KeyValuePair<string, object?>("worker", worker.Value));
         _allreduceWait.Record(waited.TotalSeconds, new KeyValuePair<string, object?>("worker", worker.Value));
     }
@@ -161,6 +174,12 @@ public sealed class VaeMetrics : IDisposable
     {
         Registry.Declare(name, help, MetricKind.Counter, labels);
         return _meter.CreateCounter<long>(name);
+    }
+
+    private Counter<double> Seconds(string name, string help, params string[] labels)
+    {
+        Registry.Declare(name, help, MetricKind.Counter, labels);
+        return _meter.CreateCounter<double>(name, "s");
     }
 
     private Histogram<double> Histogram(string name, string help, string[] labels, IEnumerable<string[]> created)

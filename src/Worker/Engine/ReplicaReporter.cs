@@ -48,7 +48,7 @@ internal sealed class ReplicaReporter(TrialId trial, Attempt attempt, IAllReduce
         if (allReduce.WorldSize == 1) return;
         var statistics = allReduce.Statistics;
         var waited = statistics.ReduceScatterWait + statistics.AllGatherWait;
-        meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor);
+        meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor, TimeSpan.FromSeconds(clock.ExchangeSeconds), TimeSpan.FromSeconds(clock.Seconds(StepPhase.AllReduce)));
         (_bytes, _peersWaitedFor) = (statistics.BytesSent, waited);
     }
 

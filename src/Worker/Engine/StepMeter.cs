@@ -33,8 +33,8 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
         }
     }
 
-    /// <summary>What the step's all-reduce sent, and how long it waited for peers.</summary>
-    public void AllReduced(long bytesSent, TimeSpan waited) => metrics.AllReduced(worker, bytesSent, waited);
+    /// <summary>What the step's all-reduce sent, how long it waited for peers, how long it took, and how long training stood still for it.</summary>
+    public void AllReduced(long bytesSent, TimeSpan waited, TimeSpan busy, TimeSpan exposed) => metrics.AllReduced(worker, bytesSent, waited, busy, exposed);
 
     /// <summary>Totals, and rates since the sample before. Called from one place.</summary>
     public WorkerLoad Sample()

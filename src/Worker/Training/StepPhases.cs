@@ -21,12 +21,22 @@ public sealed class StepClock
     /// <summary>Time of the current step so far, in seconds.</summary>
     public double StepSeconds { get; private set; }
 
+    /// <summary>
+    /// Time that the step's gradients were being exchanged, in seconds. With overlap a part of it lies in <see cref="StepPhase.Backward"/>; <see cref="StepPhase.AllReduce"/>
+    /// is what training stood still for.
+    /// </summary>
+    public double ExchangeSeconds
+    {
+        get => Math.Max(field, Seconds(StepPhase.AllReduce));
+        set;
+    }
+
     /// <summary>Starts a step.</summary>
     public void Begin()
     {
         Array.Clear(_ticks);
         _last = Stopwatch.GetTimestamp();
-        StepSeconds = 0;
+        (StepSeconds, ExchangeSeconds) = (0, 0);
     }
 
     /// <summary>Ends <paramref name="phase"/>; the next one begins.</summary>

@@ -40,7 +40,7 @@ internal static partial class ExportedMetrics
         metrics.SetWorkerUp(worker, true);
         metrics.CreateWorker(worker);
         metrics.Trained(sweep, worker, 1, 64);
-        metrics.AllReduced(worker, 1_024, TimeSpan.FromMilliseconds(1));
+        metrics.AllReduced(worker, 1_024, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(3), TimeSpan.FromMilliseconds(2));
         metrics.HttpRequest("/metrics", 200, TimeSpan.FromMilliseconds(1));
         var text = new ArrayBufferWriter<byte>();
         metrics.Registry.Write(text);

@@ -78,6 +78,19 @@ public class MetricsTests
     }
 
     [Fact]
+    public void Exchanges_of_gradients_count_in_seconds_from_zero()
+    {
+        using var metrics = new VaeMetrics("1", "c");
+        metrics.CreateWorker(new("w-1"));
+        Assert.Contains("\nvae_allreduce_seconds_total{worker=\"w-1\"} 0\n", Text(metrics), StringComparison.Ordinal);
+
+        for (var i = 0; i < 2; i++) metrics.AllReduced(new("w-1"), 4, TimeSpan.Zero, TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(0.25));
+
+        Assert.Contains("\nvae_allreduce_seconds_total{worker=\"w-1\"} 3\n", Text(metrics), StringComparison.Ordinal);
+        Assert.Contains("\nvae_allreduce_exposed_seconds_total{worker=\"w-1\"} 0.5\n", Text(metrics), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_label_that_runs_wild_is_cut_off_at_two_thousand_series()
     {
         using var metrics = new VaeMetrics("1", "c");
@@ -95,7 +108,7 @@ public class MetricsTests
         metrics.CreateWorker(new("w-1"));
         metrics.CreateSweep(Sweep);
         metrics.SetBest(Sweep, double.NaN, 7);
-        metrics.AllReduced(new("w-1"), 4_096, TimeSpan.FromMilliseconds(1));
+        metrics.AllReduced(new("w-1"), 4_096, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(3), TimeSpan.FromMilliseconds(2));
         metrics.HttpRequest("/metrics", 200, TimeSpan.FromMilliseconds(1));
         metrics.SetWorkerUp(new("w-1"), true);
         metrics.Trained(Sweep, new("w-1"), 1, 128);
