@@ -143,7 +143,7 @@ public class AllReduceFactoryTests
         {
             public byte[] Announce() => fault == Fault.AtAnnounce ? throw new EngineUnavailableException("no room") : [rank];
 
-            public Task JoinAsync(IReadOnlyList<byte[]> announcements, CancellationToken cancellation)
+            public Task JoinAsync(IReadOnlyList<byte[]> announcements, RingLinks links, CancellationToken cancellation)
             {
                 Assert.Equal(Enumerable.Range(0, announcements.Count).Select(r => (byte)r), announcements.Select(said => said.Single()));
                 return fault switch

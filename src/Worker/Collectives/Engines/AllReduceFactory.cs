@@ -104,7 +104,7 @@ public sealed partial class AllReduceFactory
             var announced = await links.GatherAsync(Outcome(failure, announcement), cancellation);
             if (FirstFailure(announced) is { } atAnnouncing) return (null, atAnnouncing);
 
-            failure = await TryAsync(() => attempt.JoinAsync([.. announced.Select(said => said[1..])], cancellation));
+            failure = await TryAsync(() => attempt.JoinAsync([.. announced.Select(said => said[1..])], links, cancellation));
             var joined = await links.GatherAsync(Outcome(failure, []), cancellation);
             if (FirstFailure(joined) is { } atJoining) return (null, atJoining);
 

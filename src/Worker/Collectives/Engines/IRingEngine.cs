@@ -35,7 +35,7 @@ public sealed class EngineUnavailableException(string reason) : Exception(reason
 
 /// <summary>
 /// A way of making an <see cref="IAllReduce"/> once the ranks are connected. The factory asks all ranks in the same order and lets them agree
-/// after each step, so an engine never talks over the ring itself while it is set up, and one rank's failure is every rank's.
+/// after each step, so one rank's failure is every rank's.
 /// </summary>
 public interface IRingEngine
 {
@@ -65,9 +65,10 @@ public interface IRingAttempt : IDisposable
 
     /// <summary>Second, when all ranks have announced: joins them.</summary>
     /// <param name="announcements">By rank.</param>
+    /// <param name="links">For an engine whose ranks need more rounds: all of them gather equally often, also those that fail meanwhile. Not to be kept or closed.</param>
     /// <param name="cancellation">The ring's deadline.</param>
     /// <exception cref="EngineUnavailableException">It cannot be set up here.</exception>
-    Task JoinAsync(IReadOnlyList<byte[]> announcements, CancellationToken cancellation);
+    Task JoinAsync(IReadOnlyList<byte[]> announcements, RingLinks links, CancellationToken cancellation);
 
     /// <summary>Third, when all ranks have joined. Takes the links over and cannot fail.</summary>
     IAllReduce Complete(RingLinks links);

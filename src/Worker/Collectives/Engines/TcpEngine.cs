@@ -24,7 +24,7 @@ public sealed class TcpEngine : IRingEngine
     {
         public byte[] Announce() => [];
 
-        public Task JoinAsync(IReadOnlyList<byte[]> announcements, CancellationToken cancellation) => Task.CompletedTask;
+        public Task JoinAsync(IReadOnlyList<byte[]> announcements, RingLinks links, CancellationToken cancellation) => Task.CompletedTask;
 
         public IAllReduce Complete(RingLinks links) => new RingAllReduce(links.Rank, links.WorldSize, links.Generation, links.Right, links.Left, options);
 
