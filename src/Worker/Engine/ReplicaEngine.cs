@@ -6,6 +6,7 @@ using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Torch;
 using Vae.Worker.Collectives;
+using Vae.Worker.Collectives.Engines;
 using Vae.Worker.Training;
 
 namespace Vae.Worker.Engine;
@@ -92,7 +93,8 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         var key = new RingKey(assignment.Pack.ToString(), assignment.Attempt.Value, generation.Value);
         var hello = new RingHello(key, assignment.Rank.Value, members.Count, _trainer!.Parameters, ModelHash());
         var ring = members.Select(member => new RingMember(member.Rank.Value, member.Endpoint.Host, member.Endpoint.Port)).ToList();
-        return parts.AllReduce.ConnectAsync(hello, ring, parts.Transport, RingDeadline, cancellation: Stopping);
+        var request = new AllReduceRequest(assignment.Resources.AllReduce, parts.Device.type == DeviceType.CUDA);
+        return parts.AllReduce.ConnectAsync(hello, ring, parts.Transport, RingDeadline, request, Stopping);
     }
 
     // Names and shapes of all parameters: ranks that would add apples to pears must refuse each other before the first step.
