@@ -43,7 +43,7 @@ if (Text("--products-only", "") == "true")
 }
 
 using var data = new TrainingData(dataset.Images, dataset.HeldOut, source.Binarize, torch.CPU);
-using var trainer = new ReplicaTrainer(trial, data, torch.CPU);
+using var trainer = PackTrainer.Of([trial], data, torch.CPU);
 using var allReduce = Connect();
 var times = new Times(warmup);
 trainer.Run(allReduce, times, CancellationToken.None);
@@ -90,7 +90,7 @@ internal sealed class Times(int warmup) : ITrainingListener
         Loss = distortion + rate;
     }
 
-    public void StepTimed(StepClock clock, int rows) { }
+    public void StepTimed(StepClock clock, int trials, int rows) { }
 
     public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss) { }
 }

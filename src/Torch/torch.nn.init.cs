@@ -11,8 +11,19 @@ public static partial class torch
         public static class init
         {
             /// <summary>PyTorch's default for linear and convolutional layers: weight and bias uniform in +-1/sqrt(fan in).</summary>
+            /// <param name="weight">[K, ...].</param>
+            /// <param name="bias">[K, out], or null.</param>
+            /// <param name="fan_in">Values that enter one output.</param>
+            /// <param name="generators">One per replica; null draws from the process-wide generator; an empty list sets all to 0, for weights that will be copied in.</param>
             public static void default_(Tensor weight, Tensor? bias, long fan_in, IReadOnlyList<Generator>? generators = null)
             {
+                if (generators is { Count: 0 })
+                {
+                    zeros_(weight);
+                    if (bias is not null) zeros_(bias);
+                    return;
+                }
+
                 // kaiming_uniform with a = sqrt(5) gives gain sqrt(1/3), hence sqrt(3) * gain / sqrt(fan in) = 1 / sqrt(fan in).
                 var bound = 1 / Math.Sqrt(fan_in);
                 for (var k = 0; k < weight.size(0); k++)

@@ -64,13 +64,17 @@ public sealed class HeldOutSums
     }
 
     /// <summary>Means per row of replica <paramref name="replica"/>.</summary>
-    public HeldOutReport Report(int replica)
+    /// <param name="replica">0 to K - 1.</param>
+    /// <param name="latent">The replica's own latent size where the others' is larger; its first dimensions are reported.</param>
+    public HeldOutReport Report(int replica, int? latent = null)
     {
+        var dimensions = latent ?? _latent;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(dimensions, _latent);
         var sums = _sums.AsSpan(replica * Stride, Stride);
         var rows = sums[0];
-        var rates = new double[_latent];
+        var rates = new double[dimensions];
         var active = 0;
-        for (var j = 0; j < _latent; j++)
+        for (var j = 0; j < dimensions; j++)
         {
             rates[j] = sums[2 + j] / rows;
             var mean = sums[2 + _latent + j] / rows;

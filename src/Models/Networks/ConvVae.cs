@@ -18,9 +18,8 @@ public sealed class ConvVae : VaeNetwork
     private readonly Sequential _decoder;
     private readonly ImageShape _bottom;
 
-    internal ConvVae(ModelSpec spec, ImageShape image, torch.Generator[] generators) : base(spec, image, generators.Length)
+    internal ConvVae(ModelSpec spec, ImageShape image, int replicas, torch.Generator[] generators) : base(spec, image, replicas)
     {
-        var replicas = generators.Length;
         var channels = spec.ChannelsFor(Math.Max(image.Height, image.Width)).Span;
         var layers = new List<Module<Tensor, Tensor>>();
         var shape = image;
@@ -35,8 +34,9 @@ public sealed class ConvVae : VaeNetwork
         _encoder = register_module("encoder", torch.nn.Sequential([.. layers]));
         _encoderHead = register_module("encoder_head", torch.nn.Sequential(Dense(shape.Values, spec.Hidden), NewActivation(spec.Activation)));
         _posterior = register_module("posterior", Dense(spec.Hidden, 2 * spec.Latent));
+        DecoderInput = Dense(spec.Latent, spec.Hidden);
         _decoderHead = register_module("decoder_head", torch.nn.Sequential(
-            Dense(spec.Latent, spec.Hidden), NewActivation(spec.Activation), Dense(spec.Hidden, shape.Values), NewActivation(spec.Activation)));
+            DecoderInput, NewActivation(spec.Activation), Dense(spec.Hidden, shape.Values), NewActivation(spec.Activation)));
         layers.Clear();
         for (var i = channels.Length - 1; i >= 0; i--)
         {
@@ -50,10 +50,14 @@ public sealed class ConvVae : VaeNetwork
         Linear Dense(int inputs, int outputs) => torch.nn.Linear(inputs, outputs, replicas: replicas, generators: generators);
     }
 
+    private protected override Linear PosteriorLayer => _posterior;
+
+    private protected override Linear DecoderInput { get; }
+
     /// <inheritdoc/>
     public override Tensor Encode(Tensor x)
     {
-        var features = _encoder.forward(ToChannels(x, Image));
+        var features = _encoder.forward(ToChannels(Spread(x), Image));
         return _posterior.forward(_encoderHead.forward(ToRows(features, _bottom)));
     }
 

@@ -11,28 +11,33 @@ public sealed class MlpVae : VaeNetwork
     private readonly Sequential _decoder;
     private readonly Linear _output;
 
-    internal MlpVae(ModelSpec spec, ImageShape image, torch.Generator[] generators) : base(spec, image, generators.Length)
+    internal MlpVae(ModelSpec spec, ImageShape image, int replicas, torch.Generator[] generators) : base(spec, image, replicas)
     {
-        (var encoder, var encoded) = Stack(image.Values, spec.Encoder.Span, spec.Activation, generators);
+        (var encoder, var encoded) = Stack(image.Values, spec.Encoder.Span, spec.Activation, replicas, generators);
         _encoder = register_module("encoder", encoder);
-        _posterior = register_module("posterior", torch.nn.Linear(encoded, 2 * spec.Latent, replicas: generators.Length, generators: generators));
-        (var decoder, var decoded) = Stack(spec.Latent, spec.DecoderWidths.Span, spec.Activation, generators);
+        _posterior = register_module("posterior", torch.nn.Linear(encoded, 2 * spec.Latent, replicas: replicas, generators: generators));
+        (var decoder, var decoded) = Stack(spec.Latent, spec.DecoderWidths.Span, spec.Activation, replicas, generators);
         _decoder = register_module("decoder", decoder);
-        _output = register_module("output", torch.nn.Linear(decoded, image.Values, replicas: generators.Length, generators: generators));
+        _output = register_module("output", torch.nn.Linear(decoded, image.Values, replicas: replicas, generators: generators));
+        DecoderInput = decoder.named_children() is [(_, Linear first), ..] ? first : _output;
     }
 
+    private protected override Linear PosteriorLayer => _posterior;
+
+    private protected override Linear DecoderInput { get; }
+
     /// <inheritdoc/>
-    public override Tensor Encode(Tensor x) => _posterior.forward(_encoder.forward(x));
+    public override Tensor Encode(Tensor x) => _posterior.forward(_encoder.forward(Spread(x)));
 
     /// <inheritdoc/>
     public override Tensor Decode(Tensor z) => _output.forward(_decoder.forward(z));
 
-    private static (Sequential Layers, int Width) Stack(int inputs, ReadOnlySpan<int> widths, Shared.Sweeps.Activation activation, torch.Generator[] generators)
+    private static (Sequential Layers, int Width) Stack(int inputs, ReadOnlySpan<int> widths, Shared.Sweeps.Activation activation, int replicas, torch.Generator[] generators)
     {
         var layers = new List<Module<Tensor, Tensor>>();
         foreach (var width in widths)
         {
-            layers.Add(torch.nn.Linear(inputs, width, replicas: generators.Length, generators: generators));
+            layers.Add(torch.nn.Linear(inputs, width, replicas: replicas, generators: generators));
             layers.Add(NewActivation(activation));
             inputs = width;
         }

@@ -10,6 +10,13 @@ namespace Vae.Models.Objectives;
 /// <param name="Mean">[K, n, d]: posterior means, detached.</param>
 public readonly record struct BoundSums(Tensor Distortion, Tensor RatePerDimension, Tensor Mean);
 
+/// <summary>What of a fused batch counts. The same rows for all slots (<paramref name="Rows"/> and <paramref name="Scale"/> null) is the ordinary case.</summary>
+/// <param name="Uniform">Factor of the distortion where all slots have all rows: 1 / rows of the global batch while training, so that its gradient needs no second pass.</param>
+/// <param name="Rows">Int32 [K]: rows of each slot, the first of its n; 0 for an empty slot. Null: n.</param>
+/// <param name="Scale">Float32 [K]: the factor by slot. Null: <paramref name="Uniform"/>.</param>
+/// <param name="Mask">[K, d]: 0 where a latent dimension is padding. Null: none is.</param>
+public readonly record struct SlotWeights(double Uniform, Tensor? Rows = null, Tensor? Scale = null, Tensor? Mask = null);
+
 /// <summary>
 /// The negative evidence lower bound (Kingma and Welling 2014, eq. 10) split into distortion and rate, with the analytic KL of a diagonal
 /// Gaussian against N(0, I) (ibid., appendix B). The weight of the rate is beta-VAE's (Higgins et al. 2017, eq. 4) and is applied by
@@ -31,21 +38,33 @@ public sealed class VaeObjective
     }
 
     /// <summary>Forward pass over n rows.</summary>
-    /// <param name="x">[K, n, D], the values the likelihood speaks about.</param>
-    /// <param name="noise">[K, n, d], standard normal.</param>
-    /// <param name="scale">Factor of the distortion; 1 / rows of the global batch while training, so that its gradient needs no second pass.</param>
-    public BoundSums Forward(Tensor x, Tensor noise, double scale)
+    /// <param name="x">[K, n, D], the values the likelihood speaks about; [1, n, D] for all replicas.</param>
+    /// <param name="noise">[K, n, d], standard normal; [1, n, d] for all replicas.</param>
+    /// <param name="scale">Factor of the distortion.</param>
+    public BoundSums Forward(Tensor x, Tensor noise, double scale) => Forward(x, noise, new SlotWeights(scale));
+
+    /// <inheritdoc cref="Forward(Tensor, Tensor, double)"/>
+    /// <param name="x">[K, n, D]; [1, n, D] for all replicas.</param>
+    /// <param name="noise">[K, n, d]; [1, n, d] for all replicas.</param>
+    /// <param name="weights">Which rows and dimensions count.</param>
+    public BoundSums Forward(Tensor x, Tensor noise, in SlotWeights weights)
     {
-        var posterior = Fused.gaussian_posterior(_network.Encode(x), noise);
+        var hidden = _network.Encode(x);
+        var posterior = weights.Rows is { } rows ? Fused.gaussian_posterior(hidden, noise, rows, weights.Mask) : Fused.gaussian_posterior(hidden, noise, weights.Mask);
         var decoded = _network.Decode(posterior.Sample);
-        var distortion = _likelihood switch
-        {
-            Likelihood.Bernoulli => Fused.bernoulli_logits_nll(decoded, x, scale),
-            Likelihood.Gaussian => Fused.gaussian_nll(decoded, x, _logVariance!, scale),
-            _ => throw new ArgumentOutOfRangeException(nameof(x), _likelihood, "Unknown likelihood."),
-        };
-        return new BoundSums(distortion, posterior.Divergence, posterior.Mean);
+        return new BoundSums(Distortion(decoded, x, weights), posterior.Divergence, posterior.Mean);
     }
+
+    private Tensor Distortion(Tensor decoded, Tensor x, in SlotWeights weights) => _likelihood switch
+    {
+        Likelihood.Bernoulli => weights.Rows is { } rows
+            ? Fused.bernoulli_logits_nll(decoded, x, rows, weights.Scale!)
+            : Fused.bernoulli_logits_nll(decoded, x, weights.Uniform),
+        Likelihood.Gaussian => weights.Rows is { } rows
+            ? Fused.gaussian_nll(decoded, x, _logVariance!, rows, weights.Scale!)
+            : Fused.gaussian_nll(decoded, x, _logVariance!, weights.Uniform),
+        _ => throw new InvalidOperationException($"Unknown likelihood {_likelihood}."),
+    };
 
     /// <summary>What the decoder says an image looks like: probabilities of the Bernoulli likelihood, means of the Gaussian one. [K, n, D].</summary>
     public Tensor ToImages(Tensor decoded) => _likelihood == Likelihood.Bernoulli ? decoded.sigmoid() : decoded;

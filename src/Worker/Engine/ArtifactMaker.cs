@@ -3,6 +3,7 @@ using Vae.Data;
 using Vae.Data.Png;
 using Vae.Models.Applications;
 using Vae.Models.Files;
+using Vae.Models.Objectives;
 using Vae.Runtime.Blobs;
 using Vae.Shared;
 using Vae.Shared.Messages;
@@ -29,15 +30,16 @@ internal sealed class ArtifactMaker(BlobClient client)
     }
 
     /// <summary>Makes all files of a trial in memory: they are as large as the model, which was there anyway.</summary>
-    public static SortedDictionary<ArtifactKind, byte[]> Make(ReplicaTrainer trainer, ModelConfig config, ImageSet images)
+    public static SortedDictionary<ArtifactKind, byte[]> Make(PackTrainer trainer, int slot, ModelConfig config, ImageSet images)
     {
+        using var network = trainer.Extract(slot);
         var heldOut = trainer.EvaluationRows;
-        var pictures = new Pictures(trainer.Network, trainer.Objective);
+        var pictures = new Pictures(network, new VaeObjective(network, config.Trial.Model));
         var shown = Math.Min(ReconstructedImages, heldOut.Count);
         var inputs = Pictures.ToFloats(images.Pixels.Span.Slice(heldOut.First * images.RowBytes, shown * images.RowBytes));
         return new SortedDictionary<ArtifactKind, byte[]>
         {
-            [ArtifactKind.Model] = Bytes(stream => TrainedModel.Write(stream, trainer.Network, 0, config)),
+            [ArtifactKind.Model] = Bytes(stream => TrainedModel.Write(stream, network, 0, config)),
             [ArtifactKind.Config] = Encoding.UTF8.GetBytes(config.Write()),
             [ArtifactKind.Samples] = Bytes(stream => PngWriter.Write(stream, pictures.Samples(SampleImages, config.Trial.Training.Seed))),
             [ArtifactKind.Reconstructions] = Bytes(stream => PngWriter.Write(stream, pictures.Reconstructions(inputs))),

@@ -15,7 +15,6 @@ internal static class EngineFailure
 {
     public static (FailureKind Kind, string Text, ValueList<Rank> SilentRanks) Describe(Exception exception) => exception switch
     {
-        NonFiniteLossException => (FailureKind.NonFinite, exception.Message, []),
         AllReduceTimeoutException timeout => (FailureKind.PeerLost, exception.Message, timeout.Awaited.Select(awaited => new Rank(awaited.Rank)).ToValueList()),
         PeerLostException lost => (FailureKind.PeerLost, exception.Message, [new Rank(lost.Rank)]),
         RingConnectTimeoutException missing => (FailureKind.PeerLost, exception.Message, missing.MissingRanks.Select(rank => new Rank(rank)).ToValueList()),

@@ -1,7 +1,5 @@
 using System.Security.Cryptography;
 using Vae.Data;
-using Vae.Models.Evaluation;
-using Vae.Models.Files;
 using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Torch;
@@ -19,12 +17,10 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
     private readonly CancellationTokenSource _stop = new();
     private IAllReduce? _allReduce;
     private TrainingData? _data;
-    private ReplicaTrainer? _trainer;
+    private PackTrainer? _trainer;
     private ImageSet? _images;
 
     public CancellationToken Stopping => _stop.Token;
-
-    private TrialId Trial => new(assignment.Pack.Sweep, assignment.Slots[0].Trial.Index);
 
     /// <summary>Builds model and optimizer and puts the data on the device.</summary>
     public Task PrepareAsync(ImageSet images) => OnLane(() =>
@@ -33,20 +29,22 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         TorchProcess.SetThreads(assignment.Shape.Threads > 0 ? assignment.Shape.Threads : parts.Facts.Threads);
         _images = images;
         _data = new TrainingData(images, assignment.Dataset.HeldOut, assignment.Source.Binarize, parts.Device);
-        _trainer = new ReplicaTrainer(assignment.Slots[0].Trial, _data, parts.Device);
+        _trainer = new PackTrainer(assignment.Shape.Slots, assignment.Shape.Latent, assignment.Slots[0].Trial, _data, parts.Device);
+        foreach (var fill in assignment.Slots) _trainer.Fill(fill.Slot, fill.Trial);
         return true;
     });
 
-    /// <summary>Joins the ring of this generation and trains to the end.</summary>
+    /// <summary>Joins the ring of this generation and trains until the pack is closed and empty.</summary>
     /// <returns>The results on rank 0; nothing on other ranks.</returns>
     public async Task<ValueList<TrialResult>> TrainAsync(Generation generation, ValueList<GangMember> members, Action started)
     {
         using var allReduce = await ConnectAsync(generation, members);
         _allReduce = allReduce;
         if (_stop.IsCancellationRequested) allReduce.Abort("the replica was stopped");
-        var first = assignment.Rank.Value == 0;
-        var reporter = new ReplicaReporter(Trial, assignment.Attempt, allReduce, parts.Publish, parts.Meter, started);
-        var files = await OnLane(() =>
+        var results = new SlotResults(assignment, parts, _images!, Stopping);
+        var signals = new PackSignals(started, end => results.Take(end, _trainer!), _ => { });
+        var reporter = new ReplicaReporter(assignment, allReduce, parts.Publish, parts.Meter, signals);
+        await OnLane(() =>
         {
             try
             {
@@ -61,11 +59,9 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
                 reporter.Flush();
             }
 
-            return first ? ArtifactMaker.Make(_trainer!, Config(reporter.TrainSeconds), _images!) : null;
+            return true;
         });
-        if (files is null) return [];
-        var artifacts = await new ArtifactMaker(parts.Blobs).UploadAsync(Trial, assignment.Attempt, files, Stopping);
-        return [Result(reporter.TrainSeconds, artifacts)];
+        return await results.AllAsync();
     }
 
     /// <summary>Makes training end between two steps; a step that waits for peers is woken.</summary>
@@ -108,18 +104,6 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
 
         return Convert.ToHexStringLower(hash.GetCurrentHash())[..16];
     }
-
-    private HeldOutReport Report => _trainer!.LastReport!;
-
-    private TrialResult Result(double seconds, ValueList<ArtifactInfo> artifacts) => new(
-        assignment.Slots[0].Trial.Index, TrialState.Done, Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, Report.RatePerDimension.ToValueList(),
-        _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters, "", artifacts);
-
-    private ModelConfig Config(double seconds) => new(
-        assignment.Slots[0].Trial, assignment.Source, _data!.Shape,
-        new ResultFacts(Report.Elbo, Report.Distortion, Report.Rate, Report.ActiveUnits, _trainer!.Step.Value, _trainer.EpochsDone, seconds, _trainer.Parameters),
-        new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, assignment.WorldSize, parts.Facts.Device, assignment.Shape.Threads > 0 ? assignment.Shape.Threads : parts.Facts.Threads,
-            parts.Facts.Libtorch, parts.Facts.Blas, parts.Facts.CpuCapability, parts.Facts.Processor, parts.Facts.Version));
 
     private Task<T> OnLane<T>(Func<T> work)
     {

@@ -1,6 +1,7 @@
 using Vae.Models.Evaluation;
 using Vae.Shared;
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 using Vae.Worker.Collectives;
 using Vae.Worker.Training;
 
@@ -8,77 +9,127 @@ namespace Vae.Worker.Engine;
 
 /// <summary>
 /// Turns what the trainer tells into points and metrics. Steps are kept as plain numbers and become points a batch at a time, so that the
-/// training thread pays a few stores per step.
+/// training thread pays a few stores per step and slot.
 /// </summary>
-internal sealed class ReplicaReporter(TrialId trial, Attempt attempt, IAllReduce allReduce, Action<ValueList<MetricPoint>> publish, StepMeter meter, Action started)
-    : ITrainingListener
+internal sealed class ReplicaReporter : ITrainingListener
 {
     private const int BatchSteps = 128;
     private const double BatchSeconds = 0.25;
 
-    private readonly StepReading[] _steps = new StepReading[BatchSteps];
-    private int _count;
-    private double _waited;
-    private double _seconds;
+    private readonly SlotReadings[] _slots;
+    private readonly ReplicaAssignment _assignment;
+    private readonly IAllReduce _allReduce;
+    private readonly Action<ValueList<MetricPoint>> _publish;
+    private readonly StepMeter _meter;
+    private readonly PackSignals _signals;
     private bool _started;
     private long _bytes;
     private TimeSpan _peersWaitedFor;
 
-    /// <summary>Time spent in steps so far, in seconds.</summary>
-    public double TrainSeconds => _seconds;
+    public ReplicaReporter(ReplicaAssignment assignment, IAllReduce allReduce, Action<ValueList<MetricPoint>> publish, StepMeter meter, PackSignals signals)
+    {
+        (_assignment, _allReduce, _publish, _meter, _signals) = (assignment, allReduce, publish, meter, signals);
+        _slots = [.. Enumerable.Range(0, assignment.Shape.Slots).Select(_ => new SlotReadings())];
+        foreach (var fill in assignment.Slots) _slots[fill.Slot].Begin(fill.Trial);
+    }
+
+    public void SlotFilled(int slot, TrialSpec trial) => _slots[slot].Begin(trial);
 
     public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
     {
-        _seconds += seconds;
-        if (!_started)
-        {
-            _started = true;
-            started();
-        }
-
-        if (allReduce.Rank != 0) return;
-        _steps[_count++] = new StepReading(step, epoch, distortion, rate, beta, seconds);
-        _waited += seconds;
-        if (_count == BatchSteps || _waited >= BatchSeconds || step.Value == 1) Flush();
+        var readings = _slots[slot];
+        readings.Seconds += seconds;
+        Start();
+        if (_allReduce.Rank != 0) return;
+        readings.Steps[readings.Count++] = new StepReading(step, epoch, distortion, rate, beta, seconds);
+        readings.Waited += seconds;
+        if (readings.Count == BatchSteps || readings.Waited >= BatchSeconds || step.Value == 1) Flush(readings);
     }
 
-    public void StepTimed(StepClock clock, int rows)
+    public void StepTimed(StepClock clock, int trials, int rows)
     {
-        meter.Step(trial.Sweep, clock, rows);
-        if (allReduce.WorldSize == 1) return;
-        var statistics = allReduce.Statistics;
+        _meter.Step(_assignment.Pack.Sweep, clock, trials, rows);
+        if (_allReduce.WorldSize == 1) return;
+        var statistics = _allReduce.Statistics;
         var waited = statistics.ReduceScatterWait + statistics.AllGatherWait;
-        meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor, TimeSpan.FromSeconds(clock.ExchangeSeconds), TimeSpan.FromSeconds(clock.Seconds(StepPhase.AllReduce)));
+        _meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor, TimeSpan.FromSeconds(clock.ExchangeSeconds), TimeSpan.FromSeconds(clock.Seconds(StepPhase.AllReduce)));
         (_bytes, _peersWaitedFor) = (statistics.BytesSent, waited);
     }
 
     public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss)
     {
-        if (allReduce.Rank != 0) return;
-        Flush();
-        publish([new MetricPoint.Evaluation(epochsDone, report.Elbo, report.Distortion, report.Rate, report.ActiveUnits, report.RatePerDimension.ToValueList(), trainLoss, _seconds)
+        if (_allReduce.Rank != 0) return;
+        var readings = _slots[slot];
+        Flush(readings);
+        _publish([new MetricPoint.Evaluation(epochsDone, report.Elbo, report.Distortion, report.Rate, report.ActiveUnits, report.RatePerDimension.ToValueList(), trainLoss, readings.Seconds)
         {
-            Trial = trial,
-            Attempt = attempt,
+            Trial = TrialOf(readings),
+            Attempt = _assignment.Attempt,
             Step = step,
         }]);
     }
 
+    public void SlotEnded(SlotEnd end)
+    {
+        Flush(_slots[end.Slot]);
+        _signals.SlotEnded(end);
+    }
+
+    public void OrderApplied(long number) => _signals.OrderApplied(number);
+
+    public void Idle() => Start();
+
     /// <summary>Publishes what is left.</summary>
     public void Flush()
     {
-        if (_count == 0) return;
-        var points = new MetricPoint[_count];
+        foreach (var readings in _slots) Flush(readings);
+    }
+
+    private void Start()
+    {
+        if (_started) return;
+        _started = true;
+        _signals.Started();
+    }
+
+    private TrialId TrialOf(SlotReadings readings) => new(_assignment.Pack.Sweep, readings.Trial);
+
+    private void Flush(SlotReadings readings)
+    {
+        if (readings.Count == 0) return;
+        var points = new MetricPoint[readings.Count];
+        var trial = TrialOf(readings);
         for (var i = 0; i < points.Length; i++)
         {
-            ref readonly var s = ref _steps[i];
-            points[i] = new MetricPoint.TrainStep(s.Epoch, s.Distortion + (s.Beta * s.Rate), s.Distortion, s.Rate, s.Beta, s.Seconds) { Trial = trial, Attempt = attempt, Step = s.Step };
+            ref readonly var s = ref readings.Steps[i];
+            points[i] = new MetricPoint.TrainStep(s.Epoch, s.Distortion + (s.Beta * s.Rate), s.Distortion, s.Rate, s.Beta, s.Seconds) { Trial = trial, Attempt = _assignment.Attempt, Step = s.Step };
         }
 
-        _count = 0;
-        _waited = 0;
-        publish(points.ToValueList());
+        readings.Count = 0;
+        readings.Waited = 0;
+        _publish(points.ToValueList());
     }
 
     private readonly record struct StepReading(Step Step, int Epoch, double Distortion, double Rate, double Beta, double Seconds);
+
+    private sealed class SlotReadings
+    {
+        public StepReading[] Steps { get; } = new StepReading[BatchSteps];
+
+        public int Trial { get; private set; }
+
+        public int Count { get; set; }
+
+        public double Waited { get; set; }
+
+        public double Seconds { get; set; }
+
+        public void Begin(TrialSpec trial) => (Trial, Count, Waited, Seconds) = (trial.Index, 0, 0, 0);
+    }
 }
+
+/// <summary>What a training pack tells beside its points. Called on the training thread.</summary>
+/// <param name="Started">The first step is done, or the pack waits for its first trial.</param>
+/// <param name="SlotEnded">A trial is over; its weights stay until this returns.</param>
+/// <param name="OrderApplied">All ranks have applied this order.</param>
+internal sealed record PackSignals(Action Started, Action<SlotEnd> SlotEnded, Action<long> OrderApplied);

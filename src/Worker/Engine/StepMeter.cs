@@ -19,14 +19,14 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
     private double _sampledSeconds;
     private double _sampledWaiting;
 
-    /// <summary>A step was applied; this replica computed <paramref name="rows"/> rows of it.</summary>
-    public void Step(SweepId sweep, StepClock clock, int rows)
+    /// <summary>A step of <paramref name="trials"/> trials was applied; this replica computed <paramref name="rows"/> rows of it.</summary>
+    public void Step(SweepId sweep, StepClock clock, int trials, int rows)
     {
         Volatile.Write(ref _seconds, _seconds + clock.StepSeconds);
         Volatile.Write(ref _waiting, _waiting + clock.Seconds(StepPhase.AllReduce));
         Volatile.Write(ref _rows, _rows + rows);
-        Volatile.Write(ref _steps, _steps + 1);
-        metrics.Trained(sweep, worker, 1, rows);
+        Volatile.Write(ref _steps, _steps + trials);
+        metrics.Trained(sweep, worker, trials, rows);
         for (var phase = StepPhase.Load; phase <= StepPhase.Update; phase++)
         {
             metrics.StepPhase(VaeMetrics.StepPhases[(int)phase], TimeSpan.FromSeconds(clock.Seconds(phase)));

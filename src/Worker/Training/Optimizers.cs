@@ -6,6 +6,7 @@ namespace Vae.Worker.Training;
 /// <summary>From what the sweep file says to an update rule.</summary>
 internal static class Optimizers
 {
+    /// <summary>The rule of a whole pack: its kind is part of the pack's signature, its numbers are set per slot.</summary>
     public static Optimizer Create(TrainingSpec training, FlatParameters flat) => training.Optimizer switch
     {
         OptimizerKind.Adam => torch.optim.Adam(flat, training.LearningRate, training.AdamBeta1, training.AdamBeta2, training.AdamEpsilon, training.WeightDecay),
@@ -14,12 +15,24 @@ internal static class Optimizers
         _ => throw new ArgumentOutOfRangeException(nameof(training), training.Optimizer, "Unknown optimizer."),
     };
 
-    /// <summary>Scales the gradient down to a Euclidean norm of at most <paramref name="max"/> (Pascanu et al. 2013, algorithm 1).</summary>
-    public static void ClipGradient(FlatParameters flat, double max)
+    /// <summary>Begins a trial in a slot: its own numbers, fresh state.</summary>
+    public static void Fill(Optimizer optimizer, int slot, TrainingSpec training)
     {
-        using var scope = torch.NewDisposeScope();
-        var gradients = flat.Gradients.narrow(0, 0, flat.Count);
-        var norm = Math.Sqrt(gradients.square().sum().item());
-        if (norm > max) gradients.mul_(max / norm);
+        optimizer.ResetReplica(slot);
+        optimizer.SetLearningRate(slot, training.LearningRate);
+        optimizer.SetWeightDecay(slot, training.WeightDecay);
+        optimizer.SetGradientClip(slot, training.GradientClip);
+        switch (optimizer)
+        {
+            case Adam adam:
+                adam.SetBetas(slot, training.AdamBeta1, training.AdamBeta2);
+                adam.SetEpsilon(slot, training.AdamEpsilon);
+                break;
+            case SGD sgd:
+                sgd.SetMomentum(slot, training.Momentum);
+                break;
+        }
+
+        optimizer.SetActive(slot, true);
     }
 }

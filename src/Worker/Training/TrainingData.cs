@@ -13,7 +13,6 @@ namespace Vae.Worker.Training;
 public sealed class TrainingData : IDisposable
 {
     private readonly Tensor _pixels;
-    private long[] _rows = [];
 
     /// <param name="images">All rows, held-out ones at the end.</param>
     /// <param name="heldOut">Rows at the end that are never trained on.</param>
@@ -51,18 +50,15 @@ public sealed class TrainingData : IDisposable
 
     private ByteConversion Mode { get; }
 
-    /// <summary>Gathers rows as floats.</summary>
+    /// <summary>Gathers rows as floats into the first rows of one slot. Any thread may.</summary>
     /// <param name="rows">Row numbers.</param>
-    /// <param name="target">[n, D], overwritten.</param>
+    /// <param name="buffer">[K, n, D]; the slot's first rows are overwritten.</param>
+    /// <param name="slot">0 to K - 1.</param>
     /// <param name="seed">Key of dynamic binarisation.</param>
     /// <param name="stream">Stream of dynamic binarisation.</param>
     /// <param name="firstRow">Row of the stream that the first row uses: its place in the global batch.</param>
-    public void Gather(ReadOnlySpan<int> rows, Tensor target, ulong seed, ulong stream, long firstRow)
-    {
-        if (_rows.Length < rows.Length) _rows = new long[rows.Length];
-        for (var i = 0; i < rows.Length; i++) _rows[i] = rows[i];
-        Fused.gather_rows(_pixels, _rows.AsSpan(0, rows.Length), target, Mode, seed, stream, firstRow);
-    }
+    public void Gather(ReadOnlySpan<int> rows, Tensor buffer, int slot, ulong seed, ulong stream, long firstRow) =>
+        Fused.gather_rows(_pixels, rows, buffer, slot, Mode, seed, stream, firstRow);
 
     /// <inheritdoc/>
     public void Dispose() => _pixels.Dispose();

@@ -48,9 +48,12 @@ public sealed class DataParallelTests : TorchTest
     {
         var trial = Trial(Architecture.Mlp) with { Training = Trial(Architecture.Mlp).Training with { LearningRate = 100, Optimizer = OptimizerKind.Sgd } };
 
-        var error = Assert.Throws<NonFiniteLossException>(() => TrainOne(trial, Binarize.None, new NoAllReduce(), new Curve()));
+        var curve = new Curve();
+        TrainOne(trial, Binarize.None, new NoAllReduce(), curve);
 
-        Assert.Contains($"step {error.Step.Value}", error.Message, StringComparison.Ordinal);
+        Assert.Equal(SlotEndKind.NonFinite, curve.End.Kind);
+        Assert.Contains($"step {curve.End.Step.Value + 1}", curve.End.Text, StringComparison.Ordinal);
+        Assert.Equal(curve.Losses.Count, curve.End.Step.Value);
     }
 
     private static Curve Train(Architecture architecture, Binarize binarize, int workers)
@@ -77,7 +80,7 @@ public sealed class DataParallelTests : TorchTest
         TorchProcess.Initialize(new TorchSettings(Threads: 1));
         var images = SpriteSource.Make(count: 600, size: 16, seed: 1);
         using var data = new TrainingData(images, heldOut: 100, binarize, torch.CPU);
-        using var trainer = new ReplicaTrainer(trial, data, torch.CPU);
+        using var trainer = PackTrainer.Of([trial], data, torch.CPU);
         trainer.Run(allReduce, curve, CancellationToken.None);
     }
 
@@ -94,10 +97,14 @@ public sealed class DataParallelTests : TorchTest
 
         public HeldOutReport Report { get; private set; } = null!;
 
+        public SlotEnd End { get; private set; } = null!;
+
         public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds) => Losses.Add(distortion + (beta * rate));
 
-        public void StepTimed(StepClock clock, int rows) => Assert.True(clock.StepSeconds > 0);
+        public void StepTimed(StepClock clock, int trials, int rows) => Assert.True(clock.StepSeconds > 0);
 
         public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss) => Report = report;
+
+        public void SlotEnded(SlotEnd end) => End = end;
     }
 }

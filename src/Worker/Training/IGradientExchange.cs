@@ -1,0 +1,27 @@
+namespace Vae.Worker.Training;
+
+/// <summary>
+/// Sums the flat gradient buffer, with the statistics at its end, over all ranks of one ring. The statistics are written before <see cref="Begin"/>; an exchange may
+/// send each part of the buffer as soon as backward has finished it. Statistics must arrive as exact float32 sums: they carry votes.
+/// </summary>
+public interface IGradientExchange : IDisposable
+{
+    /// <summary>The first bucket number that no gradient uses; <see cref="Sum"/> takes it, those above are free.</summary>
+    int FreeBucket { get; }
+
+    /// <summary>Backward is about to run; on a rank without rows it will not.</summary>
+    void Begin(long step);
+
+    /// <summary>Backward is over. When this returns, the whole buffer holds sums over all ranks.</summary>
+    void Complete();
+
+    /// <summary>Sums the statistics alone: an idle pack has no gradients.</summary>
+    void ReduceStatistics(long step);
+
+    /// <summary>Sums anything else between two steps.</summary>
+    /// <returns>False in a gang of one: the values are as they were.</returns>
+    bool Sum(Span<float> values, long step);
+
+    /// <summary>Forgets what the exchange has kept of one slot's gradients: its trial is gone.</summary>
+    void ResetSlot(int slot) { }
+}

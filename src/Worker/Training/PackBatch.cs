@@ -1,0 +1,213 @@
+using Vae.Models;
+using Vae.Models.Objectives;
+using Vae.Shared.Datasets;
+using Vae.Torch;
+
+namespace Vae.Worker.Training;
+
+/// <summary>
+/// The inputs of one fused step: rows, noise and the factors of each slot. Slots of equal seed and position share rows and noise, which are then there once; slots
+/// that stand elsewhere get their own, and may have fewer rows than others. Noise is drawn at a trial's own latent width, so that it gets the numbers that it gets alone.
+/// </summary>
+internal sealed class PackBatch : IDisposable
+{
+    private readonly TrainingData _data;
+    private readonly BatchPlan _batches;
+    private RowBalance? _balance;
+    private int _rank;
+    private readonly int _latent;
+    private readonly int[] _leaders;
+    private readonly Tensor _pixels;
+    private readonly Tensor _normals;
+    private readonly SlotVectors _vectors;
+    private Tensor? _x;
+    private Tensor? _noise;
+    private (int Slots, int Rows) _shapeOfX;
+    private (int Slots, int Rows) _shapeOfNoise;
+
+    public PackBatch(TrainingData data, BatchPlan batches, int slots, int latent, torch.Device device)
+    {
+        (_data, _batches, _latent) = (data, batches, latent);
+        _leaders = new int[slots];
+        EvaluationRows = Math.Max(batches.RowsOf(0).Count, PackEvaluation.RowsOfOnePass / slots);
+        _pixels = torch.zeros([(long)slots * EvaluationRows * data.Shape.Values], device: device).DetachFromDisposeScope();
+        _normals = torch.zeros([(long)slots * EvaluationRows * latent], device: device).DetachFromDisposeScope();
+        _vectors = new SlotVectors(slots, latent, device);
+    }
+
+    /// <summary>Rows of one pass of an evaluation of all slots.</summary>
+    public int EvaluationRows { get; }
+
+    /// <summary>Rows of all slots that this rank computes in the step.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>[K, n, D], or [1, n, D] where all slots share it.</summary>
+    public Tensor X => _x!;
+
+    /// <summary>[K, n, d], or [1, n, d] where all slots share it.</summary>
+    public Tensor Noise => _noise!;
+
+    /// <summary>Which rows and dimensions count.</summary>
+    public SlotWeights Weights { get; private set; }
+
+    /// <summary>The gradient that arrives at the distortions: [K], all 1, because their factor is in the loss.</summary>
+    public Tensor DistortionWeight => _vectors.Ones;
+
+    /// <summary>The gradient that arrives at the rates: [K, d], beta over the rows of the global batch.</summary>
+    public Tensor RateWeight => _vectors.RateWeight;
+
+    /// <summary>Tells which latent dimensions of a slot are its trial's own.</summary>
+    public void SetLatent(int slot, int own) => _vectors.SetLatent(slot, own);
+
+    /// <summary>The mask of one slot as [1, d]; null where nothing is padded.</summary>
+    public Tensor? MaskOf(int slot) => _vectors.Mask?.narrow(0, slot, 1);
+
+    /// <summary>The mask of all slots; null where nothing is padded.</summary>
+    public Tensor? Mask => _vectors.Mask;
+
+    /// <summary>Takes over how rows are shared among the ranks, and which one this is.</summary>
+    public void Join(RowBalance balance, int rank) => (_balance, _rank) = (balance, rank);
+
+    /// <summary>Makes this rank's inputs of the next step of all filled slots.</summary>
+    public void Load(ReadOnlySpan<TrialSlot> slots)
+    {
+        var (most, uniform, scale) = Plan(slots);
+        if (Rows == 0) return;
+        var first = FirstFilled(slots);
+        var sharesRows = true;
+        var sharesNoise = true;
+        for (var k = first + 1; k < slots.Length; k++)
+        {
+            if (slots[k].Trial is null) continue;
+            sharesRows &= _leaders[k] == first;
+            sharesNoise &= _leaders[k] == first && slots[k].Trial!.Model.Latent == slots[first].Trial!.Model.Latent;
+        }
+
+        ShapeX(sharesRows ? 1 : slots.Length, most);
+        ShapeNoise(sharesNoise ? 1 : slots.Length, most);
+        for (var k = first; k < slots.Length; k++)
+        {
+            if (slots[k].Trial is null) continue;
+            if (!sharesRows || k == first) GatherRows(slots, k, sharesRows ? 0 : k);
+            if (!sharesNoise || k == first) DrawNoise(slots[k], sharesNoise ? 0 : k);
+        }
+
+        _vectors.Upload();
+        Weights = uniform ? new SlotWeights(scale, Mask: _vectors.Mask) : new SlotWeights(1, _vectors.Rows, _vectors.Scale, _vectors.Mask);
+    }
+
+    /// <summary>Views of the buffers for <paramref name="slots"/> slots of <paramref name="rows"/> rows, valid until the next load.</summary>
+    public (Tensor X, Tensor Noise) Borrow(int slots, int rows)
+    {
+        ShapeX(slots, rows);
+        ShapeNoise(slots, rows);
+        return (_x!, _noise!);
+    }
+
+    public void Dispose()
+    {
+        _x?.Dispose();
+        _noise?.Dispose();
+        _pixels.Dispose();
+        _normals.Dispose();
+        _vectors.Dispose();
+    }
+
+    // Rows and factors of each slot; who stands where somebody else stands takes his rows.
+    private (int Most, bool Uniform, double Scale) Plan(ReadOnlySpan<TrialSlot> slots)
+    {
+        var most = 0;
+        var total = 0;
+        var uniform = true;
+        var scale = 0.0;
+        for (var k = 0; k < slots.Length; k++)
+        {
+            var slot = slots[k];
+            if (slot.Trial is null)
+            {
+                uniform = false;
+                _vectors.Set(k, 0, 0, 0);
+                continue;
+            }
+
+            _leaders[k] = LeaderOf(slots, k);
+            var rows = PartOf(slot).Count;
+            var factor = 1.0 / _batches.RowsOf(slot.StepOfEpoch).Count;
+            uniform &= total == 0 || (rows == most && factor == scale);
+            (most, scale) = (Math.Max(most, rows), factor);
+            total += rows;
+            _vectors.Set(k, rows, factor, slot.Beta);
+        }
+
+        Rows = total;
+        return (most, uniform, scale);
+    }
+
+    private static int LeaderOf(ReadOnlySpan<TrialSlot> slots, int k)
+    {
+        for (var j = 0; j < k; j++)
+            if (slots[j].Trial is not null && slots[j].SharesRowsWith(slots[k]))
+                return j;
+        return k;
+    }
+
+    private static int FirstFilled(ReadOnlySpan<TrialSlot> slots)
+    {
+        var k = 0;
+        while (slots[k].Trial is null) k++;
+        return k;
+    }
+
+    // This rank's part of the slot's global batch: its first row's place in the batch, and how many.
+    private RowRange PartOf(TrialSlot slot) => _balance!.Split(_batches.RowsOf(slot.StepOfEpoch).Count, _rank);
+
+    private void GatherRows(ReadOnlySpan<TrialSlot> slots, int k, int target)
+    {
+        var slot = slots[k];
+        var part = PartOf(slot);
+        if (part.Count == 0) return;
+        if (_leaders[k] < k && _pixels.device.type == DeviceType.CPU)
+        {
+            // Bits drawn once serve all who draw the same.
+            var width = _data.Shape.Values;
+            var pixels = _pixels.data<float>();
+            var stride = _shapeOfX.Rows * width;
+            pixels.Slice(_leaders[k] * stride, part.Count * width).CopyTo(pixels[(k * stride)..]);
+            return;
+        }
+
+        var rows = slot.Order.Slice(_batches.RowsOf(slot.StepOfEpoch).First + part.First, part.Count);
+        _data.Gather(rows, _x!, target, slot.Trial!.Training.Seed, NoiseStreams.Of(NoisePurpose.Binarize, slot.Step.Value), part.First);
+    }
+
+    private void DrawNoise(TrialSlot slot, int target)
+    {
+        var part = PartOf(slot);
+        if (part.Count == 0) return;
+        var trial = slot.Trial!;
+        Torch.Noise.FillNormal(_noise!, target, part.Count, trial.Model.Latent, trial.Training.Seed, NoiseStreams.Of(NoisePurpose.Posterior, slot.Step.Value), part.First);
+    }
+
+    // One buffer serves all shapes: rows change at the end of an epoch only, and a view without gaps is worth more than a buffer for each.
+    private void ShapeX(int slots, int rows)
+    {
+        if (_x is not null && _shapeOfX == (slots, rows)) return;
+        _shapeOfX = (slots, rows);
+        _x?.Dispose();
+        _x = View(_pixels, slots, rows, _data.Shape.Values);
+    }
+
+    private void ShapeNoise(int slots, int rows)
+    {
+        if (_noise is not null && _shapeOfNoise == (slots, rows)) return;
+        _shapeOfNoise = (slots, rows);
+        _noise?.Dispose();
+        _noise = View(_normals, slots, rows, _latent);
+    }
+
+    private static Tensor View(Tensor memory, int slots, int rows, int width)
+    {
+        using var part = memory.narrow(0, 0, (long)slots * rows * width);
+        return part.view(slots, rows, width).DetachFromDisposeScope();
+    }
+}

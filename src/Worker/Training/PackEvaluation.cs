@@ -1,0 +1,151 @@
+using Vae.Models;
+using Vae.Models.Evaluation;
+using Vae.Models.Networks;
+using Vae.Models.Objectives;
+using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
+using Vae.Torch;
+
+namespace Vae.Worker.Training;
+
+/// <summary>
+/// Evaluates trials of a pack on the held-out rows, each rank its own part, and adds up. When all trials are due together, which is the ordinary case, one fused pass serves them;
+/// a trial that is due alone is evaluated through a view of its slot, at the cost of one trial.
+/// </summary>
+internal sealed class PackEvaluation : IDisposable
+{
+    /// <summary>Rows of one forward pass of a trial: large enough for full speed, small enough to stay in cache.</summary>
+    public const int RowsOfOnePass = 512;
+
+    private readonly VaeNetwork _network;
+    private readonly VaeObjective _objective;
+    private readonly ModelSpec _spec;
+    private readonly TrainingData _data;
+    private readonly PackBatch _batch;
+    private readonly HeldOutSums[] _sums;
+    private readonly (VaeNetwork Network, VaeObjective Objective)?[] _views;
+    private readonly int[] _rows = new int[RowsOfOnePass];
+    private float[] _exchanged = [];
+
+    public PackEvaluation(VaeNetwork network, VaeObjective objective, ModelSpec spec, TrainingData data, PackBatch batch)
+    {
+        (_network, _objective, _spec, _data, _batch) = (network, objective, spec, data, batch);
+        _sums = new HeldOutSums[network.Replicas];
+        _views = new (VaeNetwork, VaeObjective)?[network.Replicas];
+    }
+
+    /// <summary>Evaluates the slots that are due, and stores their reports.</summary>
+    public void Run(ReadOnlySpan<TrialSlot> slots, RowRange part, IGradientExchange exchange, long step, CancellationToken cancellation)
+    {
+        var (due, filled) = Count(slots);
+        if (due == 0) return;
+        using (torch.no_grad())
+        {
+            if (due == filled && due > 1) AddFused(slots, part, cancellation);
+            else foreach (var slot in slots) if (IsDue(slot)) AddAlone(slot, part, cancellation);
+        }
+
+        Exchange(slots, due, exchange, step);
+        foreach (var slot in slots)
+        {
+            if (IsDue(slot)) slot.Report = _sums[slot.Index].Report(0, slot.Trial!.Model.Latent);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var view in _views) view?.Network.Dispose();
+    }
+
+    private static bool IsDue(TrialSlot slot) => slot.Trial is not null && slot.IsEvaluationDue;
+
+    private (int Due, int Filled) Count(ReadOnlySpan<TrialSlot> slots)
+    {
+        var (due, filled) = (0, 0);
+        foreach (var slot in slots)
+        {
+            if (slot.Trial is null) continue;
+            filled++;
+            if (!IsDue(slot)) continue;
+            due++;
+            _sums[slot.Index] = new HeldOutSums(1, _network.Latent);
+        }
+
+        return (due, filled);
+    }
+
+    private void AddFused(ReadOnlySpan<TrialSlot> slots, RowRange part, CancellationToken cancellation)
+    {
+        for (var first = part.First; first < part.End; first += _batch.EvaluationRows)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = torch.NewDisposeScope();
+            var count = Math.Min(_batch.EvaluationRows, part.End - first);
+            var (x, noise) = _batch.Borrow(slots.Length, count);
+            foreach (var slot in slots) if (slot.Trial is not null) Load(slot, x, noise, slot.Index, first, count);
+            var bound = _objective.Forward(x, noise, new SlotWeights(1, Mask: _batch.Mask));
+            foreach (var slot in slots) if (slot.Trial is not null) Add(slot, bound, slot.Index, count);
+        }
+    }
+
+    private void AddAlone(TrialSlot slot, RowRange part, CancellationToken cancellation)
+    {
+        var objective = ViewOf(slot.Index).Objective;
+        for (var first = part.First; first < part.End; first += RowsOfOnePass)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = torch.NewDisposeScope();
+            var count = Math.Min(RowsOfOnePass, part.End - first);
+            var (x, noise) = _batch.Borrow(1, count);
+            Load(slot, x, noise, 0, first, count);
+            Add(slot, objective.Forward(x, noise, new SlotWeights(1, Mask: _batch.MaskOf(slot.Index))), 0, count);
+        }
+    }
+
+    private void Load(TrialSlot slot, Tensor x, Tensor noise, int target, int first, int count)
+    {
+        var seed = slot.Trial!.Training.Seed;
+        for (var i = 0; i < count; i++) _rows[i] = first + i;
+        _data.Gather(_rows.AsSpan(0, count), x, target, seed, NoiseStreams.Of(NoisePurpose.HeldOutBinarize), first);
+        Noise.FillNormal(noise, target, count, slot.Trial.Model.Latent, seed, NoiseStreams.Of(NoisePurpose.HeldOutPosterior), first);
+    }
+
+    private void Add(TrialSlot slot, in BoundSums bound, int replica, int count)
+    {
+        var mean = bound.Mean.select(0, replica).contiguous().cpu().data<float>();
+        var rate = bound.RatePerDimension.select(0, replica).contiguous().cpu().data<float>();
+        _sums[slot.Index].Add(count, bound.Distortion.narrow(0, replica, 1).cpu().data<float>(), rate, mean);
+    }
+
+    private void Exchange(ReadOnlySpan<TrialSlot> slots, int due, IGradientExchange exchange, long step)
+    {
+        var length = 0;
+        foreach (var slot in slots)
+        {
+            if (!IsDue(slot)) continue;
+            var sums = _sums[slot.Index];
+            if (length == 0 && _exchanged.Length < due * sums.Length) _exchanged = new float[due * sums.Length];
+            sums.CopyTo(_exchanged.AsSpan(length));
+            length += sums.Length;
+        }
+
+        if (!exchange.Sum(_exchanged.AsSpan(0, length), step)) return; // Alone: the sums in double precision stand.
+        length = 0;
+        foreach (var slot in slots)
+        {
+            if (!IsDue(slot)) continue;
+            _sums[slot.Index].CopyFrom(_exchanged.AsSpan(length));
+            length += _sums[slot.Index].Length;
+        }
+    }
+
+    private (VaeNetwork Network, VaeObjective Objective) ViewOf(int slot)
+    {
+        if (_network.Replicas == 1) return (_network, _objective);
+        if (_views[slot] is { } known) return known;
+        var network = VaeNetwork.ViewReplica(_network, _spec, slot);
+        var view = (network, new VaeObjective(network, _spec));
+        _views[slot] = view;
+        return view;
+    }
+}

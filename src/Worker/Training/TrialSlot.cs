@@ -1,0 +1,105 @@
+using Vae.Models.Evaluation;
+using Vae.Shared;
+using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
+
+namespace Vae.Worker.Training;
+
+/// <summary>One place of a pack: a trial with its own position in the data, or nothing. A trial's position is its number of updates alone.</summary>
+internal sealed class TrialSlot(int index, BatchPlan batches)
+{
+    private int[] _order = [];
+
+    /// <summary>0 to K - 1.</summary>
+    public int Index => index;
+
+    /// <summary>Null: the slot is empty.</summary>
+    public TrialSpec? Trial { get; private set; }
+
+    /// <summary>Updates applied.</summary>
+    public Step Step { get; private set; }
+
+    /// <summary>Epochs finished.</summary>
+    public int EpochsDone { get; private set; }
+
+    /// <summary>The next step's place in its epoch, from 0.</summary>
+    public int StepOfEpoch { get; private set; }
+
+    /// <summary>Updates that the trial asks for.</summary>
+    public long StepsTotal { get; private set; }
+
+    /// <summary>Wall time of its steps, in seconds.</summary>
+    public double Seconds { get; private set; }
+
+    /// <summary>Mean loss of the epoch's steps so far; of the whole epoch when it has just ended.</summary>
+    public double TrainLoss => _lossSteps == 0 ? double.NaN : _lossSum / _lossSteps;
+
+    /// <summary>The last held-out figures.</summary>
+    public HeldOutReport? Report { get; set; }
+
+    /// <summary>Set when the last step ended an epoch, or the trial.</summary>
+    public bool EpochEnded { get; private set; }
+
+    /// <summary>Whether the trial has had all its steps.</summary>
+    public bool IsFinished => Step.Value >= StepsTotal;
+
+    /// <summary>Whether the trial is to be evaluated at the end of the epoch just finished.</summary>
+    public bool IsEvaluationDue => EpochEnded && (IsFinished || EpochsDone % Trial!.Training.EvaluateEvery == 0);
+
+    /// <summary>Weight of the rate in the next step: linear from 0 over the warm-up (Bowman et al. 2016, section 3.1).</summary>
+    public double Beta
+    {
+        get
+        {
+            var training = Trial!.Training;
+            var warmup = training.KlWarmupEpochs * batches.StepsPerEpoch;
+            return warmup <= 0 ? training.Beta : training.Beta * Math.Min(1, Step.Value / warmup);
+        }
+    }
+
+    /// <summary>Row numbers of the epoch in the order in which they are visited.</summary>
+    public ReadOnlySpan<int> Order => _order;
+
+    private double _lossSum;
+    private int _lossSteps;
+    private int _orderedEpoch;
+
+    /// <summary>Puts a trial at its beginning into the slot.</summary>
+    public void Fill(TrialSpec trial)
+    {
+        if (_order.Length != batches.Rows) _order = new int[batches.Rows];
+        (Trial, Step, EpochsDone, StepOfEpoch, Seconds, Report, EpochEnded) = (trial, default, 0, 0, 0, null, false);
+        (_lossSum, _lossSteps, _orderedEpoch) = (0, 0, -1);
+        StepsTotal = Math.Min((long)trial.Training.Epochs * batches.StepsPerEpoch, trial.Training.MaxSteps ?? long.MaxValue);
+    }
+
+    /// <summary>Makes the slot empty.</summary>
+    public void Empty() => Trial = null;
+
+    /// <summary>True when both slots need the same rows and noise in the next step.</summary>
+    public bool SharesRowsWith(TrialSlot other) => Step == other.Step && Trial!.Training.Seed == other.Trial!.Training.Seed;
+
+    /// <summary>Brings the order of rows to the current epoch; <paramref name="leader"/> is another slot with the same order, which has it already, or null.</summary>
+    public void OrderRows(TrialSlot? leader)
+    {
+        EpochEnded = false;
+        if (_orderedEpoch == EpochsDone) return;
+        if (leader is not null) leader._order.CopyTo(_order, 0);
+        else EpochOrder.Fill(Trial!.Training.Seed, EpochsDone, _order);
+        _orderedEpoch = EpochsDone;
+        (_lossSum, _lossSteps) = (0, 0);
+    }
+
+    /// <summary>Counts an applied step.</summary>
+    public void Advance(double loss, double seconds)
+    {
+        Step = Step.Next();
+        Seconds += seconds;
+        _lossSum += loss;
+        _lossSteps++;
+        EpochEnded = ++StepOfEpoch == batches.StepsPerEpoch || IsFinished;
+        if (!EpochEnded) return;
+        StepOfEpoch = 0;
+        EpochsDone++;
+    }
+}
