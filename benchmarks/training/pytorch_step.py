@@ -59,12 +59,12 @@ class Conv(nn.Module):
         return self.decoder(z), mean, log_variance
 
 
-def images(path, side):
+def images(path, side, rows=8000):
     if not path:
         return torch.randint(0, 256, (8000, side * side), dtype=torch.uint8)
     with gzip.open(path) as file:
-        _, count, rows, columns = struct.unpack(">IIII", file.read(16))
-        return torch.frombuffer(bytearray(file.read()), dtype=torch.uint8).view(count, rows * columns)[:8000]
+        _, count, height, width = struct.unpack(">IIII", file.read(16))
+        return torch.frombuffer(bytearray(file.read()), dtype=torch.uint8).view(count, height * width)[:rows]
 
 
 def main():

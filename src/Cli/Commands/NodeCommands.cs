@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using Vae.Cli.Local;
 using Vae.Cli.Terminal;
 using Vae.Coordinator.Hosting;
 using Vae.Runtime.Actors;
@@ -14,7 +15,7 @@ namespace Vae.Cli.Commands;
 /// <summary><c>vae coordinator</c> and <c>vae worker</c>: one node of a cluster, until it is told to stop. These are what containers run.</summary>
 internal static class NodeCommands
 {
-    /// <summary>As an address: the first line of standard input names the coordinator. For workers that start before the coordinator has a port.</summary>
+    /// <summary>As an address: the first line of standard input is an <see cref="Introduction"/>. For workers that start before anything else is known.</summary>
     public const string CoordinatorFromStdin = "-";
 
     private const int ControlPort = 7431, HttpPort = 7432;
@@ -89,16 +90,16 @@ internal static class NodeCommands
             interrupt.LeaveKeyboardToParent = parse.GetValue(exitWithStdin);
             var home = parse.GetRequiredValue(GlobalOptions.Home);
             if (!NodeId.IsValid(parse.GetRequiredValue(name))) throw new CliException(ExitCode.Usage, $"--name {parse.GetValue(name)} is no name of a worker.", "Use 1 to 63 of a-z, 0-9 and -.");
-            var address = parse.GetRequiredValue(coordinator);
-            if (address == CoordinatorFromStdin)
+            var given = new Introduction(parse.GetRequiredValue(coordinator), parse.GetRequiredValue(device), parse.GetValue(threads) ?? Environment.ProcessorCount);
+            if (given.Coordinator == CoordinatorFromStdin)
             {
-                // The parent is still starting its coordinator: load libtorch meanwhile. A missing libtorch shows here.
-                TorchProcess.Initialize(new TorchSettings(Threads: parse.GetValue(threads) ?? Environment.ProcessorCount));
-                if (await Console.In.ReadLineAsync(interrupt.Token) is not { } line) return ExitCode.Ok; // The parent is gone already.
-                address = line;
+                // The parent is still reading its sweep and starting its coordinator: load libtorch meanwhile. A missing libtorch shows here.
+                TorchProcess.Initialize(new TorchSettings(Threads: given.Threads));
+                if (await Console.In.ReadLineAsync(interrupt.Token) is not { } line) return ExitCode.Ok; // The parent is gone already, or has nothing to train.
+                given = Introduction.Read(line);
             }
 
-            var (host, port) = Endpoint(address);
+            var (host, port) = Endpoint(given.Coordinator);
             var options = new WorkerOptions
             {
                 Name = new NodeId(parse.GetRequiredValue(name)),
@@ -113,8 +114,8 @@ internal static class NodeCommands
                 HttpListen = parse.GetRequiredValue(httpListen),
                 HttpHosts = parse.GetRequiredValue(httpHosts),
                 CacheFolder = parse.GetValue(cache) ?? Path.Combine(home, "cache"),
-                Device = parse.GetRequiredValue(device),
-                Threads = parse.GetValue(threads),
+                Device = given.Device,
+                Threads = given.Threads,
             };
             if (parse.GetValue(connectWithin) is { } seconds) await Reach.RequireAsync(host, port, TimeSpan.FromSeconds(seconds), interrupt.Token);
             using var logs = Logs.ForNode(parse.GetRequiredValue(format), output.Mode, options.Name.Value);

@@ -23,11 +23,12 @@ internal static class SweepRunCommand
         source.AddTo(command);
         command.Do(async (parse, output, cancellation) =>
         {
-            if (SweepFile.Read(parse.GetRequiredValue(file), output) is not { } sweep) return ExitCode.InvalidInput;
             using var cluster = source.OpenCluster(parse);
-            return cluster is null
-                ? await new LocalSweep(local.Read(parse), output).RunAsync(sweep.Definition, sweep.Text, sweep.BaseDirectory, ShellText.ThisCommand(), cancellation)
-                : await RunOnClusterAsync(sweep, cluster, output, cancellation);
+            await using var here = cluster is null ? new LocalSweep(local.Read(parse), output) : null;
+            if (SweepFile.Read(parse.GetRequiredValue(file), output) is not { } sweep) return ExitCode.InvalidInput;
+            return here is null
+                ? await RunOnClusterAsync(sweep, cluster!, output, cancellation)
+                : await here.RunAsync(sweep.Definition, sweep.Text, sweep.BaseDirectory, ShellText.ThisCommand(), cancellation);
         });
         return command;
     }

@@ -30,10 +30,11 @@ internal static class TrainCommand
         local.AddTo(command);
         command.Do(async (parse, output, cancellation) =>
         {
+            await using var here = new LocalSweep(local.Read(parse), output);
             var settings = shortcuts.Where(shortcut => parse.GetValue(shortcut.Option) is not null).Select(shortcut => TrainFile.Setting(shortcut.Path, parse.GetValue(shortcut.Option)!))
                 .Concat(parse.GetRequiredValue(set).Select(TrainFile.Setting));
             if (Read(parse.GetValue(file), [.. settings], output) is not var (definition, text, folder)) return ExitCode.InvalidInput;
-            return await new LocalSweep(local.Read(parse), output).RunAsync(definition, text, folder, ShellText.ThisCommand(), cancellation);
+            return await here.RunAsync(definition, text, folder, ShellText.ThisCommand(), cancellation);
         });
         return command;
     }

@@ -17,16 +17,17 @@ namespace Vae.Cli.Local;
 internal sealed record LocalSweepOptions(string Home, int? Workers, int? Threads, string? Device, int? HttpPort);
 
 /// <summary>
-/// A sweep on this machine alone: a coordinator in this process, workers as processes of their own. Workers start first, because loading libtorch takes longest; the
-/// coordinator starts beside them. Whatever ends the sweep, the workers leave before the coordinator does, so that nothing they know is lost.
+/// A sweep on this machine alone: a coordinator in this process, workers as processes of their own. The first worker starts with this object, before the sweep file
+/// is read, because loading libtorch takes longest; the coordinator starts beside it. Whatever ends the sweep, the workers leave before the coordinator does, so that nothing they know is lost.
 /// </summary>
-internal sealed class LocalSweep(LocalSweepOptions options, Output output)
+internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAsyncDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
-    private const long TicksPerLook = 40;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CancelWithin = TimeSpan.FromSeconds(15);
 
     private readonly long _startedAt = Stopwatch.GetTimestamp();
+    private readonly WorkerProcesses _workers = WorkerProcesses.StartFirst(options.Home);
     private readonly HashSet<string> _mourned = [];
     private bool _warnedOfStore;
 
@@ -42,22 +43,25 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output)
         DataFiles.RequirePresent(definition.Dataset, baseDirectory);
         var folders = new SweepFolders(options.Home);
         Directory.CreateDirectory(folders.Home);
-        await using var workers = WorkerProcesses.Start(new(plan, ClusterToken.FileFor(folders.Home), folders.Cache, folders.Logs));
+        _workers.StartAll(plan);
         using var logs = Logs.ForEmbedded(output.Mode);
         await using var host = await CoordinatorHost.StartAsync(new CoordinatorOptions { Home = folders.Home, HttpPort = options.HttpPort }, logs, cancellation);
         try
         {
-            workers.Introduce(string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{host.Port}"));
-            return await RunAsync(definition, source, baseDirectory, again, plan, host, workers, cancellation);
+            _workers.Introduce(string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{host.Port}"), plan);
+            return await RunAsync(definition, source, baseDirectory, again, plan, host, cancellation);
         }
         finally
         {
-            await workers.DisposeAsync();
+            await _workers.DisposeAsync(); // Before the coordinator ends: what they still know must reach it.
         }
     }
 
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _workers.DisposeAsync();
+
     private async Task<ExitCode> RunAsync(
-        SweepDefinition definition, string source, string baseDirectory, string again, LocalPlan plan, CoordinatorHost host, WorkerProcesses workers, CancellationToken cancellation)
+        SweepDefinition definition, string source, string baseDirectory, string again, LocalPlan plan, CoordinatorHost host, CancellationToken cancellation)
     {
         using var stop = new CancellationTokenSource();
         var news = Channel.CreateUnbounded<ObserverMessage>(new() { SingleReader = true });
@@ -71,7 +75,7 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output)
         bool interrupted;
         await using (var display = SweepDisplay.For(output, progress))
         {
-            interrupted = await FollowAsync(sweep, progress, display, news.Reader, host, workers, cancellation);
+            interrupted = await FollowAsync(sweep, progress, display, news.Reader, host, cancellation);
         }
 
         await stop.CancelAsync();
@@ -81,18 +85,22 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output)
 
     // True when the user stopped it.
     private async Task<bool> FollowAsync(
-        SweepId sweep, SweepProgress progress, ISweepDisplay display, ChannelReader<ObserverMessage> news, CoordinatorHost host, WorkerProcesses workers, CancellationToken cancellation)
+        SweepId sweep, SweepProgress progress, ISweepDisplay display, ChannelReader<ObserverMessage> news, CoordinatorHost host, CancellationToken cancellation)
     {
         long? cancelledAt = null;
-        long ticks = 0;
-        using var timer = new PeriodicTimer(Tick);
+        long lookedAt = Stopwatch.GetTimestamp(), drawnAt = 0;
         while (progress.State is null)
         {
             while (news.TryRead(out var message)) display.Show(message, progress.Observe(message));
             if (progress.State is not null) break;
 
             // News may be dropped when there are too many; the store knows the end in any case.
-            if (++ticks % TicksPerLook == 0 && host.View(sweep).State != SweepState.Running) break;
+            if (Stopwatch.GetElapsedTime(lookedAt) > LookEvery)
+            {
+                if (host.View(sweep).State != SweepState.Running) break;
+                lookedAt = Stopwatch.GetTimestamp();
+            }
+
             if (cancelledAt is null && cancellation.IsCancellationRequested)
             {
                 cancelledAt = Stopwatch.GetTimestamp();
@@ -101,13 +109,31 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output)
 
             if (cancelledAt is { } at && Stopwatch.GetElapsedTime(at) > CancelWithin) break;
             if (host.Failure.IsCompleted) await host.Failure;
-            Mourn(workers);
-            WarnOfStore(host);
-            display.Tick();
-            await timer.WaitForNextTickAsync(CancellationToken.None);
+            if (Stopwatch.GetElapsedTime(drawnAt) >= Tick)
+            {
+                Mourn();
+                WarnOfStore(host);
+                display.Tick();
+                drawnAt = Stopwatch.GetTimestamp();
+            }
+
+            await NewsOrTickAsync(news);
         }
 
         return cancelledAt is not null;
+    }
+
+    private static async Task NewsOrTickAsync(ChannelReader<ObserverMessage> news)
+    {
+        using var tick = new CancellationTokenSource(Tick);
+        try
+        {
+            await news.WaitToReadAsync(tick.Token);
+        }
+        catch (OperationCanceledException) when (tick.IsCancellationRequested)
+        {
+            // Time to look at the workers.
+        }
     }
 
     // A full disk does not stop training at once: points wait in memory. Whoever watches can still make room before a trial ends.
@@ -125,11 +151,11 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output)
     }
 
     // One dead worker costs time only; without any, nothing would ever happen again.
-    private void Mourn(WorkerProcesses workers)
+    private void Mourn()
     {
-        var dead = workers.Dead();
+        var dead = _workers.Dead();
         if (dead.Count == 0) return;
-        if (dead.Count == workers.Count)
+        if (dead.Count == _workers.Count)
         {
             var last = dead[^1];
             throw new CliException(ExitCode.Failed, $"every local worker has ended; {last.Name} with exit code {last.ExitCode}. Its last lines:\n{last.Tail}", $"The whole log is {last.LogFile}. Run `vae doctor` to check this machine.");

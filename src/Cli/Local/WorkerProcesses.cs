@@ -1,52 +1,61 @@
 using System.Diagnostics;
 using System.Globalization;
 using Vae.Cli.Commands;
+using Vae.Coordinator.Hosting;
+using Vae.Runtime.Remoting;
 
 namespace Vae.Cli.Local;
-
-/// <summary>How to start the workers of one machine.</summary>
-/// <param name="Plan">How many, and what each may use.</param>
-/// <param name="TokenFile">The cluster's token.</param>
-/// <param name="CacheDirectory">Where shards are cached.</param>
-/// <param name="LogDirectory">One log file per worker.</param>
-internal sealed record WorkerProcessOptions(LocalPlan Plan, string TokenFile, string CacheDirectory, string LogDirectory);
 
 /// <summary>A worker that ended although nobody asked it to.</summary>
 internal sealed record DeadWorker(string Name, int ExitCode, string LogFile, string Tail);
 
 /// <summary>
 /// Worker processes on this machine. Each holds the read end of a pipe on its stdin: when this process dies, even by kill -9, the pipe
-/// closes and the worker leaves, so no orphan keeps a core busy. The first line on the pipe names the coordinator; until it comes, the worker loads libtorch, so that neither
-/// waits for the other.
+/// closes and the worker leaves, so no orphan keeps a core busy. The first starts before the sweep file is even read, for loading libtorch takes longer than all else together;
+/// an <see cref="Introduction"/> on the pipe tells it what to do.
 /// </summary>
 internal sealed class WorkerProcesses : IAsyncDisposable
 {
     private static readonly TimeSpan LeaveWithin = TimeSpan.FromSeconds(10);
 
+    private readonly SweepFolders _folders;
     private readonly List<Worker> _workers = [];
+    private bool _introduced;
 
-    private WorkerProcesses() { }
+    private WorkerProcesses(SweepFolders folders) => _folders = folders;
 
     public int Count => _workers.Count;
 
-    public static WorkerProcesses Start(WorkerProcessOptions options)
+    /// <summary>Starts the one worker that every run needs. Nothing is written before it is introduced.</summary>
+    /// <param name="home">Folder of sweeps and cluster token; need not exist yet.</param>
+    public static WorkerProcesses StartFirst(string home)
     {
-        Directory.CreateDirectory(options.LogDirectory);
-        var workers = new WorkerProcesses();
-        for (var i = 0; i < options.Plan.Workers; i++) workers._workers.Add(StartOne(options, i));
+        var workers = new WorkerProcesses(new SweepFolders(home));
+        workers.StartOne();
         return workers;
     }
 
-    /// <summary>Tells all workers where the coordinator listens.</summary>
-    public void Introduce(string coordinator)
+    /// <summary>Starts the others, so that they load libtorch while the coordinator starts.</summary>
+    public void StartAll(LocalPlan plan)
     {
-        foreach (var worker in _workers) worker.Tell(coordinator);
+        while (_workers.Count < plan.Workers) StartOne();
     }
 
-    private static Worker StartOne(WorkerProcessOptions options, int index)
+    /// <summary>Tells all workers where the coordinator listens and what each may use.</summary>
+    public void Introduce(string coordinator, LocalPlan plan)
     {
-        var name = $"worker-{index + 1}";
-        var log = Path.Combine(options.LogDirectory, $"{name}.log");
+        _introduced = true;
+        Directory.CreateDirectory(_folders.Logs);
+        for (var i = 0; i < _workers.Count; i++)
+        {
+            _workers[i].OpenLog();
+            _workers[i].Tell(new Introduction(coordinator, plan.DeviceOf(i), plan.Threads).Write());
+        }
+    }
+
+    private void StartOne()
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"worker-{_workers.Count + 1}");
         var start = new ProcessStartInfo(Environment.ProcessPath ?? throw new InvalidOperationException("This process has no executable path."))
         {
             RedirectStandardInput = true,
@@ -57,25 +66,30 @@ internal sealed class WorkerProcesses : IAsyncDisposable
 
         // Under `dotnet vae.dll` the executable is dotnet itself and needs to be told which program to run.
         if (Path.GetFileNameWithoutExtension(start.FileName) == "dotnet") start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "vae.dll"));
-        foreach (var argument in (string[])["worker", "--name", name, "--coordinator", NodeCommands.CoordinatorFromStdin, "--token-file", options.TokenFile, "--cache", options.CacheDirectory,
-            "--device", options.Plan.DeviceOf(index), "--threads", options.Plan.Threads.ToString(CultureInfo.InvariantCulture), "--exit-with-stdin"])
+        foreach (var argument in (string[])["worker", "--name", name, "--coordinator", NodeCommands.CoordinatorFromStdin, "--token-file", ClusterToken.FileFor(_folders.Home), "--cache", _folders.Cache,
+            "--exit-with-stdin"])
         {
             start.ArgumentList.Add(argument);
         }
 
         var process = Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start.");
-        return new Worker(name, process, log);
+        _workers.Add(new Worker(name, process, Path.Combine(_folders.Logs, $"{name}.log")));
     }
 
     /// <summary>Workers that have ended although nobody asked them to, with the end of their logs.</summary>
     public IReadOnlyList<DeadWorker> Dead() => [.. _workers.Where(worker => worker.Process.HasExited).Select(worker => worker.Report())];
 
-    /// <summary>Closes the pipes, waits for the workers to leave, and ends those that do not.</summary>
+    /// <summary>Closes the pipes, waits for the workers to leave, and ends those that do not. One that was never introduced has nothing to finish.</summary>
     public async ValueTask DisposeAsync()
     {
         var workers = _workers.ToArray();
         _workers.Clear(); // A second call has nothing left to do.
-        foreach (var worker in workers) worker.CloseInput();
+        foreach (var worker in workers)
+        {
+            worker.CloseInput();
+            if (!_introduced) worker.Process.Kill();
+        }
+
         using var patience = new CancellationTokenSource(LeaveWithin);
         foreach (var worker in workers)
         {
@@ -97,15 +111,14 @@ internal sealed class WorkerProcesses : IAsyncDisposable
     {
         private const int TailLines = 20;
 
-        private readonly StreamWriter _log;
         private readonly Queue<string> _tail = new();
+        private StreamWriter? _log;
 
         public Worker(string name, Process process, string logFile)
         {
             Name = name;
             Process = process;
             LogFile = logFile;
-            _log = new StreamWriter(logFile, append: false) { AutoFlush = true };
             process.OutputDataReceived += (_, line) => Keep(line.Data);
             process.ErrorDataReceived += (_, line) => Keep(line.Data);
             process.BeginOutputReadLine();
@@ -122,6 +135,16 @@ internal sealed class WorkerProcesses : IAsyncDisposable
         {
             Process.WaitForExit(); // Also waits for the last lines of its output.
             lock (_tail) return new(Name, Process.ExitCode, LogFile, string.Join(Environment.NewLine, _tail));
+        }
+
+        /// <summary>From here on its lines go to <see cref="LogFile"/>, those before included.</summary>
+        public void OpenLog()
+        {
+            lock (_tail)
+            {
+                _log = new StreamWriter(LogFile, append: false) { AutoFlush = true };
+                foreach (var line in _tail) _log.WriteLine(line);
+            }
         }
 
         public void Tell(string line)
@@ -152,7 +175,7 @@ internal sealed class WorkerProcesses : IAsyncDisposable
         public void Dispose()
         {
             Process.Dispose();
-            lock (_tail) _log.Dispose();
+            lock (_tail) _log?.Dispose();
         }
 
         private void Keep(string? line)
@@ -162,7 +185,7 @@ internal sealed class WorkerProcesses : IAsyncDisposable
             {
                 if (_tail.Count == TailLines) _tail.Dequeue();
                 _tail.Enqueue(line);
-                if (_log.BaseStream.CanWrite) _log.WriteLine(line);
+                if (_log is { BaseStream.CanWrite: true }) _log.WriteLine(line);
             }
         }
     }
