@@ -71,6 +71,7 @@ public sealed class Cluster(CoordinatorContext context) : IActor
         effects.Send(agent, new AgentMessage.Registered(context.Term, register.Incarnation, Lease, HeartbeatEvery));
         effects.Send(Addresses.Placement, new PlacementMessage.WorkerJoined(
             register.Worker, register.Incarnation, register.Facts, register.Endpoint, register.Lanes, register.Running));
+        effects.Send(Addresses.Planner, new PlannerMessage.WorkerJoined(register.Worker, register.Incarnation, register.Facts));
         if (isNew) Announce(member, alive: true, "joined", left: false, effects);
     }
 
@@ -143,6 +144,7 @@ public sealed class Cluster(CoordinatorContext context) : IActor
         _members.Remove(registration.Worker);
         _leases.Remove(new(member.LeaseEnd, registration.Worker));
         effects.Send(Addresses.Placement, new PlacementMessage.WorkerGone(registration.Worker, registration.Incarnation, preempted, reason));
+        effects.Send(Addresses.Planner, new PlannerMessage.WorkerGone(registration.Worker, registration.Incarnation));
         Announce(member, alive: false, reason, left: preempted, effects);
     }
 

@@ -70,6 +70,7 @@ public sealed class Sweep : IActor
             case Signal: break;
             case SweepMessage.DatasetReady ready: TakeDataset(ready, now, effects); break;
             case SweepMessage.DatasetRejected rejected: RejectDataset(rejected, effects); break;
+            case SweepMessage.PackPlanned: break; // Every pack holds one trial.
             case SweepMessage.PackStarted started: RecordStart(sender, started, now, effects); break;
             case SweepMessage.PackDone done: TakeResults(sender, done, effects); break;
             case SweepMessage.PackFailed failed: TakeFailure(sender, failed, effects); break;

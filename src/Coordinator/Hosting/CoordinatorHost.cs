@@ -52,12 +52,13 @@ public sealed class CoordinatorHost : IAsyncDisposable
         _metrics.Watch(store);
         _publisher = new Publisher(feed, Views, store, Folders, new FleetMetrics(_metrics, Views), logger);
         _system.SpawnRoot(Addresses.Placement.Name, () => new Placement(context), Supervision.Never);
+        _system.SpawnRoot(Addresses.Planner.Name, () => new Planner(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Datasets.Name, () => new DatasetCatalog());
         _system.SpawnRoot(Addresses.Metrics.Name, () => new MetricsActor(context, store.ReadMarks()));
         _system.SpawnRoot(Addresses.Sweeps.Name, () => new SweepBook(context, options.RecoverSweeps ? AllHistory() : EndedHistory()));
         // Without one of these the process would answer health checks and do nothing: better it ends, and is started again from the store.
-        var vital = new[] { Addresses.Cluster, Addresses.Placement, Addresses.Datasets, Addresses.Metrics, Addresses.Sweeps };
+        var vital = new[] { Addresses.Cluster, Addresses.Placement, Addresses.Planner, Addresses.Datasets, Addresses.Metrics, Addresses.Sweeps };
         _system.SpawnRoot("vital-watch", () => new GoneWatch(vital, (actor, reason) =>
         {
             if (!_stopping) _vitalGone.TrySetException(new UserFitException($"The actor {actor.Name} could not be carried on: {reason}. The log above says why; start the coordinator again, it goes on from its store."));

@@ -20,6 +20,9 @@ public static class Addresses
     /// <summary>Deduplicates, stores and publishes points.</summary>
     public static readonly ActorId Metrics = new(NodeId.Coordinator, "metrics");
 
+    /// <summary>Which shape the packs of a signature get.</summary>
+    public static readonly ActorId Planner = new(NodeId.Coordinator, "planner");
+
     /// <summary>One sweep.</summary>
     public static ActorId Sweep(SweepId sweep) => new(NodeId.Coordinator, $"sweep.{sweep}");
 

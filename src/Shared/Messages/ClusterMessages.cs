@@ -1,4 +1,5 @@
 using Vae.Shared.Actors;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Shared.Messages;
 
@@ -82,6 +83,18 @@ public abstract record AgentMessage : Message
 
     /// <summary>Stop a replica and free its lane. Repeated until <see cref="PlacementMessage.LaneFreed"/> comes, which is also the answer when there is none.</summary>
     public sealed record StopReplica(Term Term, PackId Pack, Attempt Attempt, string Reason) : AgentMessage;
+
+    /// <summary>
+    /// Measure how fast packs of one signature are trained here, or look up what was measured before. Answered by <see cref="PlannerMessage.ProbeEnded"/>; a worker that trains refuses.
+    /// </summary>
+    /// <param name="Term">Of the coordinator.</param>
+    /// <param name="Number">Comes back with the answer.</param>
+    /// <param name="Order">What to measure.</param>
+    /// <param name="OnlyKnown">Answer from what is stored; measure nothing.</param>
+    public sealed record ProbePack(Term Term, long Number, ProbeOrder Order, bool OnlyKnown) : AgentMessage;
+
+    /// <summary>From the probe's port.</summary>
+    public sealed record ProbeMeasured(long Number, ValueList<ProbeReading> Readings, string Text) : AgentMessage;
 
     /// <summary>From the engine's port: nothing of the replica computes any more; its lane is free.</summary>
     public sealed record EngineStopped(PackId Pack, Attempt Attempt) : AgentMessage;

@@ -35,6 +35,9 @@ public abstract record SweepMessage : Message
     /// <summary>The data set cannot be used; the text names file, place and rule.</summary>
     public sealed record DatasetRejected(string Text) : SweepMessage;
 
+    /// <summary>From the planner, in answer to <see cref="PlannerMessage.PlanPack"/>: the shape of the packs of a signature, and why, in words for people.</summary>
+    public sealed record PackPlanned(string Signature, PackShape Shape, string Reason) : SweepMessage;
+
     /// <summary>The pack has its workers. Repeated until <see cref="PackMessage.StartRecorded"/>; only then are they told.</summary>
     public sealed record PackStarted(PackId Pack, Attempt Attempt, ValueList<NodeId> Workers) : SweepMessage;
 

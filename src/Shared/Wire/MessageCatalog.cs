@@ -22,6 +22,7 @@ public static class MessageCatalog
         CatalogRow.Of(0x0205, MessageCodecs.StopReplica),
         CatalogRow.Of(0x0206, MessageCodecs.RegistrationRefused),
         CatalogRow.Of(0x0207, MessageCodecs.Left),
+        CatalogRow.Of(0x0208, PlannerCodecs.ProbePack),
 
         CatalogRow.Of(0x0301, MessageCodecs.PointBatch),
         CatalogRow.Of(0x0302, MessageCodecs.Subscribe),
@@ -57,6 +58,8 @@ public static class MessageCatalog
         CatalogRow.Of(0x0901, MessageCodecs.LaneFreed),
         CatalogRow.Of(0x0902, MessageCodecs.ReplicaEnded),
 
+        CatalogRow.Of(0x0A01, PlannerCodecs.ProbeEnded),
+
         CatalogRow.Of(0x8001, FactCodecs.Submitted),
         CatalogRow.Of(0x8002, FactCodecs.DatasetReady),
         CatalogRow.Of(0x8003, FactCodecs.PackStarted),
@@ -71,6 +74,7 @@ public static class MessageCatalog
     [
         typeof(ClusterMessage.CheckLeases),
         typeof(AgentMessage.EngineStopped),
+        typeof(AgentMessage.ProbeMeasured),
         typeof(AgentMessage.EngineStillRuns),
         typeof(AgentMessage.LoadSampled),
         typeof(AgentMessage.OutboxDrained),
@@ -97,6 +101,7 @@ public static class MessageCatalog
         typeof(SweepBookMessage.SweepRetired),
         typeof(SweepMessage.DatasetReady),
         typeof(SweepMessage.DatasetRejected),
+        typeof(SweepMessage.PackPlanned),
         typeof(SweepMessage.PackStarted),
         typeof(SweepMessage.PackDone),
         typeof(SweepMessage.PackFailed),
@@ -112,5 +117,9 @@ public static class MessageCatalog
         typeof(PlacementMessage.PlacementTick),
         typeof(PlacementMessage.RequestGang),
         typeof(PlacementMessage.ReleaseGang),
+        typeof(PlannerMessage.PlanPack),
+        typeof(PlannerMessage.WorkerJoined),
+        typeof(PlannerMessage.WorkerGone),
+        typeof(PlannerMessage.ProbeOverdue),
     ];
 }

@@ -3,6 +3,7 @@ using Vae.Shared;
 using Vae.Shared.Actors;
 using Vae.Shared.Determinism;
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Worker.Actors;
 
@@ -32,6 +33,7 @@ public sealed class WorkerAgent : IActor
     private readonly Queue<(long Sequence, Instant SentAt)> _unanswered = []; // At most BeatsMax.
     private Term _term = new(0);
     private bool _isMember;
+    private bool _isProbing;
     private TimeSpan _lease;
     private TimeSpan _beatEvery;
     private Instant _leaseEnd;
@@ -66,6 +68,7 @@ public sealed class WorkerAgent : IActor
             case Signal.NodeChanged { Connected: true } change when change.Node == NodeId.Coordinator: Reconnect(effects); break;
             case Signal.Terminated gone: StopEngine(gone.Actor, effects); break;
             case Signal.JobFailed { Job: StopEngineJob job }: effects.Wake(RegisterMax, new AgentMessage.EngineStillRuns(job.Pack, job.Attempt)); break;
+            case Signal.JobFailed { Job: ProbeJob job } failed: EndProbe(job.Number, [], failed.Text, effects); break;
             case Signal: break;
             case AgentMessage.Registered registered: Join(registered, now, effects); break;
             case AgentMessage.RegistrationRefused refused: Refuse(refused); break;
@@ -78,6 +81,8 @@ public sealed class WorkerAgent : IActor
             case AgentMessage.StopReplica stop: StopReplica(stop, effects); break;
             case AgentMessage.EngineStopped stopped: FreeLane(stopped, effects); break;
             case AgentMessage.EngineStillRuns due: RunStop(due.Pack, due.Attempt, effects); break;
+            case AgentMessage.ProbePack probe: Probe(probe, effects); break;
+            case AgentMessage.ProbeMeasured measured: EndProbe(measured.Number, measured.Readings, measured.Text, effects); break;
             case AgentMessage.Leave leave: Leave(leave.Reason, now, effects); break;
             case AgentMessage.Left left: HearLeft(left, effects); break;
             case AgentMessage.OutboxDrained: HearDrained(effects); break;
@@ -181,6 +186,7 @@ public sealed class WorkerAgent : IActor
         if (Find(assignment.Pack, assignment.Attempt) is null)
         {
             var actor = Addresses.Replica(_identity.Worker, assignment.Pack, assignment.Attempt);
+            if (_isProbing) effects.Run(new StopProbeJob());
             _hosted.Add(new HostedReplica(assignment, actor));
             effects.Spawn(actor.Name, () => new Replica(assignment), Supervision.Never); // Its engine state died with it: a crash is a lost replica.
             effects.Watch(actor);
@@ -257,6 +263,27 @@ public sealed class WorkerAgent : IActor
         _leaving.Drained = false; // The engine's last points came after the first flush.
         effects.Send(Addresses.Outbox(_identity.Worker), new OutboxMessage.FlushNow());
     }
+
+    // Training goes first: a probe beside it would measure nonsense and slow it down.
+    private void Probe(AgentMessage.ProbePack order, Effects effects)
+    {
+        if (!Obeys(order.Term)) return;
+        if (_hosted.Count > 0 || _leaving is not null) TellReadings(order.Number, [], _leaving is null ? "the worker trains" : "the worker leaves", effects);
+        else
+        {
+            _isProbing = true;
+            effects.Run(new ProbeJob(order.Number, order.Order, order.OnlyKnown));
+        }
+    }
+
+    private void EndProbe(long number, ValueList<ProbeReading> readings, string text, Effects effects)
+    {
+        _isProbing = false;
+        TellReadings(number, readings, text, effects);
+    }
+
+    private void TellReadings(long number, ValueList<ProbeReading> readings, string text, Effects effects) =>
+        effects.Send(Addresses.Planner, new PlannerMessage.ProbeEnded(_identity.Worker, number, readings, text));
 
     private void TellEndedUnasked(Effects effects)
     {

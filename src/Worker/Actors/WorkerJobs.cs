@@ -25,3 +25,12 @@ public sealed record SlotOrdersJob(PackId Pack, Attempt Attempt, ValueList<SlotO
 /// <see cref="AgentMessage.EngineStopped"/>, also when nothing runs. Nothing of the attempt may compute after the answer.
 /// </summary>
 public sealed record StopEngineJob(PackId Pack, Attempt Attempt) : Job;
+
+/// <summary>
+/// To the probe's port: measure packs of one signature, or look up what was measured before. Answered to the agent by <see cref="AgentMessage.ProbeMeasured"/>; ends early, without
+/// readings, when <see cref="StopProbeJob"/> comes.
+/// </summary>
+public sealed record ProbeJob(long Number, ProbeOrder Order, bool OnlyKnown) : Job;
+
+/// <summary>To the probe's port: end whatever is being measured now; the lanes are needed for training. Not answered.</summary>
+public sealed record StopProbeJob : Job;

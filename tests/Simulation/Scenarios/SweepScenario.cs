@@ -86,6 +86,7 @@ internal sealed class SweepScenario
         boot.UseJobs(new FakePorts(Cluster, Points));
         boot.SpawnRoot("cluster", () => new Coordinator.Actors.Cluster(context), Supervision.Never);
         boot.SpawnRoot("placement", () => new Placement(context), Supervision.Never);
+        boot.SpawnRoot("planner", () => new Planner(context), Supervision.Never);
         boot.SpawnRoot("datasets", () => new DatasetCatalog());
         boot.SpawnRoot("metrics", () => new MetricsActor(context, Points.Marks));
         boot.SpawnRoot("sweeps", () => new SweepBook(context, Facts()));

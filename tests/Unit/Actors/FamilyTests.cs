@@ -17,6 +17,7 @@ public class FamilyTests
     [
         (typeof(ClusterMessage), () => new Cluster(Some.Context())),
         (typeof(PlacementMessage), () => new Placement(Some.Context())),
+        (typeof(PlannerMessage), () => new Planner(Some.Context())),
         (typeof(DatasetMessage), () => new DatasetCatalog()),
         (typeof(MetricsMessage), () => new MetricsActor(Some.Context(), [])),
         (typeof(SweepBookMessage), () => new SweepBook(Some.Context(), [])),

@@ -42,6 +42,17 @@ public static class ModelSize
         return count;
     }
 
+    /// <summary>Multiplications by a weight in one row's forward pass.</summary>
+    public static long WeightUsesPerRow(ModelSpec model, DataShape data)
+    {
+        long count = 0;
+        foreach (var (inputs, outputs, weightsPerPair, pixels) in Layers(model, data)) count += (long)inputs * weightsPerPair * outputs * pixels;
+        return count;
+    }
+
+    /// <summary>Layers with weights.</summary>
+    public static int LayerCount(ModelSpec model, DataShape data) => Layers(model, data).Count();
+
     /// <summary>
     /// Bytes of one replica in training: 4 bytes x (4 x parameters + 4 x rows x activations per row). Four copies of the parameters: weights,
     /// gradient, two moments of Adam. Activations count four times: before and after the nonlinearity, and the gradient of each.
