@@ -20,7 +20,7 @@ int Number(string name, int fallback) => options.TryGetValue(name, out var text)
 var model = Text("--model", "mlp");
 var (batch, steps, warmup, threads) = (Number("--batch", 128), Number("--steps", 300), Number("--warmup", 30), Number("--threads", 1));
 var (world, rank, port) = (Number("--world", 1), Number("--rank", 0), Number("--port", 29611));
-TorchProcess.Initialize(new TorchSettings(Threads: threads));
+TorchProcess.Initialize(new TorchSettings(Threads: threads, FlushDenormals: Text("--flush", "") == "true"));
 
 var images = Text("--images", "");
 var source = model == "mlp" && images.Length > 0

@@ -7,7 +7,8 @@ namespace Vae.Torch;
 
 /// <summary>
 /// One libtorch tensor. It has no finalizer: whoever makes it inside a dispose scope leaves it to the scope, whoever makes it outside
-/// disposes it. Not safe for use by two threads at once.
+/// disposes it. A reference to a tensor that its scope has freed must not be kept (see <see cref="DisposeScope"/>). Not safe for use by
+/// two threads at once.
 /// </summary>
 public sealed unsafe partial class Tensor : IDisposable
 {
@@ -16,7 +17,7 @@ public sealed unsafe partial class Tensor : IDisposable
     /// <summary>Depth of the scope that owns the tensor on its thread; 0 when no scope does.</summary>
     internal int ScopeLevel;
 
-    private Tensor(nint handle) => _handle = handle;
+    internal Tensor(nint handle) => _handle = handle;
 
     /// <summary>The native tensor.</summary>
     /// <exception cref="ObjectDisposedException">It has been freed.</exception>
@@ -36,10 +37,11 @@ public sealed unsafe partial class Tensor : IDisposable
     internal static Tensor Wrap(nint handle)
     {
         if (handle == 0) Status.Throw();
-        var tensor = new Tensor(handle);
-        DisposeScope.Register(tensor);
-        return tensor;
+        return DisposeScope.NewTensor(handle);
     }
+
+    /// <summary>Gives a freed wrapper to another native tensor.</summary>
+    internal void Reuse(nint handle) => _handle = handle;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -106,6 +106,21 @@ public class OptimizerTests
     }
 
     [Fact]
+    public void Averages_without_gradient_end_at_nothing_instead_of_numbers_that_slow_the_processor_down()
+    {
+        using var scope = NewDisposeScope();
+        using var module = nn.Linear(8, 8, hasBias: false);
+        using var flat = new FlatParameters(module);
+        using var adam = optim.Adam(flat);
+        flat.Gradients.fill_(1e-3f);
+        adam.step();
+        flat.zero_grad();
+        for (var i = 0; i < 1000; i++) adam.step();
+
+        Assert.All(adam.state[0].buffer.ToArray<float>(), static m => Assert.True(m == 0 || float.IsNormal(m)));
+    }
+
+    [Fact]
     public void A_refilled_slot_starts_like_a_new_optimizer()
     {
         using var scope = NewDisposeScope();
