@@ -23,7 +23,7 @@ public static partial class torch
         public static Sequential Sequential(params ReadOnlySpan<Module<Tensor, Tensor>> modules) => new(modules);
 
         /// <summary>max(x, 0).</summary>
-        public static Activation ReLU() => new(static x => x.relu());
+        public static Activation ReLU() => new(static x => x.relu(), isRelu: true);
 
         /// <summary>Hyperbolic tangent.</summary>
         public static Activation Tanh() => new(static x => x.tanh());

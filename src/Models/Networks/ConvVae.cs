@@ -5,7 +5,7 @@ namespace Vae.Models.Networks;
 
 /// <summary>
 /// Stride-2 convolutions (kernel 4, padding 1: each halves the image), a dense layer, and the mirror image of both. The shape of
-/// Burgess et al. 2018, appendix A. Replicas are groups of one convolution.
+/// Burgess et al. 2018, appendix A.
 /// </summary>
 public sealed class ConvVae : VaeNetwork
 {
@@ -64,20 +64,7 @@ public sealed class ConvVae : VaeNetwork
     /// <inheritdoc/>
     public override Tensor Decode(Tensor z) => ToRows(_decoder.forward(ToChannels(_decoderHead.forward(z), _bottom)), Image);
 
-    // [K, n, C*H*W] to [n, K*C, H, W]: replica k owns channels k*C to (k+1)*C. Free for K = 1; a transposition otherwise.
-    private Tensor ToChannels(Tensor rows, ImageShape shape)
-    {
-        var n = rows.size(1);
-        return Replicas == 1
-            ? rows.view(n, shape.Channels, shape.Height, shape.Width)
-            : rows.transpose(0, 1).reshape(n, Replicas * shape.Channels, shape.Height, shape.Width);
-    }
+    private static Tensor ToChannels(Tensor rows, ImageShape shape) => rows.reshape(rows.size(0), rows.size(1), shape.Channels, shape.Height, shape.Width);
 
-    private Tensor ToRows(Tensor images, ImageShape shape)
-    {
-        var n = images.size(0);
-        return Replicas == 1
-            ? images.reshape(1, n, shape.Values)
-            : images.reshape(n, Replicas, shape.Values).transpose(0, 1).contiguous();
-    }
+    private static Tensor ToRows(Tensor images, ImageShape shape) => images.reshape(images.size(0), images.size(1), shape.Values);
 }

@@ -3,9 +3,8 @@ using Vae.Torch.Interop;
 namespace Vae.Torch;
 
 /// <summary>
-/// A 2-D convolution for K replicas. Images lie as [n, K*channels, H, W]: replica k owns channels k*in .. (k+1)*in, which makes the K
-/// convolutions one grouped convolution. K = 1 is the ordinary layout. <see cref="torch.nn.functional.fold_replicas"/> and
-/// <see cref="torch.nn.functional.unfold_replicas"/> go from and to [K,n,C,H,W].
+/// A 2-D convolution for K replicas. Images are [K,n,C,H,W]; [1,n,C,H,W] serves all replicas, and for K = 1 [n,C,H,W] will do. On the CPU
+/// results lie channels last in memory, as the next convolution wants them: <c>reshape</c> them, do not <c>view</c>.
 /// </summary>
 public abstract class Convolution : Module<Tensor, Tensor>
 {
@@ -29,6 +28,14 @@ public abstract class Convolution : Module<Tensor, Tensor>
 
     /// <summary>Channels, kernel and steps.</summary>
     public ConvolutionShape Shape { get; }
+
+    /// <inheritdoc/>
+    public sealed override Tensor forward(Tensor input) => Apply(input, relu: false);
+
+    /// <summary>The layer and a ReLU in one pass; its backward needs no pass of its own either.</summary>
+    public Tensor forward_relu(Tensor input) => Apply(input, relu: true);
+
+    private protected abstract Tensor Apply(Tensor input, bool relu);
 }
 
 /// <summary>Sizes of a convolution; kernel, stride and padding are square.</summary>
@@ -51,8 +58,8 @@ public sealed class Conv2d : Convolution
     {
     }
 
-    /// <inheritdoc/>
-    public override Tensor forward(Tensor input) => torch.nn.functional.conv2d(input, weight, bias, Shape.Stride, Shape.Padding, Shape.Dilation, Shape.Groups);
+    private protected override Tensor Apply(Tensor input, bool relu) =>
+        torch.nn.functional.conv2d(input, weight, bias, Shape.Stride, Shape.Padding, Shape.Dilation, Shape.Groups, relu);
 }
 
 /// <summary>The transpose (gradient) of a convolution, for K replicas in the layout of <see cref="Convolution"/>.</summary>
@@ -64,8 +71,8 @@ public sealed class ConvTranspose2d : Convolution
     {
     }
 
-    /// <inheritdoc/>
-    public override Tensor forward(Tensor input) => torch.nn.functional.conv_transpose2d(input, weight, bias, Shape.Stride, Shape.Padding, Shape.OutputPadding, Shape.Groups);
+    private protected override Tensor Apply(Tensor input, bool relu) =>
+        torch.nn.functional.conv_transpose2d(input, weight, bias, Shape.Stride, Shape.Padding, Shape.OutputPadding, Shape.Groups, relu);
 }
 
 public static partial class torch
@@ -74,29 +81,15 @@ public static partial class torch
     {
         public static partial class functional
         {
-            /// <summary>Convolution with weight [K,out,in/groups,kh,kw]; see <see cref="Vae.Torch.Convolution"/>.</summary>
-            public static Tensor conv2d(Tensor input, Tensor weight, Tensor? bias = null, long stride = 1, long padding = 0, long dilation = 1, long groups = 1) =>
-                Tensor.Wrap(NativeAutograd.vae_conv2d(input.Handle, weight.Handle, bias?.Handle ?? 0, stride, padding, dilation, groups));
+            /// <summary>Convolution with weight [K,out,in/groups,kh,kw], followed by max(y, 0) where <paramref name="relu"/> is set; see <see cref="Vae.Torch.Convolution"/>.</summary>
+            /// <exception cref="TorchException">The shapes do not fit each other.</exception>
+            public static Tensor conv2d(Tensor input, Tensor weight, Tensor? bias = null, long stride = 1, long padding = 0, long dilation = 1, long groups = 1, bool relu = false) =>
+                Tensor.Wrap(NativeAutograd.vae_conv2d(input.Handle, weight.Handle, bias?.Handle ?? 0, stride, padding, dilation, groups, relu ? 1 : 0));
 
-            /// <summary>Transposed convolution with weight [K,in,out/groups,kh,kw]; see <see cref="Vae.Torch.Convolution"/>.</summary>
-            public static Tensor conv_transpose2d(Tensor input, Tensor weight, Tensor? bias = null, long stride = 1, long padding = 0, long output_padding = 0, long groups = 1) =>
-                Tensor.Wrap(NativeAutograd.vae_conv_transpose2d(input.Handle, weight.Handle, bias?.Handle ?? 0, stride, padding, output_padding, groups));
-
-            /// <summary>[K,n,C,H,W] into the convolutions' [n,K*C,H,W]; a view for K = 1.</summary>
-            public static Tensor fold_replicas(Tensor input)
-            {
-                var s = input.shape;
-                if (s.Length != 5) throw new ArgumentException($"[K,n,C,H,W] is needed, not {s.Length} dimensions.", nameof(input));
-                return s[0] == 1 ? input.view(s[1], s[2], s[3], s[4]) : input.transpose(0, 1).reshape(s[1], s[0] * s[2], s[3], s[4]);
-            }
-
-            /// <summary>The convolutions' [n,K*C,H,W] into [K,n,C,H,W]; a view for K = 1.</summary>
-            public static Tensor unfold_replicas(Tensor input, long replicas)
-            {
-                var s = input.shape;
-                if (s.Length != 4 || s[1] % replicas != 0) throw new ArgumentException("[n,K*C,H,W] is needed.", nameof(input));
-                return input.view(s[0], replicas, s[1] / replicas, s[2], s[3]).transpose(0, 1);
-            }
+            /// <summary>Transposed convolution with weight [K,in,out/groups,kh,kw], followed by max(y, 0) where <paramref name="relu"/> is set; see <see cref="Vae.Torch.Convolution"/>.</summary>
+            /// <exception cref="TorchException">The shapes do not fit each other.</exception>
+            public static Tensor conv_transpose2d(Tensor input, Tensor weight, Tensor? bias = null, long stride = 1, long padding = 0, long output_padding = 0, long groups = 1, bool relu = false) =>
+                Tensor.Wrap(NativeAutograd.vae_conv_transpose2d(input.Handle, weight.Handle, bias?.Handle ?? 0, stride, padding, output_padding, groups, relu ? 1 : 0));
         }
     }
 }

@@ -134,7 +134,13 @@ public sealed class Sequential : Module<Tensor, Tensor>
     /// <inheritdoc/>
     public override Tensor forward(Tensor input)
     {
-        foreach (var module in _modules) input = module.forward(input);
+        for (var i = 0; i < _modules.Length; i++)
+        {
+            // A convolution applies the ReLU behind it while its result is still in registers.
+            var fused = _modules[i] is Convolution && i + 1 < _modules.Length && _modules[i + 1] is Activation { IsRelu: true };
+            input = fused ? ((Convolution)_modules[i++]).forward_relu(input) : _modules[i].forward(input);
+        }
+
         return input;
     }
 }
@@ -144,7 +150,9 @@ public sealed class Activation : Module<Tensor, Tensor>
 {
     private readonly Func<Tensor, Tensor> _function;
 
-    internal Activation(Func<Tensor, Tensor> function) => _function = function;
+    internal Activation(Func<Tensor, Tensor> function, bool isRelu = false) => (_function, IsRelu) = (function, isRelu);
+
+    internal bool IsRelu { get; }
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => _function(input);

@@ -1,21 +1,15 @@
-// Parametrised layers. Each parameter has a leading replica dimension K; K = 1 takes the plain matrix product.
+// The linear layer. Each parameter has a leading replica dimension K; K = 1 takes the plain matrix product.
 #include "abi.h"
 
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "gradients.h"
 
 using namespace vae;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 namespace {
-
-// Autograd would write a weight gradient into fresh memory and then add it to `.grad`: three extra passes over the weights, which is
-// 10 % of a small model's step. Where `.grad` already exists (it is a view of the flat buffer) the product adds into it at once.
-bool can_add_in_place(const at::Tensor& parameter) {
-  if (!in_plain_backward() || at::GradMode::is_enabled() || !parameter.is_leaf() || !parameter.requires_grad()) return false;
-  const auto& grad = parameter.grad();
-  return grad.defined() && grad.is_contiguous() && grad.scalar_type() == parameter.scalar_type();
-}
 
 // y[K,n,out] = x[K,n,in] weight[K,out,in]^T + bias[K,out]; for K = 1 x may be [n,in], and y is then [n,out].
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
@@ -79,27 +73,5 @@ VAE_API Handle vae_linear(Handle x, Handle weight, Handle bias) {
     TORCH_CHECK(input.size(-1) == w.size(2) && (input.dim() == 2 || input.size(0) == w.size(0)),
                 "linear: input ", input.sizes(), " does not fit weight ", w.sizes(), " ([K,out,in])");
     return bias ? LinearFunction::apply(input, w, get(bias), true) : LinearFunction::apply(input, w, w.detach(), false);
-  });
-}
-
-// x is [n, K*in, H, W]; weight is [K, out, in/groups, kh, kw]; replica k sees channels k*in .. (k+1)*in: a grouped convolution.
-VAE_API Handle vae_conv2d(Handle x, Handle weight, Handle bias, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
-  return make([&] {
-    const auto& w = get(weight);
-    TORCH_CHECK(w.dim() == 5, "conv2d: weight must be [K,out,in/groups,kh,kw], got ", w.sizes());
-    auto b = get_or_undefined(bias);
-    return at::conv2d(get(x), w.flatten(0, 1), b.defined() ? b.reshape({-1}) : b, at::IntArrayRef{stride, stride},
-                      at::IntArrayRef{padding, padding}, at::IntArrayRef{dilation, dilation}, groups * w.size(0));
-  });
-}
-
-// weight is [K, in, out/groups, kh, kw], as PyTorch lays out transposed convolutions.
-VAE_API Handle vae_conv_transpose2d(Handle x, Handle weight, Handle bias, int64_t stride, int64_t padding, int64_t output_padding, int64_t groups) {
-  return make([&] {
-    const auto& w = get(weight);
-    TORCH_CHECK(w.dim() == 5, "conv_transpose2d: weight must be [K,in,out/groups,kh,kw], got ", w.sizes());
-    auto b = get_or_undefined(bias);
-    return at::conv_transpose2d(get(x), w.flatten(0, 1), b.defined() ? b.reshape({-1}) : b, at::IntArrayRef{stride, stride},
-                                at::IntArrayRef{padding, padding}, at::IntArrayRef{output_padding, output_padding}, groups * w.size(0));
   });
 }
