@@ -92,14 +92,14 @@ VAE_FORCE_INLINE void outer_block(const OuterSum& job, int64_t first, int64_t co
   Vector sums[kRows][Vectors];
 #pragma GCC unroll 16
   for (int m = 0; m < kRows; m++)
-    for (int v = 0; v < Vectors; v++) sums[m][v] = load(c + m * job.columns + v * kVector);
+    for (int v = 0; v < Vectors; v++) sums[m][v] = Vector{};
   accumulate<Vectors, false>(sums, rows, segments, segment_count, job.run, job.a_step, job.b + column, job.b_step);
 #pragma GCC unroll 16
   for (int m = 0; m < kRows; m++)
-    for (int v = 0; v < Vectors; v++) store(c + m * job.columns + v * kVector, sums[m][v]);
+    for (int v = 0; v < Vectors; v++) store(c + m * job.columns + v * kVector, load(c + m * job.columns + v * kVector) + sums[m][v]);
 }
 
-// The sum is cut so that what all blocks read again stays in the first-level cache.
+// The sum is cut so that what all blocks read again stays in the first-level cache. Adding sums of pieces also rounds less than one long sum.
 constexpr int64_t kSumBlock = 128;
 
 void outer_sum(const OuterSum& job) {
