@@ -71,7 +71,7 @@ internal sealed class PackBatch : IDisposable
     /// <summary>Makes this rank's inputs of the next step of all filled slots.</summary>
     public void Load(ReadOnlySpan<TrialSlot> slots)
     {
-        var (most, uniform, scale) = Plan(slots);
+        var most = Plan(slots);
         if (Rows == 0) return;
         var first = FirstFilled(slots);
         var sharesRows = true;
@@ -93,7 +93,8 @@ internal sealed class PackBatch : IDisposable
         }
 
         _vectors.Upload();
-        Weights = uniform ? new SlotWeights(scale, Mask: _vectors.Mask) : new SlotWeights(1, _vectors.Rows, _vectors.Scale, _vectors.Mask);
+        // Always by slot in a pack, even while all stand together: what a slot computes must not depend on the others, not in the last bit.
+        Weights = slots.Length == 1 ? new SlotWeights(_vectors.ScaleOf(0)) : new SlotWeights(1, _vectors.Rows, _vectors.Scale, _vectors.Mask);
     }
 
     /// <summary>Views of the buffers for <paramref name="slots"/> slots of <paramref name="rows"/> rows, valid until the next load.</summary>
@@ -114,33 +115,28 @@ internal sealed class PackBatch : IDisposable
     }
 
     // Rows and factors of each slot; who stands where somebody else stands takes his rows.
-    private (int Most, bool Uniform, double Scale) Plan(ReadOnlySpan<TrialSlot> slots)
+    private int Plan(ReadOnlySpan<TrialSlot> slots)
     {
         var most = 0;
         var total = 0;
-        var uniform = true;
-        var scale = 0.0;
         for (var k = 0; k < slots.Length; k++)
         {
             var slot = slots[k];
             if (slot.Trial is null)
             {
-                uniform = false;
                 _vectors.Set(k, 0, 0, 0);
                 continue;
             }
 
             _leaders[k] = LeaderOf(slots, k);
             var rows = PartOf(slot).Count;
-            var factor = 1.0 / _batches.RowsOf(slot.StepOfEpoch).Count;
-            uniform &= total == 0 || (rows == most && factor == scale);
-            (most, scale) = (Math.Max(most, rows), factor);
+            most = Math.Max(most, rows);
             total += rows;
-            _vectors.Set(k, rows, factor, slot.Beta);
+            _vectors.Set(k, rows, 1.0 / _batches.RowsOf(slot.StepOfEpoch).Count, slot.Beta);
         }
 
         Rows = total;
-        return (most, uniform, scale);
+        return most;
     }
 
     private static int LeaderOf(ReadOnlySpan<TrialSlot> slots, int k)

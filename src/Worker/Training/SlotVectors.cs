@@ -7,6 +7,7 @@ internal sealed class SlotVectors : IDisposable
 {
     private readonly int _latent;
     private readonly int[] _own;
+    private readonly double[] _scales;
     private readonly bool _onHost;
     private readonly Tensor _hostRows;
     private readonly Tensor _hostScale;
@@ -19,6 +20,7 @@ internal sealed class SlotVectors : IDisposable
     {
         _latent = latent;
         _own = new int[slots];
+        _scales = new double[slots];
         Array.Fill(_own, latent);
         _onHost = device.type == DeviceType.CPU;
         _hostRows = torch.zeros([slots], ScalarType.Int32).DetachFromDisposeScope();
@@ -46,9 +48,13 @@ internal sealed class SlotVectors : IDisposable
     /// <summary>[K, d]: 0 where a dimension is padding; null while nothing is padded.</summary>
     public Tensor? Mask => _padded > 0 ? _mask : null;
 
+    /// <summary>1 / rows of the slot's global batch.</summary>
+    public double ScaleOf(int slot) => _scales[slot];
+
     /// <summary>Sets one slot's numbers of the step.</summary>
     public void Set(int slot, int rows, double scale, double beta)
     {
+        _scales[slot] = scale;
         var weight = (float)(beta * scale);
         ref var ownRows = ref _hostRows.data<int>()[slot];
         ref var ownScale = ref _hostScale.data<float>()[slot];
