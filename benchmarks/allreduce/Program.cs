@@ -3,9 +3,14 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
+using Vae.Shared.Sweeps;
 using Vae.Worker.Collectives;
+using Vae.Worker.Collectives.Engines;
+using Vae.Worker.Collectives.SharedMemory;
 
 // usage: allreduce --ranks 2 --sizes 4096,1048576 [--seconds 0.5] [--piece BYTES] [--socket BYTES] [--exchange BYTES] [--spin MICROSECONDS]
+//                  [--engine messagepack|shared_memory|auto] [--block BYTES] [--memory-spin MICROSECONDS]
 // Starts one process per rank and prints one JSON line per size, measured on rank 0.
 var flags = args.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
 int Number(string name, int fallback) => flags.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
@@ -33,12 +38,16 @@ async Task<int> RunRankAsync(int rank)
         PieceBytes = Number("--piece", defaults.PieceBytes),
         SocketBufferBytes = Number("--socket", defaults.SocketBufferBytes),
         ExchangeBytesMax = Number("--exchange", defaults.ExchangeBytesMax),
+        BlockBytes = Number("--block", defaults.BlockBytes),
+        MemorySpin = flags.ContainsKey("--memory-spin") ? TimeSpan.FromMicroseconds(Number("--memory-spin", 0)) : null,
         Spin = flags.ContainsKey("--spin") ? TimeSpan.FromMicroseconds(Number("--spin", 0)) : defaults.Spin,
     };
     var ports = flags["--ports"].Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture)).ToList();
     using var transport = new LoopbackRingTransport(ports[rank]);
     var members = ports.Select((port, index) => new RingMember(index, "127.0.0.1", port)).ToList();
-    using var ring = await RingConnector.ConnectAsync(new(new("bench", 1, 1), rank, ranks, 0, "bench"), members, transport, TimeSpan.FromSeconds(20), options);
+    var engine = Enum.Parse<AllReduceEngine>(flags.GetValueOrDefault("--engine", "messagepack").Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+    var factory = new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], NullLogger.Instance);
+    using var ring = await factory.ConnectAsync(new(new("bench", 1, 1), rank, ranks, 0, "bench"), members, transport, TimeSpan.FromSeconds(20), new(engine, Options: options));
 
     var seconds = double.Parse(flags.GetValueOrDefault("--seconds", "0.5"), CultureInfo.InvariantCulture);
     long step = 0;
@@ -46,7 +55,7 @@ async Task<int> RunRankAsync(int rank)
     {
         var bytes = int.Parse(size, CultureInfo.InvariantCulture);
         var times = Measure(ring, bytes, seconds, ref step);
-        if (rank == 0) Print(bytes, times);
+        if (rank == 0) Print(ring.Engine, bytes, times);
     }
 
     return 0;
@@ -74,12 +83,12 @@ double[] Measure(IAllReduce ring, int bytes, double seconds, ref long step)
     return times;
 }
 
-void Print(int bytes, double[] times)
+void Print(string engine, int bytes, double[] times)
 {
     var median = times[times.Length / 2];
     Console.WriteLine(JsonSerializer.Serialize(new
     {
-        engine = "ring",
+        engine,
         ranks,
         bytes,
         rounds = times.Length,

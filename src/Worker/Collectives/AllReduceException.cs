@@ -9,18 +9,35 @@ public abstract class AllReduceException(string text, long step, Exception? inne
     public long Step { get; } = step;
 }
 
-/// <summary>Which neighbour was waited for, and what it still owed or had not yet taken.</summary>
-/// <param name="Rank">The neighbour.</param>
-/// <param name="Side">"left" sends to us, "right" takes from us.</param>
-/// <param name="MissingBytes">Bytes not yet come from the left, or not yet taken by the right, counted to the end of this all-reduce.</param>
-public readonly record struct AwaitedRank(int Rank, string Side, long MissingBytes);
+/// <summary>Which rank was waited for, and what it still owed or had not yet taken.</summary>
+/// <param name="Rank">The rank: over TCP a neighbour, in shared memory any.</param>
+/// <param name="Side"><see cref="Left"/> sends to us, <see cref="Right"/> takes from us, <see cref="Memory"/> writes what we read.</param>
+/// <param name="MissingBytes">Bytes not yet come, or not yet taken by the right neighbour, counted to the end of this all-reduce.</param>
+public readonly record struct AwaitedRank(int Rank, string Side, long MissingBytes)
+{
+    /// <summary>The neighbour that sends to us.</summary>
+    public const string Left = "left";
+
+    /// <summary>The neighbour that takes from us.</summary>
+    public const string Right = "right";
+
+    /// <summary>A rank on this host.</summary>
+    public const string Memory = "shared memory";
+
+    internal string Text => Side switch
+    {
+        Right => $"rank {Rank} on the right, {MissingBytes} bytes not taken",
+        Left => $"rank {Rank} on the left, {MissingBytes} bytes not received",
+        _ => $"rank {Rank} in {Side}, {MissingBytes} bytes not written",
+    };
+}
 
 /// <summary>The deadline passed. A neighbour may only be waiting itself: the rank that nobody heard complain is the one to look at.</summary>
 public sealed class AllReduceTimeoutException(
     int rank, int generation, long step, int bucket, RingPhase phase, TimeSpan deadline, IReadOnlyList<AwaitedRank> awaited)
     : AllReduceException(
         $"Rank {rank} waited {deadline.TotalSeconds:0.###} s in all-reduce (generation {generation}, step {step}, bucket {bucket}, {phase}) for "
-        + string.Join(" and ", awaited.Select(a => $"rank {a.Rank} on the {a.Side}, {a.MissingBytes} bytes {(a.Side == "left" ? "not received" : "not taken")}"))
+        + string.Join(" and ", awaited.Select(a => a.Text))
         + ". Look at that worker's load and network, or raise the all-reduce deadline.", step)
 {
     /// <summary>Membership of the gang.</summary>
@@ -32,7 +49,7 @@ public sealed class AllReduceTimeoutException(
     /// <summary>What was being received, or sent when nothing was left to receive.</summary>
     public RingPhase Phase { get; } = phase;
 
-    /// <summary>The neighbours waited for: one or two.</summary>
+    /// <summary>The ranks waited for: over TCP one or two neighbours, in shared memory any number.</summary>
     public IReadOnlyList<AwaitedRank> Awaited { get; } = awaited;
 }
 

@@ -173,8 +173,8 @@ public sealed unsafe class RingAllReduce : IAllReduce
     private AllReduceTimeoutException TimedOut(long step, int bucket)
     {
         var awaited = new List<AwaitedRank>(2);
-        if (!_receiver.Done) awaited.Add(new(RingSchedule.LeftOf(Rank, WorldSize), "left", _receiver.MissingBytes()));
-        if (_sender.Blocked || _receiver.Done) awaited.Add(new(RingSchedule.RightOf(Rank, WorldSize), "right", _sender.MissingBytes()));
+        if (!_receiver.Done) awaited.Add(new(RingSchedule.LeftOf(Rank, WorldSize), AwaitedRank.Left, _receiver.MissingBytes()));
+        if (_sender.Blocked || _receiver.Done) awaited.Add(new(RingSchedule.RightOf(Rank, WorldSize), AwaitedRank.Right, _sender.MissingBytes()));
         var phase = _receiver.Done ? _sender.Phase : _receiver.Phase;
         return new(Rank, _generation, step, bucket, phase, _options.Deadline, awaited);
     }

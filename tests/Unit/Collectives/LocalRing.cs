@@ -1,12 +1,18 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
 using Vae.Worker.Collectives;
+using Vae.Worker.Collectives.Engines;
 
 namespace Vae.Tests.Unit.Collectives;
 
 /// <summary>A whole ring in one process: real sockets over loopback, one thread per rank.</summary>
-internal sealed class LocalRing : IDisposable
+public sealed class LocalRing : IDisposable
 {
+    private static readonly TimeSpan ConnectDeadline = TimeSpan.FromSeconds(30);
+
+    private LocalRing(IAllReduce[] ranks) => Ranks = ranks;
+
     public LocalRing(int worldSize, RingOptions? options = null, int generation = 1)
     {
         // Links[r] leads from rank r to rank r + 1.
@@ -36,6 +42,18 @@ internal sealed class LocalRing : IDisposable
         threads.ForEach(thread => thread.Start());
         foreach (var thread in threads) Assert.True(thread.Join(TimeSpan.FromSeconds(60)), "A rank hangs.");
         return failures;
+    }
+
+    /// <summary>Connected as workers connect, with the engine asked for.</summary>
+    public static LocalRing Of(IRingEngine engine, int worldSize, RingOptions? options = null, int generation = 1)
+    {
+        var transports = Enumerable.Range(0, worldSize).Select(_ => new LoopbackRingTransport()).ToArray();
+        var members = transports.Select((transport, rank) => new RingMember(rank, "127.0.0.1", transport.Port)).ToList();
+        var joining = transports.Select((transport, rank) => new AllReduceFactory([engine], NullLogger.Instance).ConnectAsync(
+            new(new("pack", 1, generation), rank, worldSize, 1, "model"), members, transport, ConnectDeadline, new(engine.Kind, Options: options))).ToArray();
+        var ring = new LocalRing(Task.WhenAll(joining).GetAwaiter().GetResult());
+        foreach (var transport in transports) transport.Dispose();
+        return ring;
     }
 
     public static (Socket Out, Socket In) Connect()

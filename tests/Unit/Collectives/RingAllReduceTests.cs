@@ -2,105 +2,9 @@ using Vae.Worker.Collectives;
 
 namespace Vae.Tests.Unit.Collectives;
 
-public class RingAllReduceTests
+public class RingAllReduceTests : AllReduceConformance
 {
-    private static readonly RingOptions AlwaysRing = new() { ExchangeBytesMax = 0 };
-
-    public static TheoryData<int, int, bool> Shapes()
-    {
-        var data = new TheoryData<int, int, bool>();
-        foreach (var world in (int[])[1, 2, 3, 4, 7])
-        {
-            foreach (var elements in (int[])[0, 1, 3, 1000, 1_000_000])
-            {
-                data.Add(world, elements, false);
-                if (elements <= 1000) data.Add(world, elements, true);
-            }
-        }
-
-        return data;
-    }
-
-    [Theory, MemberData(nameof(Shapes))]
-    public void All_ranks_end_with_the_same_bits_and_the_right_sum(int world, int elements, bool exchange)
-    {
-        using var ring = new LocalRing(world, exchange ? new() : AlwaysRing);
-        var inputs = Enumerable.Range(0, world).Select(rank => Input(rank, elements)).ToArray();
-        var buffers = inputs.Select(input => input.ToArray()).ToArray();
-
-        var failures = ring.OnAll(rank => rank.AllReduce(buffers[rank.Rank], step: 7, bucket: 2));
-
-        Assert.All(failures, Assert.Null);
-        Assert.All(buffers, buffer => Assert.True(SameBits(buffers[0], buffer)));
-        for (var i = 0; i < elements; i++)
-        {
-            double sum = 0, magnitude = 0;
-            foreach (var input in inputs) (sum, magnitude) = (sum + input[i], magnitude + Math.Abs(input[i]));
-            Assert.True(Math.Abs(buffers[0][i] - sum) <= 1e-6 * magnitude, $"Element {i}: {buffers[0][i]} instead of {sum}.");
-        }
-    }
-
-    [Theory]
-    [InlineData(2, 300)]
-    [InlineData(3, 20_011)]
-    public void Two_hundred_steps_in_a_row_stay_equal_on_all_ranks(int world, int elements)
-    {
-        using var ring = new LocalRing(world);
-        var buffers = Enumerable.Range(0, world).Select(rank => Input(rank, elements)).ToArray();
-
-        var failures = ring.OnAll(rank =>
-        {
-            for (var step = 0; step < 200; step++)
-            {
-                rank.AllReduce(buffers[rank.Rank], step, bucket: 0);
-                var buffer = buffers[rank.Rank];
-                for (var i = 0; i < buffer.Length; i++) buffer[i] = (buffer[i] / world) + (rank.Rank * 1e-3f);
-            }
-
-            rank.AllReduce(buffers[rank.Rank], 200, bucket: 0);
-        });
-
-        Assert.All(failures, Assert.Null);
-        Assert.All(buffers, buffer => Assert.True(SameBits(buffers[0], buffer)));
-        Assert.Equal(201, ring.Ranks[0].Statistics.Calls);
-        Assert.True(ring.Ranks[0].Statistics.BytesSent > 201L * elements);
-    }
-
-    [Theory]
-    [InlineData(100)]
-    [InlineData(100_000)]
-    public void Not_a_number_passes_through_to_every_rank_with_the_same_bits(int elements)
-    {
-        using var ring = new LocalRing(3);
-        var buffers = Enumerable.Range(0, 3).Select(rank => Input(rank, elements)).ToArray();
-        buffers[1][elements / 2] = float.NaN;
-        buffers[2][3] = float.PositiveInfinity;
-
-        Assert.All(ring.OnAll(rank => rank.AllReduce(buffers[rank.Rank], 0, 0)), Assert.Null);
-
-        Assert.All(buffers, buffer => Assert.True(float.IsNaN(buffer[elements / 2]) && float.IsPositiveInfinity(buffer[3]) && SameBits(buffers[0], buffer)));
-    }
-
-    [Theory]
-    [InlineData(1000)]
-    [InlineData(300_000)]
-    public void A_warm_ring_allocates_nothing(int elements)
-    {
-        using var ring = new LocalRing(2);
-        var buffers = Enumerable.Range(0, 2).Select(rank => Input(rank, elements)).ToArray();
-        var allocated = new long[2];
-
-        var failures = ring.OnAll(rank =>
-        {
-            for (var step = 0; step < 20; step++) rank.AllReduce(buffers[rank.Rank], step, 0);
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            for (var step = 20; step < 70; step++) rank.AllReduce(buffers[rank.Rank], step, 0);
-            allocated[rank.Rank] = GC.GetAllocatedBytesForCurrentThread() - before;
-        });
-
-        Assert.All(failures, Assert.Null);
-        Assert.Equal([0, 0], allocated);
-    }
+    protected override LocalRing Ring(int worldSize, RingOptions? options = null, int generation = 1) => new(worldSize, options, generation);
 
     [Fact]
     public void Tiny_pieces_and_tiny_kernel_buffers_change_no_bit()
@@ -108,21 +12,12 @@ public class RingAllReduceTests
         var inputs = Enumerable.Range(0, 4).Select(rank => Input(rank, 50_001)).ToArray();
         var wide = inputs.Select(input => input.ToArray()).ToArray();
         var narrow = inputs.Select(input => input.ToArray()).ToArray();
-        using var usual = new LocalRing(4);
-        using var strained = new LocalRing(4, new() { PieceBytes = 4096, SocketBufferBytes = 2048 });
+        using var usual = Ring(4);
+        using var strained = Ring(4, new() { PieceBytes = 4096, SocketBufferBytes = 2048 });
 
         Assert.All(usual.OnAll(rank => rank.AllReduce(wide[rank.Rank], 0, 0)), Assert.Null);
         Assert.All(strained.OnAll(rank => rank.AllReduce(narrow[rank.Rank], 0, 0)), Assert.Null);
 
         Assert.True(SameBits(wide[0], narrow[3]));
     }
-
-    private static float[] Input(int rank, int elements)
-    {
-        var random = new Random((rank * 1000) + elements);
-        return [.. Enumerable.Range(0, elements).Select(_ => (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-2, 3))))];
-    }
-
-    private static bool SameBits(float[] left, float[] right) =>
-        System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(left).SequenceEqual(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(right));
 }
