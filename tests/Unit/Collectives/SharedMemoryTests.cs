@@ -4,7 +4,7 @@ using Vae.Worker.Collectives.SharedMemory;
 
 namespace Vae.Tests.Unit.Collectives;
 
-[Collection(nameof(SharedMemory))] // One test counts what this process has open.
+[Collection(nameof(SharedMemoryTests))] // One test counts what this process has open.
 public class SharedMemoryTests : AllReduceConformance
 {
     protected override LocalRing Ring(int worldSize, RingOptions? options = null, int generation = 1) => LocalRing.Of(new SharedMemoryEngine(), worldSize, options, generation);
@@ -187,7 +187,7 @@ public class SharedMemoryTests : AllReduceConformance
     private static byte[] Text(string text) => [0xD9, (byte)text.Length, .. System.Text.Encoding.ASCII.GetBytes(text)];
 }
 
-[Collection(nameof(SharedMemory))]
+[Collection(nameof(SharedMemoryTests))]
 public class SharedMemoryFailureTests : AllReduceFailureConformance
 {
     protected override LocalRing Ring(int worldSize, RingOptions? options = null, int generation = 1) => LocalRing.Of(new SharedMemoryEngine(), worldSize, options, generation);
