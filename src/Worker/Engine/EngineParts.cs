@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Vae.Data.Shards;
 using Vae.Runtime.Blobs;
 using Vae.Shared;
@@ -17,5 +18,6 @@ namespace Vae.Worker.Engine;
 /// <param name="Facts">What this worker is.</param>
 /// <param name="Meter">The process's metrics.</param>
 /// <param name="Publish">Where points go.</param>
+/// <param name="Logger">Hears what engines find out.</param>
 public sealed record EngineParts(
-    Lane Lane, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, AllReduceFactory AllReduce, DeviceFacts Facts, StepMeter Meter, Action<ValueList<MetricPoint>> Publish);
+    Lane Lane, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, AllReduceFactory AllReduce, DeviceFacts Facts, StepMeter Meter, Action<ValueList<MetricPoint>> Publish, ILogger Logger);

@@ -29,7 +29,7 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         TorchProcess.SetThreads(assignment.Shape.Threads > 0 ? assignment.Shape.Threads : parts.Facts.Threads);
         _images = images;
         _data = new TrainingData(images, assignment.Dataset.HeldOut, assignment.Source.Binarize, parts.Device);
-        _trainer = new PackTrainer(assignment.Shape.Slots, assignment.Shape.Latent, assignment.Slots[0].Trial, _data, parts.Device);
+        _trainer = new PackTrainer(assignment.Shape.Slots, assignment.Shape.Latent, assignment.Slots[0].Trial, _data, parts.Device, new GangOptions(assignment.Resources.Balance, assignment.Resources.Overlap));
         foreach (var fill in assignment.Slots) _trainer.Fill(fill.Slot, fill.Trial);
         return true;
     });
@@ -43,7 +43,7 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         if (_stop.IsCancellationRequested) allReduce.Abort("the replica was stopped");
         var results = new SlotResults(assignment, parts, _images!, Stopping);
         var signals = new PackSignals(started, end => results.Take(end, _trainer!), _ => { });
-        var reporter = new ReplicaReporter(assignment, allReduce, parts.Publish, parts.Meter, signals);
+        var reporter = new ReplicaReporter(assignment, allReduce, parts.Publish, parts.Meter, signals, parts.Logger);
         await OnLane(() =>
         {
             try

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Vae.Models.Evaluation;
 using Vae.Shared;
 using Vae.Shared.Messages;
@@ -11,7 +12,7 @@ namespace Vae.Worker.Engine;
 /// Turns what the trainer tells into points and metrics. Steps are kept as plain numbers and become points a batch at a time, so that the
 /// training thread pays a few stores per step and slot.
 /// </summary>
-internal sealed class ReplicaReporter : ITrainingListener
+internal sealed partial class ReplicaReporter : ITrainingListener
 {
     private const int BatchSteps = 128;
     private const double BatchSeconds = 0.25;
@@ -22,13 +23,14 @@ internal sealed class ReplicaReporter : ITrainingListener
     private readonly Action<ValueList<MetricPoint>> _publish;
     private readonly StepMeter _meter;
     private readonly PackSignals _signals;
+    private readonly ILogger _logger;
     private bool _started;
     private long _bytes;
     private TimeSpan _peersWaitedFor;
 
-    public ReplicaReporter(ReplicaAssignment assignment, IAllReduce allReduce, Action<ValueList<MetricPoint>> publish, StepMeter meter, PackSignals signals)
+    public ReplicaReporter(ReplicaAssignment assignment, IAllReduce allReduce, Action<ValueList<MetricPoint>> publish, StepMeter meter, PackSignals signals, ILogger logger)
     {
-        (_assignment, _allReduce, _publish, _meter, _signals) = (assignment, allReduce, publish, meter, signals);
+        (_assignment, _allReduce, _publish, _meter, _signals, _logger) = (assignment, allReduce, publish, meter, signals, logger);
         _slots = [.. Enumerable.Range(0, assignment.Shape.Slots).Select(_ => new SlotReadings())];
         foreach (var fill in assignment.Slots) _slots[fill.Slot].Begin(fill.Trial);
     }
@@ -55,6 +57,11 @@ internal sealed class ReplicaReporter : ITrainingListener
         _meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor, TimeSpan.FromSeconds(clock.ExchangeSeconds), TimeSpan.FromSeconds(clock.Seconds(StepPhase.AllReduce)));
         (_bytes, _peersWaitedFor) = (statistics.BytesSent, waited);
     }
+
+    public void OverlapChosen(OverlapChoice choice) =>
+        LogOverlap(_logger, _assignment.Pack, _allReduce.Rank, choice.Chosen == true ? "while backward goes on" : "after backward", choice.SecondsWith * 1e3, choice.SecondsWithout * 1e3);
+
+    public void RowsShared(RowBalance balance) => LogShare(_logger, _assignment.Pack, _allReduce.Rank, balance.Shares[_allReduce.Rank]);
 
     public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss)
     {
@@ -109,6 +116,12 @@ internal sealed class ReplicaReporter : ITrainingListener
         readings.Waited = 0;
         _publish(points.ToValueList());
     }
+
+    [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Pack {Pack} rank {Rank}: gradients are summed {When}; backward and sum take {With:F2} ms with overlap, {Without:F2} ms without")]
+    private static partial void LogOverlap(ILogger logger, PackId pack, int rank, string when, double with, double without);
+
+    [LoggerMessage(EventId = 3012, Level = LogLevel.Information, Message = "Pack {Pack} rank {Rank}: takes {Share:P1} of the rows from now on, by the measured speed of all ranks")]
+    private static partial void LogShare(ILogger logger, PackId pack, int rank, double share);
 
     private readonly record struct StepReading(Step Step, int Epoch, double Distortion, double Rate, double Beta, double Seconds);
 

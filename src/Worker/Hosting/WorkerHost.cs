@@ -55,7 +55,7 @@ public sealed class WorkerHost : IAsyncDisposable
         _lane = new Lane(facts.Threads);
         var outbox = Addresses.Outbox(options.Name);
         var parts = new EngineParts(_lane, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], logger), facts, _meter,
-            points => _system.Post(outbox, new OutboxMessage.AddPoints(points)));
+            points => _system.Post(outbox, new OutboxMessage.AddPoints(points)), logger);
         _engine = new EnginePort(parts, logger);
         _engine.Register(_system);
         var endpoint = new DataEndpoint(options.DataHost ?? options.DataListen, _listener.Endpoint.Port);

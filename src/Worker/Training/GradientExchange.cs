@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Vae.Shared;
 using Vae.Shared.Collectives;
 using Vae.Torch;
@@ -12,27 +13,33 @@ internal sealed class GradientExchange : IGradientExchange
 {
     private readonly FlatParameters _flat;
     private readonly IAllReduce _allReduce;
-    private readonly ValueList<Bucket> _buckets;
     private readonly Tensor? _staging;
     private long _step;
 
     /// <param name="flat">The gradients.</param>
     /// <param name="allReduce">The ring of this generation. Not owned.</param>
-    public GradientExchange(FlatParameters flat, IAllReduce allReduce)
+    /// <param name="bucketElements">A bucket closes once it holds this many elements.</param>
+    public GradientExchange(FlatParameters flat, IAllReduce allReduce, int bucketElements = BucketPlan.DefaultElements)
     {
         (_flat, _allReduce) = (flat, allReduce);
         var lengths = flat.Segments.Select(segment => checked((int)(segment.ReplicaLength * flat.Replicas))).Append(flat.StatisticsCount).ToArray();
-        _buckets = BucketPlan.Cut(lengths);
+        Buckets = BucketPlan.Cut(lengths, bucketElements);
         if (flat.Device.type != DeviceType.CPU && allReduce.WorldSize > 1) _staging = torch.zeros([flat.Count + flat.StatisticsCount]).DetachFromDisposeScope();
     }
 
-    public int FreeBucket => _buckets.Count;
+    /// <summary>The whole buffer in the order in which it is reduced.</summary>
+    public ValueList<Bucket> Buckets { get; }
+
+    public int FreeBucket => Buckets.Count;
+
+    public double LastSeconds { get; private set; }
 
     public void Begin(long step) => _step = step;
 
     public void Complete()
     {
         if (_allReduce.WorldSize == 1) return;
+        var started = Stopwatch.GetTimestamp();
         if (_staging is { } staging)
         {
             staging.copy_(_flat.Gradients);
@@ -43,7 +50,14 @@ internal sealed class GradientExchange : IGradientExchange
         {
             Reduce(_flat.GradientSpan);
         }
+
+        LastSeconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
+
+    /// <summary>Reduces one bucket of the step that was begun.</summary>
+    /// <param name="bucket">Which.</param>
+    /// <param name="gradients">The whole buffer on the host.</param>
+    public void Reduce(Bucket bucket, Span<float> gradients) => _allReduce.AllReduce(gradients.Slice(bucket.Start, bucket.Length), _step, bucket.Index);
 
     public void ReduceStatistics(long step)
     {
@@ -70,6 +84,6 @@ internal sealed class GradientExchange : IGradientExchange
 
     private void Reduce(Span<float> gradients)
     {
-        foreach (var bucket in _buckets.Span) _allReduce.AllReduce(gradients.Slice(bucket.Start, bucket.Length), _step, bucket.Index);
+        foreach (var bucket in Buckets.Span) Reduce(bucket, gradients);
     }
 }

@@ -9,7 +9,10 @@ public interface IGradientExchange : IDisposable
     /// <summary>The first bucket number that no gradient uses; <see cref="Sum"/> takes it, those above are free.</summary>
     int FreeBucket { get; }
 
-    /// <summary>Backward is about to run; on a rank without rows it will not.</summary>
+    /// <summary>Time that all-reduces of the last step took, in seconds, whether training stood still for them or not.</summary>
+    double LastSeconds { get; }
+
+    /// <summary>The step's only backward is about to run; on a rank without rows it will not.</summary>
     void Begin(long step);
 
     /// <summary>Backward is over. When this returns, the whole buffer holds sums over all ranks.</summary>

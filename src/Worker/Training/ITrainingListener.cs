@@ -20,6 +20,12 @@ public interface ITrainingListener
     /// <summary>The phases of the pack's step just applied, the trials that took part, and the rows of all of them that this replica computed.</summary>
     void StepTimed(StepClock clock, int trials, int rows);
 
+    /// <summary>It is settled whether gradients are exchanged while backward goes on.</summary>
+    void OverlapChosen(OverlapChoice choice) { }
+
+    /// <summary>The ranks share the rows of a step in other parts from now on.</summary>
+    void RowsShared(RowBalance balance) { }
+
     /// <summary>A held-out evaluation of one trial.</summary>
     void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss);
 

@@ -8,15 +8,6 @@ using Vae.Worker.Collectives;
 
 namespace Vae.Worker.Training;
 
-/// <summary>What the steps of an exchange spent on communication so far.</summary>
-/// <param name="Busy">Time that all-reduces took.</param>
-/// <param name="Exposed">The part of it that training stood still for, waking and waiting included.</param>
-public readonly record struct ExchangeTimes(TimeSpan Busy, TimeSpan Exposed)
-{
-    /// <summary>Share of the communication that went on behind backward, 0 to 1.</summary>
-    public double HiddenShare => Busy > TimeSpan.Zero ? Math.Clamp((Busy - Exposed) / Busy, 0, 1) : 0;
-}
-
 /// <summary>
 /// Reduces the buckets of a step over all ranks, each as soon as its last gradient is there, on a thread of its own while backward goes on. Backward
 /// finishes the last layer first, and bucket 0 is the end of the buffer, so the order of the buckets is the order in which they become ready; they leave in
@@ -29,18 +20,21 @@ public readonly record struct ExchangeTimes(TimeSpan Busy, TimeSpan Exposed)
 /// Without overlap the training thread reduces all buckets itself, in the same order: the sums have the same bits. Nothing is allocated per step.
 /// </para>
 /// </summary>
-public sealed class OverlappedExchange : IGradientListener, IDisposable
+internal sealed class OverlappedExchange : IGradientExchange, IGradientListener
 {
     private readonly object _gate = new();
     private readonly FlatParameters _flat;
     private readonly IAllReduce _allReduce;
+    private readonly GradientExchange _plain;
+    private readonly OverlapChoice _choice;
+    private readonly Action<OverlapChoice> _chosen;
     private readonly ValueList<Bucket> _buckets;
     private readonly int[] _bucketOf;
     private readonly int[] _gradients;
     private readonly int[] _missing;
     private GradientHooks? _hooks;
     private Thread? _thread;
-    private long _step;
+    private long _begun;
     private int _ready; // Buckets whose gradients are all there; known to the training thread alone.
     private int _released; // Buckets that the other thread may reduce. Guarded by the gate, as is all below.
     private int _reduced;
@@ -50,17 +44,19 @@ public sealed class OverlappedExchange : IGradientListener, IDisposable
     private bool _ending;
     private Exception? _failure;
     private long _busyTicks;
-    private long _exposedTicks;
 
     /// <param name="flat">Gradients on the host, with the step's statistics behind them.</param>
-    /// <param name="buckets">Together the whole gradient buffer, in reverse order of the parameters.</param>
     /// <param name="allReduce">The ring of this generation. Not owned.</param>
-    public OverlappedExchange(FlatParameters flat, ValueList<Bucket> buckets, IAllReduce allReduce)
+    /// <param name="plain">Reduces single buckets, and whatever is not a step. Owned from here on.</param>
+    /// <param name="choice">Whether to overlap, step by step; hears how long each step took.</param>
+    /// <param name="chosen">Told once, on the training thread, when <paramref name="choice"/> is settled.</param>
+    public OverlappedExchange(FlatParameters flat, IAllReduce allReduce, GradientExchange plain, OverlapChoice choice, Action<OverlapChoice> chosen)
     {
-        (_flat, _buckets, _allReduce) = (flat, buckets, allReduce);
+        (_flat, _allReduce, _plain, _choice, _chosen) = (flat, allReduce, plain, choice, chosen);
+        _buckets = _plain.Buckets;
         _bucketOf = new int[flat.Segments.Count];
-        _gradients = new int[buckets.Count];
-        _missing = new int[buckets.Count];
+        _gradients = new int[_buckets.Count];
+        _missing = new int[_buckets.Count];
         for (var segment = 0; segment < _bucketOf.Length; segment++)
         {
             _bucketOf[segment] = BucketAt(flat.Segments[segment].Offset);
@@ -68,20 +64,19 @@ public sealed class OverlappedExchange : IGradientListener, IDisposable
         }
     }
 
-    /// <summary>Time spent so far. Read by the training thread between two steps.</summary>
-    public ExchangeTimes Times => new(Stopwatch.GetElapsedTime(0, _busyTicks), Stopwatch.GetElapsedTime(0, _exposedTicks));
+    /// <inheritdoc/>
+    public int FreeBucket => _plain.FreeBucket;
 
-    /// <summary>
-    /// Begins a step's exchange: from here on a bucket may leave as soon as its gradients are complete. Call it right before the step's last (or only)
-    /// backward; the statistics must be in place, for they travel with the first bucket.
-    /// </summary>
-    /// <param name="step">The update that the gradients belong to.</param>
-    /// <param name="overlap">Whether buckets leave before <see cref="Complete"/>.</param>
-    public void Begin(long step, bool overlap)
+    /// <inheritdoc/>
+    public double LastSeconds => (double)_busyTicks / Stopwatch.Frequency;
+
+    /// <inheritdoc/>
+    public void Begin(long step)
     {
         Verify.That(!_open);
-        (_open, _step, _ready) = (true, step, 0);
-        if (!overlap) return;
+        _plain.Begin(step);
+        (_open, _ready, _busyTicks, _begun) = (true, 0, 0, Stopwatch.GetTimestamp());
+        if (!_choice.Overlaps) return;
         _gradients.CopyTo(_missing, 0);
         lock (_gate)
         {
@@ -109,12 +104,11 @@ public sealed class OverlappedExchange : IGradientListener, IDisposable
         }
     }
 
-    /// <summary>Returns when the whole buffer holds the sums over all ranks. A parameter without a gradient in this step counts as it stands in the buffer.</summary>
+    /// <inheritdoc/>
     /// <exception cref="AllReduceException">Whatever an all-reduce threw, on either thread. The buffer is undefined then.</exception>
     public void Complete()
     {
         Verify.That(_open);
-        var started = Stopwatch.GetTimestamp();
         try
         {
             var rest = _overlapping ? JoinThread() : 0;
@@ -124,27 +118,27 @@ public sealed class OverlappedExchange : IGradientListener, IDisposable
         finally
         {
             (_open, _overlapping) = (false, false);
-            _exposedTicks += Stopwatch.GetTimestamp() - started;
-        }
-    }
-
-    /// <summary>Ends a step that was begun and cannot be completed, because backward failed: wakes peers and the thread, and waits until it touches the gradients no more.</summary>
-    public void Abandon(string reason)
-    {
-        if (!_open) return;
-        _allReduce.Abort(reason);
-        lock (_gate)
-        {
-            while (_overlapping && _reduced < _released && _failure is null) Monitor.Wait(_gate);
         }
 
-        (_open, _overlapping) = (false, false);
+        if (_choice.Measured(Stopwatch.GetElapsedTime(_begun).TotalSeconds)) _chosen(_choice);
     }
 
-    /// <summary>Ends the thread. An exchange that is open is abandoned.</summary>
+    /// <inheritdoc/>
+    public void ReduceStatistics(long step) => _plain.ReduceStatistics(step);
+
+    /// <inheritdoc/>
+    public bool Sum(Span<float> values, long step) => _plain.Sum(values, step);
+
+    /// <inheritdoc/>
+    public void ResetSlot(int slot) => ((IGradientExchange)_plain).ResetSlot(slot);
+
+    /// <summary>
+    /// Ends the thread. A step that was begun and not completed, because backward failed, is abandoned: peers and the thread are woken, and from here on nobody
+    /// touches the gradients.
+    /// </summary>
     public void Dispose()
     {
-        Abandon("the exchange was closed in the middle of a step");
+        if (_open && _overlapping) Abandon();
         lock (_gate)
         {
             _ending = true;
@@ -154,6 +148,18 @@ public sealed class OverlappedExchange : IGradientListener, IDisposable
         _thread?.Join();
         _hooks?.Dispose();
         _hooks = null;
+        _plain.Dispose();
+    }
+
+    private void Abandon()
+    {
+        _allReduce.Abort("a step was given up in the middle of its backward");
+        lock (_gate)
+        {
+            while (_reduced < _released && _failure is null) Monitor.Wait(_gate);
+        }
+
+        (_open, _overlapping) = (false, false);
     }
 
     // Either the thread is at work and takes what is left too, or it sleeps and the caller takes it from the bucket that is returned.
@@ -211,8 +217,7 @@ public sealed class OverlappedExchange : IGradientListener, IDisposable
     private void Reduce(int index)
     {
         var started = Stopwatch.GetTimestamp();
-        var bucket = _buckets[index];
-        _allReduce.AllReduce(_flat.GradientSpan.Slice(bucket.Start, bucket.Length), _step, bucket.Index);
+        _plain.Reduce(_buckets[index], _flat.GradientSpan);
         _busyTicks += Stopwatch.GetTimestamp() - started;
     }
 

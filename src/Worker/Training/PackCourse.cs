@@ -1,3 +1,4 @@
+using Vae.Shared.Datasets;
 using Vae.Shared.Messages;
 using Vae.Worker.Collectives;
 
@@ -27,7 +28,12 @@ internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchang
         return orders.Take();
     }
 
+    /// <summary>This rank's part of <paramref name="rows"/> rows.</summary>
+    public RowRange ShareOf(int rows) => balance.Split(rows, allReduce.Rank);
+
     /// <summary>Lets the rows be shared by what each rank needed for the step, without its waiting.</summary>
-    public void StepDone(long step, StepClock clock) =>
-        balance.StepDone(allReduce, step, exchange.FreeBucket + 1, clock.StepSeconds - clock.Seconds(StepPhase.AllReduce));
+    public void StepDone(long step, StepClock clock)
+    {
+        if (balance.StepDone(allReduce, step, exchange.FreeBucket + 1, clock.StepSeconds - clock.Seconds(StepPhase.AllReduce))) listener.RowsShared(balance);
+    }
 }

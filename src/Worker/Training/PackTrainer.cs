@@ -25,7 +25,8 @@ public sealed class PackTrainer : IDisposable
     private readonly PackStatistics _statistics;
     private readonly PackBatch _batch;
     private readonly PackEvaluation _evaluation;
-    private readonly StepClock _clock = new();
+    private readonly GangOptions _gang;
+    private readonly StepClock _clock;
     private readonly string?[] _failures;
     private long _packStep;
 
@@ -34,11 +35,13 @@ public sealed class PackTrainer : IDisposable
     /// <param name="shape">Any trial of the pack's signature.</param>
     /// <param name="data">The rows, on <paramref name="device"/>. Not owned.</param>
     /// <param name="device">Where to compute.</param>
-    public PackTrainer(int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device)
+    /// <param name="gang">How ranks work together; default: everything by measurement.</param>
+    public PackTrainer(int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device, GangOptions? gang = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(slots, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(latent, 1);
-        (_data, _shape) = (data, shape);
+        (_data, _shape, _gang) = (data, shape, gang ?? new GangOptions());
+        _clock = new StepClock(_gang.Time);
         _batches = new BatchPlan(data.TrainRows, shape.Training.Batch);
         _slots = [.. Enumerable.Range(0, slots).Select(slot => new TrialSlot(slot, _batches))];
         _failures = new string?[slots];
@@ -55,9 +58,9 @@ public sealed class PackTrainer : IDisposable
     }
 
     /// <summary>A pack with exactly these trials, slot by slot.</summary>
-    public static PackTrainer Of(IReadOnlyList<TrialSpec> trials, TrainingData data, torch.Device device)
+    public static PackTrainer Of(IReadOnlyList<TrialSpec> trials, TrainingData data, torch.Device device, GangOptions? gang = null)
     {
-        var trainer = new PackTrainer(trials.Count, trials.Max(trial => trial.Model.Latent), trials[0], data, device);
+        var trainer = new PackTrainer(trials.Count, trials.Max(trial => trial.Model.Latent), trials[0], data, device, gang);
         for (var slot = 0; slot < trials.Count; slot++) trainer.Fill(slot, trials[slot]);
         return trainer;
     }
@@ -135,8 +138,8 @@ public sealed class PackTrainer : IDisposable
     /// <exception cref="OperationCanceledException">Stopped from outside.</exception>
     public void Run(IAllReduce allReduce, ITrainingListener listener, SlotOrders orders, bool closed, CancellationToken cancellation)
     {
-        using var exchange = new GradientExchange(_flat, allReduce);
-        var balance = new RowBalance(allReduce.WorldSize, _shape.Training.Batch);
+        using var exchange = _gang.CreateExchange(_flat, allReduce, listener);
+        var balance = _gang.CreateBalance(allReduce.WorldSize, _shape.Training.Batch);
         var course = new PackCourse(allReduce, exchange, balance, listener, orders);
         _batch.Join(balance, allReduce.Rank);
         while (true)
@@ -218,6 +221,7 @@ public sealed class PackTrainer : IDisposable
         _clock.End(StepPhase.Backward);
         course.Exchange.Complete();
         _clock.End(StepPhase.AllReduce);
+        _clock.ExchangeSeconds = course.Exchange.LastSeconds;
         _statistics.Read(_flat);
         foreach (var slot in _slots) CheckFinite(slot);
         _optimizer.step();
@@ -281,7 +285,7 @@ public sealed class PackTrainer : IDisposable
         }
 
         var rows = _data.EvaluationRows;
-        var share = BatchPlan.Split(rows.Count, course.AllReduce.Rank, course.AllReduce.WorldSize);
+        var share = course.ShareOf(rows.Count);
         _evaluation.Run(_slots, new RowRange(rows.First + share.First, share.Count), course.Exchange, _packStep, cancellation);
         foreach (var slot in _slots)
         {

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Vae.Worker.Training;
 
 /// <summary>The parts of a training step, in order.</summary>
@@ -12,9 +10,11 @@ public enum StepPhase
     Update,
 }
 
-/// <summary>A stopwatch that is told when a phase ends. Ticks of <see cref="Stopwatch"/>; allocates nothing.</summary>
-public sealed class StepClock
+/// <summary>A stopwatch that is told when a phase ends. Allocates nothing.</summary>
+/// <param name="time">Default: the system's.</param>
+public sealed class StepClock(TimeProvider? time = null)
 {
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly long[] _ticks = new long[5];
     private long _last;
 
@@ -35,19 +35,19 @@ public sealed class StepClock
     public void Begin()
     {
         Array.Clear(_ticks);
-        _last = Stopwatch.GetTimestamp();
+        _last = _time.GetTimestamp();
         (StepSeconds, ExchangeSeconds) = (0, 0);
     }
 
     /// <summary>Ends <paramref name="phase"/>; the next one begins.</summary>
     public void End(StepPhase phase)
     {
-        var now = Stopwatch.GetTimestamp();
+        var now = _time.GetTimestamp();
         _ticks[(int)phase] += now - _last;
-        StepSeconds += (double)(now - _last) / Stopwatch.Frequency;
+        StepSeconds += (double)(now - _last) / _time.TimestampFrequency;
         _last = now;
     }
 
     /// <summary>Time of <paramref name="phase"/> in the current step, in seconds.</summary>
-    public double Seconds(StepPhase phase) => (double)_ticks[(int)phase] / Stopwatch.Frequency;
+    public double Seconds(StepPhase phase) => (double)_ticks[(int)phase] / _time.TimestampFrequency;
 }

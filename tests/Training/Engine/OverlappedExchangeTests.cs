@@ -1,4 +1,6 @@
+using Vae.Shared;
 using Vae.Shared.Collectives;
+using Vae.Shared.Determinism;
 using Vae.Torch;
 using Vae.Worker.Collectives;
 using Vae.Worker.Training;
@@ -24,11 +26,25 @@ public sealed class OverlappedExchangeTests : TorchTest
     }
 
     [Fact]
+    public void Trying_both_modes_in_turn_changes_no_bit_and_settles_on_every_rank()
+    {
+        var steps = OverlapChoice.WarmUpSteps + (OverlapChoice.Windows * OverlapChoice.WindowSteps);
+        var plain = new float[2][];
+        var tried = new float[2][];
+        var chosen = 0;
+        RingThreads.Run(2, allReduce => plain[allReduce.Rank] = Train(allReduce, 64, overlap: false, steps));
+        RingThreads.Run(2, allReduce => tried[allReduce.Rank] = Train(allReduce, 64, overlap: null, steps, _ => Interlocked.Increment(ref chosen)));
+
+        Assert.All(tried, rank => Assert.Equal(plain[0], rank));
+        Assert.Equal(2, chosen);
+    }
+
+    [Fact]
     public void Ranks_may_differ_in_their_mode()
     {
         var plain = Gradients(ranks: 2, bucketElements: 64, overlap: false);
         var mixed = new float[2][];
-        RingThreads.Run(2, allReduce => mixed[allReduce.Rank] = Train(allReduce, 64, step => (step + allReduce.Rank) % 2 == 0));
+        RingThreads.Run(2, allReduce => mixed[allReduce.Rank] = Train(allReduce, 64, overlap: allReduce.Rank == 0));
 
         Assert.All(mixed, rank => Assert.Equal(plain[0], rank));
     }
@@ -39,10 +55,10 @@ public sealed class OverlappedExchangeTests : TorchTest
         using var scope = NewDisposeScope();
         using var model = new Model(64);
         using var allReduce = new RecordingAllReduce();
-        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+        using var exchange = model.Exchange(allReduce, overlap: true);
         Assert.True(model.Buckets.Count >= 3);
 
-        exchange.Begin(7, overlap: true);
+        exchange.Begin(7);
         model.Backward(0);
         Assert.True(SpinWait.SpinUntil(() => allReduce.Count == model.Buckets.Count - 1, Deadline));
         exchange.Complete();
@@ -58,16 +74,15 @@ public sealed class OverlappedExchangeTests : TorchTest
         using var scope = NewDisposeScope();
         using var model = new Model(64);
         using var allReduce = new RecordingAllReduce();
-        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+        using var exchange = model.Exchange(allReduce, overlap: false);
 
-        exchange.Begin(0, overlap: false);
+        exchange.Begin(0);
         model.Backward(0);
         Assert.Equal(0, allReduce.Count);
         exchange.Complete();
 
         Assert.Equal(model.Buckets.Select(static bucket => bucket.Index), allReduce.Calls.Select(static call => call.Bucket));
         Assert.DoesNotContain(allReduce.Calls, static call => call.Thread == "all-reduce");
-        Assert.Equal(0, exchange.Times.HiddenShare);
     }
 
     [Fact]
@@ -75,9 +90,9 @@ public sealed class OverlappedExchangeTests : TorchTest
     {
         using var model = new Model(64);
         using var allReduce = new RecordingAllReduce();
-        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+        using var exchange = model.Exchange(allReduce, overlap: true);
 
-        exchange.Begin(0, overlap: true);
+        exchange.Begin(0);
         exchange.Complete();
 
         Assert.Equal(model.Buckets.Count, allReduce.Count);
@@ -89,9 +104,9 @@ public sealed class OverlappedExchangeTests : TorchTest
         using var scope = NewDisposeScope();
         using var model = new Model(64);
         using var allReduce = new RecordingAllReduce { Fails = bucket => bucket == 1 ? new PeerLostException(3, 0, "test") : null };
-        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+        using var exchange = model.Exchange(allReduce, overlap: true);
 
-        exchange.Begin(0, overlap: true);
+        exchange.Begin(0);
         model.Backward(0);
 
         Assert.Equal(3, Assert.Throws<PeerLostException>(exchange.Complete).Rank);
@@ -112,8 +127,8 @@ public sealed class OverlappedExchangeTests : TorchTest
 
             using var scope = NewDisposeScope();
             using var model = new Model(64);
-            using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
-            exchange.Begin(0, overlap: true);
+            using var exchange = model.Exchange(allReduce, overlap: true);
+            exchange.Begin(0);
             model.Backward(0);
             using var timer = new Timer(_ => allReduce.Abort("stopped"), null, 50, Timeout.Infinite);
             Assert.Throws<AllReduceAbortedException>(exchange.Complete);
@@ -135,9 +150,9 @@ public sealed class OverlappedExchangeTests : TorchTest
 
             using var scope = NewDisposeScope();
             using var model = new Model(64);
-            using (var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce))
+            using (var exchange = model.Exchange(allReduce, overlap: true))
             {
-                exchange.Begin(0, overlap: true);
+                exchange.Begin(0);
                 model.Backward(0); // The first buckets leave; that a later operation fails, only the trainer knows.
             }
 
@@ -152,13 +167,13 @@ public sealed class OverlappedExchangeTests : TorchTest
         using var scope = NewDisposeScope();
         using var model = new Model(64);
         using var allReduce = new RecordingAllReduce();
-        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+        using var exchange = model.Exchange(allReduce, overlap: true);
 
-        exchange.Begin(0, overlap: true);
+        exchange.Begin(0);
         model.Backward(0);
         model.Backward(1);
 
-        Assert.Throws<Vae.Shared.Determinism.InvariantException>(exchange.Complete);
+        Assert.Throws<InvariantException>(exchange.Complete);
     }
 
     [Fact]
@@ -169,11 +184,11 @@ public sealed class OverlappedExchangeTests : TorchTest
         {
             using var scope = NewDisposeScope();
             using var model = new Model(64);
-            using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
+            using var exchange = model.Exchange(allReduce, overlap: true);
             for (var step = 0; step < 400; step++)
             {
                 if (step == 200) allocated[allReduce.Rank] = GC.GetAllocatedBytesForCurrentThread();
-                exchange.Begin(step, overlap: step % 2 == 0);
+                exchange.Begin(step);
                 for (var segment = model.Flat.Segments.Count - 1; segment >= 0; segment--) exchange.GradientReady(segment);
                 exchange.Complete();
             }
@@ -187,20 +202,20 @@ public sealed class OverlappedExchangeTests : TorchTest
     private static float[][] Gradients(int ranks, int bucketElements, bool overlap)
     {
         var gradients = new float[ranks][];
-        RingThreads.Run(ranks, allReduce => gradients[allReduce.Rank] = Train(allReduce, bucketElements, _ => overlap));
+        RingThreads.Run(ranks, allReduce => gradients[allReduce.Rank] = Train(allReduce, bucketElements, overlap));
         return gradients;
     }
 
-    private static float[] Train(IAllReduce allReduce, int bucketElements, Func<int, bool> overlap)
+    private static float[] Train(IAllReduce allReduce, int bucketElements, bool? overlap, int steps = 20, Action<OverlapChoice>? chosen = null)
     {
         using var scope = NewDisposeScope();
         using var model = new Model(bucketElements);
-        using var exchange = new OverlappedExchange(model.Flat, model.Buckets, allReduce);
-        for (var step = 0; step < 20; step++)
+        using var exchange = model.Exchange(allReduce, overlap, chosen);
+        for (var step = 0; step < steps; step++)
         {
             model.Flat.zero_grad();
             model.Flat.StatisticsSpan.Fill(allReduce.Rank + step);
-            exchange.Begin(step, overlap(step));
+            exchange.Begin(step);
             model.Backward((ulong)(allReduce.Rank + (10 * step)));
             exchange.Complete();
             using (no_grad()) model.Flat.Parameters.sub_(model.Flat.Gradients.narrow(0, 0, model.Flat.Count) * 0.01);
@@ -212,6 +227,7 @@ public sealed class OverlappedExchangeTests : TorchTest
     private sealed class Model : IDisposable
     {
         private readonly Module<Tensor, Tensor> _layers;
+        private readonly int _bucketElements;
 
         public Model(int bucketElements)
         {
@@ -219,14 +235,18 @@ public sealed class OverlappedExchangeTests : TorchTest
             Generator[] generators = [generator];
             _layers = nn.Sequential(
                 nn.Linear(12, 16, generators: generators), nn.ReLU(), nn.Linear(16, 8, generators: generators), nn.ReLU(), nn.Linear(8, 12, generators: generators));
+            _bucketElements = bucketElements;
             Flat = new FlatParameters(_layers, statistics: 5);
-            var lengths = Flat.Segments.Select(static segment => (int)segment.ReplicaLength).Append(Flat.StatisticsCount).ToArray();
-            Buckets = BucketPlan.Cut(lengths, bucketElements);
+            using var plain = new GradientExchange(Flat, new NoAllReduce(), bucketElements);
+            Buckets = plain.Buckets;
         }
 
         public FlatParameters Flat { get; }
 
-        public Vae.Shared.ValueList<Bucket> Buckets { get; }
+        public ValueList<Bucket> Buckets { get; }
+
+        public OverlappedExchange Exchange(IAllReduce allReduce, bool? overlap, Action<OverlapChoice>? chosen = null) =>
+            new(Flat, allReduce, new GradientExchange(Flat, allReduce, _bucketElements), new OverlapChoice(overlap), chosen ?? (static _ => { }));
 
         public void Backward(ulong seed)
         {
