@@ -16,7 +16,7 @@ public enum ByteConversion
 /// <summary>
 /// Counter-based random numbers (Philox4x32-10, Salmon et al., SC 2011): a pure function of seed, stream and position. Element
 /// row * width + column of the global batch has one value, whichever worker makes it, on any processor: filling rows r .. r + n gives
-/// the same bits as filling all rows and slicing. Tensors of a device are made on the host and copied.
+/// the same bits as filling all rows and slicing. On a CUDA device a kernel makes the same numbers there; without it they are made on the host and copied.
 /// </summary>
 public static unsafe class Noise
 {

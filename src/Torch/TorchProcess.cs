@@ -142,39 +142,3 @@ public static unsafe class TorchProcess
     private static int Bounded(int threads, string name) =>
         threads is >= 1 and <= 1024 ? threads : throw new ArgumentOutOfRangeException(name, threads, "1 to 1,024.");
 }
-
-public static partial class torch
-{
-    /// <summary>NVIDIA accelerators.</summary>
-    public static class cuda
-    {
-        /// <summary>True when this libtorch was built with CUDA and a device is there.</summary>
-        public static bool is_available() => device_count() > 0;
-
-        /// <summary>Number of devices; 0 for a libtorch without CUDA.</summary>
-        public static int device_count() => NativeProcess.vae_cuda_device_count();
-
-        /// <summary>Waits for everything queued on a device.</summary>
-        public static void synchronize(int index = 0) => Status.Check(NativeProcess.vae_cuda_synchronize(index));
-
-        /// <summary>The device's name as the driver tells it, or <c>cuda:N</c> where it does not.</summary>
-        public static string get_device_name(int index = 0)
-        {
-            try
-            {
-                foreach (var folder in Directory.Exists(DriverFolder) ? Directory.GetDirectories(DriverFolder).Order(StringComparer.Ordinal).Skip(index).Take(1) : [])
-                    foreach (var line in File.ReadLines(Path.Combine(folder, "information")))
-                        if (line.StartsWith("Model:", StringComparison.Ordinal))
-                            return line["Model:".Length..].Trim();
-            }
-            catch (IOException)
-            {
-                // The driver's folder is a convenience; a name is never worth a failure.
-            }
-
-            return new Device(DeviceType.CUDA, index).ToString();
-        }
-
-        private const string DriverFolder = "/proc/driver/nvidia/gpus";
-    }
-}

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "device/kernels.h"
 #include "loops.h"
 #include "noise.h"
 
@@ -45,7 +46,7 @@ void fill_host(const Rows& rows, int64_t first_row, Fill fill) {
   for (int64_t i = 0; i < rows.count; i++) std::copy_n(dense.data() + i * rows.width, rows.width, rows.data + i * rows.stride);
 }
 
-// The noise of a device tensor is made on the host and copied: a batch is small, and the numbers stay the same on every device.
+// Where a device has no kernel of ours, its noise is made on the host and copied: the numbers are the same.
 template <class Fill>
 void fill_rows(const at::Tensor& out, int64_t first_row, Fill fill) {
   at::NoGradGuard no_grad;
@@ -95,6 +96,7 @@ void gather_on_cpu(const at::Tensor& data, const Index* rows, int64_t count, con
 
 template <class Index>
 void gather_elsewhere(const at::Tensor& data, const Index* rows, int64_t count, const at::Tensor& out, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
+  if (device::gather(data, rows, count, out, mode, seed, stream, first_row)) return;
   auto index = at::empty({count}, at::TensorOptions().dtype(at::kLong));
   std::copy(rows, rows + count, index.data_ptr<int64_t>());
   auto picked = data.index_select(0, index.to(data.device())).to(out.device());
@@ -119,12 +121,14 @@ void gather_rows(const at::Tensor& data, const Index* rows, int64_t count, const
   (fast ? gather_on_cpu<Index> : gather_elsewhere<Index>)(data, rows, count, target, mode, seed, stream, first_row);
 }
 
-auto normal_of(uint64_t seed, uint64_t stream) {
-  return [=](uint64_t first, int64_t count, float* out) { noise::normal(seed, stream, first, count, out); };
+void fill_normal(const at::Tensor& out, uint64_t seed, uint64_t stream, int64_t first_row) {
+  if (device::fill_normal(out, seed, stream, first_row)) return;
+  fill_rows(out, first_row, [=](uint64_t first, int64_t count, float* data) { noise::normal(seed, stream, first, count, data); });
 }
 
-auto uniform_of(uint64_t seed, uint64_t stream) {
-  return [=](uint64_t first, int64_t count, float* out) { noise::uniform(seed, stream, first, count, out); };
+void fill_uniform(const at::Tensor& out, uint64_t seed, uint64_t stream, int64_t first_row) {
+  if (device::fill_uniform(out, seed, stream, first_row)) return;
+  fill_rows(out, first_row, [=](uint64_t first, int64_t count, float* data) { noise::uniform(seed, stream, first, count, data); });
 }
 
 }  // namespace
@@ -141,16 +145,16 @@ VAE_API int vae_gather_rows_slot(Handle dataset, const int32_t* rows, int64_t co
 }
 
 VAE_API int vae_fill_normal(Handle out, uint64_t seed, uint64_t stream, int64_t first_row) {
-  return run([&] { fill_rows(get(out), first_row, normal_of(seed, stream)); });
+  return run([&] { fill_normal(get(out), seed, stream, first_row); });
 }
 VAE_API int vae_fill_uniform(Handle out, uint64_t seed, uint64_t stream, int64_t first_row) {
-  return run([&] { fill_rows(get(out), first_row, uniform_of(seed, stream)); });
+  return run([&] { fill_uniform(get(out), seed, stream, first_row); });
 }
 VAE_API int vae_fill_normal_slot(Handle buffer, int64_t slot, int64_t rows, int64_t width, uint64_t seed, uint64_t stream, int64_t first_row) {
-  return run([&] { fill_rows(part_of_slot("FillNormal", get(buffer), slot, rows, width), first_row, normal_of(seed, stream)); });
+  return run([&] { fill_normal(part_of_slot("FillNormal", get(buffer), slot, rows, width), seed, stream, first_row); });
 }
 VAE_API int vae_fill_uniform_slot(Handle buffer, int64_t slot, int64_t rows, int64_t width, uint64_t seed, uint64_t stream, int64_t first_row) {
-  return run([&] { fill_rows(part_of_slot("FillUniform", get(buffer), slot, rows, width), first_row, uniform_of(seed, stream)); });
+  return run([&] { fill_uniform(part_of_slot("FillUniform", get(buffer), slot, rows, width), seed, stream, first_row); });
 }
 VAE_API int vae_philox_block(const uint32_t* counter, const uint32_t* key, uint32_t* out) {
   return run([&] { noise::philox_block(counter, key, out); });

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "device/kernels.h"
 #include "loops.h"
 #include "slots.h"
 
@@ -119,6 +120,23 @@ struct BernoulliFunction : torch::autograd::Function<BernoulliFunction> {
   }
 };
 
+// The same on a CUDA device, where a kernel of ours does it in one pass.
+struct DeviceBernoulliFunction : torch::autograd::Function<DeviceBernoulliFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& target, const Slots& slots, bool wants_gradient) {
+    auto a = logits.contiguous();
+    auto scale = slots.scale.defined() ? slots.scale.to(a.options()) : at::full({a.dim() == 3 ? a.size(0) : 1}, slots.uniform, a.options());
+    auto gradient = wants_gradient ? at::empty_like(a) : at::Tensor();
+    auto sums = device::bernoulli(a, target.contiguous(), slots.rows, scale, gradient);
+    if (wants_gradient) ctx->save_for_backward({gradient});
+    return sums;
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list incoming) {
+    auto gradient = ctx->get_saved_variables()[0];
+    auto factor = incoming[0].view(gradient.dim() == 3 ? std::vector<int64_t>{-1, 1, 1} : std::vector<int64_t>{1, 1});
+    return {gradient * factor, at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
 struct GaussianFunction : torch::autograd::Function<GaussianFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& mean, const at::Tensor& target, const at::Tensor& log_variance, const Slots& slots, bool wants_gradient) {
     const auto shape = check_rows("gaussian_nll", mean, target, slots);
@@ -168,6 +186,7 @@ bool wants(const at::Tensor& t) { return at::GradMode::is_enabled() && t.require
 at::Tensor bernoulli(const at::Tensor& a, const at::Tensor& x, const Slots& slots) {
   if (fused(a, x)) return BernoulliFunction::apply(a, x, slots, wants(a));
   check_rows("bernoulli_logits_nll", a, x, slots);
+  if (device::has_kernels(a) && a.scalar_type() == at::kFloat && x.scalar_type() == at::kFloat && x.device() == a.device()) return DeviceBernoulliFunction::apply(a, x, slots, wants(a));
   auto live = slots.rows.defined() ? live_rows(slots, a) : at::Tensor();
   auto logits = only_live(a, live);
   return per_replica(only_live(at::clamp_min(logits, 0) - logits * x + at::log1p(at::exp(-at::abs(logits))), live), slots);

@@ -6,6 +6,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -130,7 +131,8 @@ VAE_API int vae_adam_step(Handle parameters, Handle gradients, Handle averages, 
     const Segments segments{offsets, lengths, count, replicas};
     auto &p = get(parameters), &g = get(gradients), &m = get(averages), &v = get(squares);
     if (!all_plain({&p, &g, &m, &v})) {
-      adam_on_device(p, g, m, v, segments, table_on(p, settings, replicas, true, table));
+      const bool any_clip = std::any_of(settings, settings + replicas, [](const ReplicaSettings& r) { return r.clip > 0; });
+      adam_on_device(p, g, m, v, segments, table_on(p, settings, replicas, true, table), any_clip);
       return;
     }
     auto *pp = p.data_ptr<float>(), *gp = g.data_ptr<float>(), *mp = m.data_ptr<float>(), *vp = v.data_ptr<float>();

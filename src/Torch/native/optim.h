@@ -25,7 +25,7 @@ constexpr int kColumns = 11;
 at::Tensor settings_table(const ReplicaSettings* settings, int replicas, bool adam);
 
 // The same formulas through ATen, all replicas of a parameter at once. `table` is settings_table's, on the buffers' device.
-void adam_on_device(const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& averages, const at::Tensor& squares, const Segments& segments, const at::Tensor& table);
+void adam_on_device(const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& averages, const at::Tensor& squares, const Segments& segments, const at::Tensor& table, bool any_clip);
 void sgd_on_device(const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& buffers, const Segments& segments, const at::Tensor& table);
 
 }  // namespace vae

@@ -1,6 +1,8 @@
 // Optimizers for CUDA and for float64: ATen's operations over [K, length], with one column of factors per formula term.
 #include "optim.h"
 
+#include "device/kernels.h"
+
 #include <cmath>
 #include <limits>
 
@@ -75,10 +77,11 @@ at::Tensor settings_table(const ReplicaSettings* settings, int replicas, bool ad
   return table;
 }
 
-void adam_on_device(const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& averages, const at::Tensor& squares, const Segments& segments, const at::Tensor& values) {
+void adam_on_device(const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& averages, const at::Tensor& squares, const Segments& segments, const at::Tensor& values, bool any_clip) {
   const Table table{values};
-  const auto active = table[kActive].ne(0), clip = clip_factors(gradients, segments, table);
+  const auto active = table[kActive].ne(0), clip = any_clip ? clip_factors(gradients, segments, table) : at::ones({segments.replicas, 1}, values.options());
   for_views(segments, [&](auto view) {
+    if (device::adam(view(parameters), view(gradients), view(averages), view(squares), values, any_clip ? clip : at::Tensor())) return;
     auto p = view(parameters), m = view(averages), v = view(squares);
     auto shrunk = p * table[kShrink], g = view(gradients) * clip + shrunk * table[kDecay];
     auto m1 = m * table[kKeep1] + g * table[kTake1], v1 = v * table[kKeep2] + g * g * table[kTake2];
