@@ -153,7 +153,7 @@ at::Tensor forward_pass(const Geometry& g, const at::Tensor& x, const at::Tensor
       auto& work = memory().work;
       auto* target = yp + (k * images + first) * image;
       if (s.transposed) passes.to_image(work, passes.load_features(work, from_image(source, first), nullptr, count), panels, b, s.relu, target, count);
-      else passes.to_features(work, passes.load_image(work, from_image(source, first), nullptr, count), panels, b, s.relu, target, count);
+      else passes.to_features(work, passes.load_image(work, from_image(source, first), nullptr, count), panels, b, s.relu, target, nullptr, nullptr, count);
     });
   });
   return y;
@@ -192,19 +192,17 @@ void backward_pass(const Geometry& g, const at::Tensor& x, const at::Tensor& wei
       auto* weight_sums = sums + part * sums_size;
       auto* bias_sums = weight_sums + gradient_size;
       auto* target = dx ? dx + (k * images + first) * dx_image : nullptr;
-      const float *image = nullptr, *features = nullptr;
       if (s.transposed) {
-        image = passes.load_image(work, from_image(incoming, first), sign_or_null, count);
-        if (dw) features = passes.load_features(work, from_image(input, first), nullptr, count);
+        const auto* image = passes.load_image(work, from_image(incoming, first), sign_or_null, count);
+        const auto* features = dw ? passes.load_features(work, from_image(input, first), nullptr, count) : nullptr;
         if (db) passes.add_image_sums(work, image, bias_sums, count);
-        if (dx) passes.to_features(work, image, panels, nullptr, false, target, count);
+        passes.to_features(work, image, panels, nullptr, false, target, features, dw ? weight_sums : nullptr, count);
       } else {
-        features = passes.load_features(work, from_image(incoming, first), sign_or_null, count);
-        if (dw) image = passes.load_image(work, from_image(input, first), nullptr, count);
+        const auto* features = passes.load_features(work, from_image(incoming, first), sign_or_null, count);
         if (db) passes.add_feature_sums(work, features, bias_sums, count);
+        if (dw) passes.to_features(work, passes.load_image(work, from_image(input, first), nullptr, count), nullptr, nullptr, false, nullptr, features, weight_sums, count);
         if (dx) passes.to_image(work, features, panels, nullptr, false, target, count);
       }
-      if (dw) passes.add_weights(work, image, features, weight_sums, count);
     });
     for (int64_t part = 1; part < threads; part++)
       for (int64_t i = 0; i < sums_size; i++) sums[i] += sums[part * sums_size + i];

@@ -50,6 +50,35 @@ struct Patches {
   int64_t row_step, column_step, image_row;  // from patch row to patch row, from patch to patch, from image row to image row
 };
 
+// Two taps, two results: y0 = g0 d0 + g1 d1 and y1 = g0 d1 + g1 d2 cost four products, or three (Winograd 1980, F(2,2)):
+//   with m0 = g0 (d0 - d1), m1 = (g0 + g1) d1, m2 = g1 (d2 - d1):   y0 = m0 + m1, y1 = m1 + m2
+// and in two dimensions nine in place of sixteen. A tile is 3 x 3 values d for 2 x 2 results; the nine products of all tiles and channels
+// are nine matrix products, one per plane. `plane` is the distance of two planes in floats.
+struct Tiles {
+  const float* source;
+  const int64_t* offsets;  // of a tile's first value in source
+  int64_t count, row, column;  // steps to the value below and to the right
+  int64_t run;             // channels, a multiple of the vector
+  float* target;
+  int64_t target_step, plane;  // from tile to tile, from plane to plane
+};
+
+// Where the 2 x 2 results of a tile go; at an odd edge only some of them exist.
+struct TileTarget {
+  int64_t offset;
+  int32_t rows, columns;
+};
+
+struct Results {
+  const float* source;  // the nine planes
+  int64_t plane, count, channels;
+  float* target;
+  const TileTarget* targets;
+  int64_t row, column;
+  const float* bias;  // or null
+  bool relu;
+};
+
 struct Kernels {
   int64_t vector;     // floats
   int64_t row_block;  // rows of a block; columns of a full panel are two vectors
@@ -58,6 +87,13 @@ struct Kernels {
   void (*add_patches)(const Patches&);
   void (*keep_positive)(float* values, const float* sign, int64_t count);                  // values[i] = sign[i] <= 0 ? 0 : values[i]
   void (*add_rows)(const float* values, int64_t rows, int64_t columns, float* sums);       // sums[c] += values[r][c]
+  void (*spread_values)(const Tiles&);   // d, 3 x 3, to nine planes
+  void (*spread_factors)(const Tiles&);  // g, 2 x 2, to nine planes
+  void (*collect)(const Results&);       // nine planes to y, 2 x 2
+  // A 4 x 4 kernel of stride 2 is four kernels of 2 x 2 taps, one for each parity of row and column. taps is [16][count]; the value of
+  // parity p (0 .. 3) and plane q lies at spread + p * parity + q * plane.
+  void (*spread_taps)(const float* taps, int64_t count, float* spread, int64_t parity, int64_t plane);
+  void (*collect_taps)(const float* spread, int64_t parity, int64_t plane, int64_t count, float* taps);
 };
 
 extern const Kernels kKernelsBase;

@@ -136,7 +136,7 @@ void add_patches(const Patches& job) {
 }
 
 void keep_positive(float* values, const float* sign, int64_t count) {
-#pragma omp simd
+#pragma GCC ivdep
   for (int64_t i = 0; i < count; i++) values[i] = sign[i] <= 0.0f ? 0.0f : values[i];
 }
 
@@ -157,8 +157,108 @@ void add_rows(const float* values, int64_t rows, int64_t columns, float* sums) {
   }
 }
 
+void spread_values(const Tiles& job) {
+  for (int64_t t = 0; t < job.count; t++) {
+    const float* from = job.source + job.offsets[t];
+    float* to = job.target + t * job.target_step;
+    for (int64_t c = 0; c < job.run; c += kVector) {
+      Vector rows[3][3];
+#pragma GCC unroll 3
+      for (int j = 0; j < 3; j++) {
+        const float* at = from + j * job.column + c;
+        const Vector middle = load(at + job.row);
+        rows[0][j] = load(at) - middle;
+        rows[1][j] = middle;
+        rows[2][j] = load(at + 2 * job.row) - middle;
+      }
+#pragma GCC unroll 3
+      for (int i = 0; i < 3; i++) {
+        float* plane = to + 3 * i * job.plane + c;
+        store(plane, rows[i][0] - rows[i][1]);
+        store(plane + job.plane, rows[i][1]);
+        store(plane + 2 * job.plane, rows[i][2] - rows[i][1]);
+      }
+    }
+  }
+}
+
+void spread_factors(const Tiles& job) {
+  for (int64_t t = 0; t < job.count; t++) {
+    const float* from = job.source + job.offsets[t];
+    float* to = job.target + t * job.target_step;
+    for (int64_t c = 0; c < job.run; c += kVector) {
+      const Vector g00 = load(from + c), g01 = load(from + job.column + c), g10 = load(from + job.row + c), g11 = load(from + job.row + job.column + c);
+      const Vector rows[3][2] = {{g00, g01}, {g00 + g10, g01 + g11}, {g10, g11}};
+#pragma GCC unroll 3
+      for (int i = 0; i < 3; i++) {
+        float* plane = to + 3 * i * job.plane + c;
+        store(plane, rows[i][0]);
+        store(plane + job.plane, rows[i][0] + rows[i][1]);
+        store(plane + 2 * job.plane, rows[i][1]);
+      }
+    }
+  }
+}
+
+VAE_FORCE_INLINE void sum_planes(const float* from, int64_t plane, Vector (&y)[2][2]) {
+  Vector rows[3][2];
+#pragma GCC unroll 3
+  for (int i = 0; i < 3; i++) {
+    const Vector middle = load(from + (3 * i + 1) * plane);
+    rows[i][0] = load(from + 3 * i * plane) + middle;
+    rows[i][1] = middle + load(from + (3 * i + 2) * plane);
+  }
+  for (int j = 0; j < 2; j++) {
+    y[0][j] = rows[0][j] + rows[1][j];
+    y[1][j] = rows[1][j] + rows[2][j];
+  }
+}
+
+void collect(const Results& job) {
+  for (int64_t t = 0; t < job.count; t++) {
+    const TileTarget& target = job.targets[t];
+    for (int64_t c = 0; c < job.channels; c += kVector) {
+      Vector y[2][2];
+      sum_planes(job.source + t * job.channels + c, job.plane, y);
+      const Vector bias = job.bias ? load(job.bias + c) : Vector{};
+      for (int i = 0; i < target.rows; i++)
+        for (int j = 0; j < target.columns; j++) {
+          const Vector value = y[i][j] + bias;
+          store(job.target + target.offset + i * job.row + j * job.column + c, job.relu ? (value < 0.0f ? Vector{} : value) : value);
+        }
+    }
+  }
+}
+
+void spread_taps(const float* taps, int64_t count, float* spread, int64_t parity, int64_t plane) {
+  for (int64_t c = 0; c < count; c += kVector)
+    for (int64_t p = 0; p < 4; p++) {
+      const float* first = taps + (p / 2 * 4 + p % 2) * count + c;
+      const Vector g00 = load(first), g01 = load(first + 2 * count), g10 = load(first + 8 * count), g11 = load(first + 10 * count);
+      const Vector rows[3][2] = {{g00, g01}, {g00 + g10, g01 + g11}, {g10, g11}};
+      for (int i = 0; i < 3; i++) {
+        float* to = spread + p * parity + 3 * i * plane + c;
+        store(to, rows[i][0]);
+        store(to + plane, rows[i][0] + rows[i][1]);
+        store(to + 2 * plane, rows[i][1]);
+      }
+    }
+}
+
+void collect_taps(const float* spread, int64_t parity, int64_t plane, int64_t count, float* taps) {
+  for (int64_t c = 0; c < count; c += kVector)
+    for (int64_t p = 0; p < 4; p++) {
+      Vector y[2][2];
+      sum_planes(spread + p * parity + c, plane, y);
+      float* first = taps + (p / 2 * 4 + p % 2) * count + c;
+      for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++) store(first + (8 * i + 2 * j) * count, y[i][j]);
+    }
+}
+
 }  // namespace
 
-extern const Kernels VAE_TABLE = {kVector, kRows, product, outer_sum, add_patches, keep_positive, add_rows};
+extern const Kernels VAE_TABLE = {kVector,       kRows,          product, outer_sum,   add_patches, keep_positive, add_rows,
+                                  spread_values, spread_factors, collect, spread_taps, collect_taps};
 
 }  // namespace vae::conv

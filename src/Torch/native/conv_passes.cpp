@@ -110,41 +110,47 @@ float* Scratch::floats(int64_t count) {
 
 Passes::Passes(const Geometry& geometry) : g_(geometry), kernels_(kernels()) {
   const auto &g = g_;
-  image_rows_ = std::max((g.out_height - 1) * g.stride + g.kernel_height, g.height + g.padding);
-  image_columns_ = std::max((g.out_width - 1) * g.stride + g.kernel_width, g.width + g.padding);
+  l_.image_rows = std::max((g.out_height - 1) * g.stride + g.kernel_height, g.height + g.padding);
+  l_.image_columns = std::max((g.out_width - 1) * g.stride + g.kernel_width, g.width + g.padding);
   by_patches_ = 2 * g.cx < kernels_.vector;
-  feature_channels_ = round_up(g.cy, kernels_.vector);
+  l_.feature_channels = round_up(g.cy, kernels_.vector);
   // An image pixel sees the feature pixels (i + padding) / stride - t for its taps t: at most so many before the first and after the last.
-  border_ = 0;
+  l_.border = 0;
   if (!by_patches_) {
     const int64_t taps_max = divide_up(std::max(g.kernel_height, g.kernel_width), g.stride);
     const int64_t below = (g.height - 1 + g.padding) / g.stride - (g.out_height - 1), right = (g.width - 1 + g.padding) / g.stride - (g.out_width - 1);
-    border_ = std::max({taps_max - 1, below, right, int64_t{0}});
+    l_.border = std::max({taps_max - 1, below, right, int64_t{0}});
   }
-  feature_rows_ = g.out_height + 2 * border_;
-  feature_columns_ = g.out_width + 2 * border_;
-  const int64_t floats = image_rows_ * image_columns_ * g.cx + feature_rows_ * feature_columns_ * feature_channels_;
-  images_at_once_ = std::clamp<int64_t>(kScratchFloats / floats, 1, kImagesAtOnceMax);
+  l_.feature_rows = g.out_height + 2 * l_.border;
+  l_.feature_columns = g.out_width + 2 * l_.border;
+  if (TilePasses::fit(g, kernels_)) tiles_.emplace(g, kernels_, l_);
+  const int64_t floats = l_.image_rows * l_.image_columns * g.cx + l_.feature_rows * l_.feature_columns * l_.feature_channels;
+  images_at_once_ = tiles_ ? tiles_->images_at_once() : std::clamp<int64_t>(kScratchFloats / floats, 1, kImagesAtOnceMax);
 }
 
 const float* Passes::load_image(Workspace& work, const Side& source, const Side* sign, int64_t count) const {
-  return load_side(kernels_, work.image, source, sign, count, g_.cx, g_.height, g_.width, g_.padding, g_.padding, image_rows_, image_columns_, g_.cx);
+  return load_side(kernels_, work.image, source, sign, count, g_.cx, g_.height, g_.width, g_.padding, g_.padding, l_.image_rows, l_.image_columns, g_.cx);
 }
 
 const float* Passes::load_features(Workspace& work, const Side& source, const Side* sign, int64_t count) const {
-  return load_side(kernels_, work.features, source, sign, count, g_.cy, g_.out_height, g_.out_width, border_, border_, feature_rows_, feature_columns_, feature_channels_);
+  return load_side(kernels_, work.features, source, sign, count, g_.cy, g_.out_height, g_.out_width, l_.border, l_.border, l_.feature_rows, l_.feature_columns, l_.feature_channels);
 }
 
-int64_t Passes::features_panel_size() const { return taps() * g_.cx * padded_columns(g_.cy, kernels_.vector); }
+int64_t Passes::features_panel_size() const { return tiles_ ? tiles_->panel_size() : taps() * g_.cx * padded_columns(g_.cy, kernels_.vector); }
 
 void Passes::pack_for_features(const float* weight, float* panels) const {
+  if (tiles_) return tiles_->pack_for_features(weight, panels);
   const int64_t cx = g_.cx, taps = this->taps();
   pack(taps * cx, g_.cy, kernels_.vector, cx * taps, panels, [=](int64_t r) { return weight + r % cx * taps + r / cx; });
 }
 
-void Passes::to_features(Workspace& work, const float* image, const float* panels, const float* bias, bool relu, float* target, int64_t count) const {
+void Passes::to_features(Workspace& work, const float* image, const float* panels, const float* bias, bool relu, float* target, const float* features, float* sums,
+                         int64_t count) const {
+  if (tiles_) return tiles_->to_features(work, image, panels, bias, relu, target, features, sums, count);
+  if (sums != nullptr) add_weights(work, image, features, sums, count);
+  if (target == nullptr) return;
   const auto& g = g_;
-  const int64_t image_row = image_columns_ * g.cx, image_size = image_rows_ * image_row, pixels = g.out_height * g.out_width;
+  const int64_t image_row = l_.image_columns * g.cx, image_size = l_.image_rows * image_row, pixels = g.out_height * g.out_width;
   work.from.resize(static_cast<size_t>(count * pixels));
   work.to.resize(static_cast<size_t>(count * pixels));
   int64_t at = 0;
@@ -170,17 +176,19 @@ Passes::Phase Passes::phase(int64_t row, int64_t column) const {
   int64_t taps_before = 0;
   for (int64_t r = 0; r < row; r++) taps_before += count(r, g_.kernel_height) * g_.kernel_width;
   for (int64_t c = 0; c < column; c++) taps_before += p.tap_rows * count(c, g_.kernel_width);
-  p.panel = taps_before * feature_channels_ * padded_columns(g_.cx, kernels_.vector);
+  p.panel = taps_before * l_.feature_channels * padded_columns(g_.cx, kernels_.vector);
   return p;
 }
 
 int64_t Passes::image_panel_size() const {
-  return by_patches_ ? feature_channels_ * padded_columns(taps() * g_.cx, kernels_.vector) : taps() * feature_channels_ * padded_columns(g_.cx, kernels_.vector);
+  if (tiles_) return tiles_->panel_size();
+  return by_patches_ ? l_.feature_channels * padded_columns(taps() * g_.cx, kernels_.vector) : taps() * l_.feature_channels * padded_columns(g_.cx, kernels_.vector);
 }
 
 void Passes::pack_for_image(const float* weight, float* panels) const {
+  if (tiles_) return tiles_->pack_for_image(weight, panels);
   const auto& g = g_;
-  const int64_t cx = g.cx, cy = g.cy, channels = feature_channels_, taps = this->taps();
+  const int64_t cx = g.cx, cy = g.cy, channels = l_.feature_channels, taps = this->taps();
   if (by_patches_) {
     // A row holds a patch, channels last, which the weight holds channels first.
     std::vector<float> patch(static_cast<size_t>(taps * cx));
@@ -205,9 +213,10 @@ void Passes::pack_for_image(const float* weight, float* panels) const {
 }
 
 void Passes::to_image(Workspace& work, const float* features, const float* panels, const float* bias, bool relu, float* target, int64_t count) const {
+  if (tiles_) return tiles_->to_image(work, features, panels, bias, relu, target, count);
   if (by_patches_) return patches_to_image(work, features, panels, bias, relu, target, count);
   const auto& g = g_;
-  const int64_t feature_row = feature_columns_ * feature_channels_, feature_size = feature_rows_ * feature_row;
+  const int64_t feature_row = l_.feature_columns * l_.feature_channels, feature_size = l_.feature_rows * feature_row;
   for (int64_t r = 0; r < g.stride; r++)
     for (int64_t c = 0; c < g.stride; c++) {
       const auto p = phase(r, c);
@@ -218,33 +227,33 @@ void Passes::to_image(Workspace& work, const float* features, const float* panel
       for (int64_t i = 0; i < count; i++)
         for (int64_t h = first_row; h < g.height; h += g.stride)
           for (int64_t w = first_column; w < g.width; w += g.stride) {
-            const int64_t from_row = (h + g.padding) / g.stride - (p.tap_rows - 1) + border_, from_column = (w + g.padding) / g.stride - (p.tap_columns - 1) + border_;
-            work.from.push_back(untouched ? 0 : i * feature_size + from_row * feature_row + from_column * feature_channels_);
+            const int64_t from_row = (h + g.padding) / g.stride - (p.tap_rows - 1) + l_.border, from_column = (w + g.padding) / g.stride - (p.tap_columns - 1) + l_.border;
+            work.from.push_back(untouched ? 0 : i * feature_size + from_row * feature_row + from_column * l_.feature_channels);
             work.to.push_back(((i * g.height + h) * g.width + w) * g.cx);
           }
       if (work.from.empty()) continue;
       work.segments.resize(static_cast<size_t>(p.tap_rows));
       for (int64_t t = 0; t < p.tap_rows; t++) work.segments[t] = {t * feature_row, 0};
       kernels_.product({features, work.from.data(), work.to.data(), static_cast<int64_t>(work.from.size()), work.segments.data(), untouched ? 0 : p.tap_rows,
-                        p.tap_columns * feature_channels_, panels + p.panel, bias, target, g.cx, relu});
+                        p.tap_columns * l_.feature_channels, panels + p.panel, bias, target, g.cx, relu});
     }
 }
 
 void Passes::patches_to_image(Workspace& work, const float* features, const float* panels, const float* bias, bool relu, float* target, int64_t count) const {
   const auto& g = g_;
   const int64_t pixels = g.out_height * g.out_width, patch = taps() * g.cx, patch_size = round_up(patch, kernels_.vector);
-  const int64_t image_row = image_columns_ * g.cx, image_size = image_rows_ * image_row;
+  const int64_t image_row = l_.image_columns * g.cx, image_size = l_.image_rows * image_row;
   float* patches = work.patches.floats(pixels * patch_size + image_size);
   float* image = patches + pixels * patch_size;
   work.from.resize(static_cast<size_t>(pixels));
   work.to.resize(static_cast<size_t>(pixels));
   for (int64_t i = 0; i < pixels; i++) {
-    work.from[i] = i * feature_channels_;
+    work.from[i] = i * l_.feature_channels;
     work.to[i] = i * patch_size;
   }
   work.segments.assign(1, {0, 0});
   for (int64_t i = 0; i < count; i++) {
-    kernels_.product({features + i * pixels * feature_channels_, work.from.data(), work.to.data(), pixels, work.segments.data(), 1, feature_channels_, panels, nullptr,
+    kernels_.product({features + i * pixels * l_.feature_channels, work.from.data(), work.to.data(), pixels, work.segments.data(), 1, l_.feature_channels, panels, nullptr,
                       patches, patch_size, false});
     std::memset(image, 0, static_cast<size_t>(image_size) * sizeof(float));
     kernels_.add_patches({patches, patch_size, g.out_height, g.out_width, g.kernel_height, g.kernel_width * g.cx, image, g.stride * image_row, g.stride * g.cx, image_row});
@@ -260,11 +269,11 @@ void Passes::patches_to_image(Workspace& work, const float* features, const floa
   }
 }
 
-int64_t Passes::gradient_size() const { return round_up(taps() * g_.cx, kernels_.row_block) * feature_channels_; }
+int64_t Passes::gradient_size() const { return tiles_ ? tiles_->gradient_size() : round_up(taps() * g_.cx, kernels_.row_block) * l_.feature_channels; }
 
 void Passes::add_weights(Workspace& work, const float* image, const float* features, float* sums, int64_t count) const {
   const auto& g = g_;
-  const int64_t image_row = image_columns_ * g.cx, feature_row = feature_columns_ * feature_channels_, rows = taps() * g.cx;
+  const int64_t image_row = l_.image_columns * g.cx, feature_row = l_.feature_columns * l_.feature_channels, rows = taps() * g.cx;
   work.from.resize(static_cast<size_t>(rows));
   int64_t at = 0;
   for (int64_t kh = 0; kh < g.kernel_height; kh++)
@@ -272,24 +281,25 @@ void Passes::add_weights(Workspace& work, const float* image, const float* featu
   work.segments.clear();
   for (int64_t i = 0; i < count; i++)
     for (int64_t h = 0; h < g.out_height; h++)
-      work.segments.push_back({(i * image_rows_ + h * g.stride) * image_row, (i * feature_rows_ + h + border_) * feature_row + border_ * feature_channels_});
-  kernels_.outer_sum({image, work.from.data(), rows, work.segments.data(), static_cast<int64_t>(work.segments.size()), g.out_width, g.stride * g.cx, features, feature_channels_,
-                      sums, feature_channels_});
+      work.segments.push_back({(i * l_.image_rows + h * g.stride) * image_row, (i * l_.feature_rows + h + l_.border) * feature_row + l_.border * l_.feature_channels});
+  kernels_.outer_sum({image, work.from.data(), rows, work.segments.data(), static_cast<int64_t>(work.segments.size()), g.out_width, g.stride * g.cx, features, l_.feature_channels,
+                      sums, l_.feature_channels});
 }
 
 void Passes::add_gradient(const float* sums, float* gradient) const {
+  if (tiles_) return tiles_->add_gradient(sums, gradient);
   const int64_t cx = g_.cx, taps = this->taps();
   for (int64_t y = 0; y < g_.cy; y++)
     for (int64_t x = 0; x < cx; x++)
-      for (int64_t t = 0; t < taps; t++) gradient[(y * cx + x) * taps + t] += sums[(t * cx + x) * feature_channels_ + y];
+      for (int64_t t = 0; t < taps; t++) gradient[(y * cx + x) * taps + t] += sums[(t * cx + x) * l_.feature_channels + y];
 }
 
 void Passes::add_image_sums(Workspace& work, const float* image, float* channel_sums, int64_t count) const {
-  add_sums(kernels_, work.sums, image, count * image_rows_, image_columns_, g_.cx, g_.cx, channel_sums);
+  add_sums(kernels_, work.row, image, count * l_.image_rows, l_.image_columns, g_.cx, g_.cx, channel_sums);
 }
 
 void Passes::add_feature_sums(Workspace& work, const float* features, float* channel_sums, int64_t count) const {
-  add_sums(kernels_, work.sums, features, count * feature_rows_, feature_columns_, feature_channels_, g_.cy, channel_sums);
+  add_sums(kernels_, work.row, features, count * l_.feature_rows, l_.feature_columns, l_.feature_channels, g_.cy, channel_sums);
 }
 
 }  // namespace vae::conv

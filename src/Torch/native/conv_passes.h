@@ -8,43 +8,17 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <optional>
 
-#include "conv_kernels.h"
+#include "conv_tiles.h"
+#include "conv_workspace.h"
 
 namespace vae::conv {
-
-struct Geometry {
-  int64_t cx, height, width;        // image side
-  int64_t cy, out_height, out_width;  // feature side
-  int64_t kernel_height, kernel_width, stride, padding;
-};
 
 // Where one side's values lie: any strides, in floats.
 struct Side {
   const float* data = nullptr;
   int64_t image = 0, channel = 0, row = 0, column = 0;
-};
-
-// Memory that grows to the largest need and is kept: a training step allocates nothing after the first one.
-class Scratch {
- public:
-  Scratch() = default;
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch();
-  float* floats(int64_t count);
-
- private:
-  float* memory_ = nullptr;
-  int64_t capacity_ = 0;
-};
-
-// Per thread: what the passes need between them.
-struct Workspace {
-  Scratch image, features, patches, sums;
-  std::vector<int64_t> from, to;
-  std::vector<Segment> segments;
 };
 
 // The weight [cy][cx][kh][kw] in the order in which a pass reads it. Made once per replica and call, read by all threads.
@@ -67,9 +41,9 @@ class Passes {
   const float* load_features(Workspace& work, const Side& source, const Side* sign, int64_t count) const;
 
   // The targets lie channels last without gaps. `bias` has a float for every panel column, or is null.
-  void to_features(Workspace& work, const float* image, const float* panels, const float* bias, bool relu, float* target, int64_t count) const;
+  // The first and the last pass read the same image and share what they make of it, so they are one call: target or sums may be null.
+  void to_features(Workspace& work, const float* image, const float* panels, const float* bias, bool relu, float* target, const float* features, float* sums, int64_t count) const;
   void to_image(Workspace& work, const float* features, const float* panels, const float* bias, bool relu, float* target, int64_t count) const;
-  void add_weights(Workspace& work, const float* image, const float* features, float* sums, int64_t count) const;
   // Sums over all pixels, added to channel_sums.
   void add_image_sums(Workspace& work, const float* image, float* channel_sums, int64_t count) const;
   void add_feature_sums(Workspace& work, const float* features, float* channel_sums, int64_t count) const;
@@ -80,14 +54,15 @@ class Passes {
     int64_t first_tap_row, first_tap_column, tap_rows, tap_columns, panel;
   };
   Phase phase(int64_t row, int64_t column) const;
+  void add_weights(Workspace& work, const float* image, const float* features, float* sums, int64_t count) const;
   void patches_to_image(Workspace& work, const float* features, const float* panels, const float* bias, bool relu, float* target, int64_t count) const;
   int64_t taps() const { return g_.kernel_height * g_.kernel_width; }
 
   Geometry g_;
   const Kernels& kernels_;
-  int64_t image_rows_, image_columns_;                            // of the scratch, with borders
-  int64_t border_, feature_rows_, feature_columns_, feature_channels_;  // of the scratch; channels rounded up to vectors
+  Layout l_;
   int64_t images_at_once_;
+  std::optional<TilePasses> tiles_;  // where the geometry suits them
   // With fewer channels than half a vector the lanes would stand idle: then whole patches are computed and added up.
   bool by_patches_;
 };
