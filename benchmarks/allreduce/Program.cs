@@ -10,8 +10,8 @@ using Vae.Worker.Collectives.Engines;
 using Vae.Worker.Collectives.SharedMemory;
 
 // usage: allreduce --ranks 2 --sizes 4096,1048576 [--seconds 0.5] [--piece BYTES] [--socket BYTES] [--exchange BYTES] [--spin MICROSECONDS]
-//                  [--engine messagepack|shared_memory|auto] [--block BYTES] [--memory-spin MICROSECONDS]
-// Starts one process per rank and prints one JSON line per size, measured on rank 0.
+//                  [--engine messagepack|shared_memory|auto] [--block BYTES] [--memory-spin MICROSECONDS] [--deadline SECONDS]
+// Starts one process per rank and prints one JSON line per size, measured on rank 0. Exit code 3: an all-reduce failed; each rank says why.
 var flags = args.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
 int Number(string name, int fallback) => flags.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
 
@@ -35,10 +35,11 @@ async Task<int> RunRankAsync(int rank)
     var defaults = new RingOptions();
     var options = defaults with
     {
+        Deadline = TimeSpan.FromSeconds(double.Parse(flags.GetValueOrDefault("--deadline", "30"), CultureInfo.InvariantCulture)),
         PieceBytes = Number("--piece", defaults.PieceBytes),
         SocketBufferBytes = Number("--socket", defaults.SocketBufferBytes),
         ExchangeBytesMax = Number("--exchange", defaults.ExchangeBytesMax),
-        BlockBytes = Number("--block", defaults.BlockBytes),
+        BlockBytes = flags.ContainsKey("--block") ? Number("--block", 0) : null,
         MemorySpin = flags.ContainsKey("--memory-spin") ? TimeSpan.FromMicroseconds(Number("--memory-spin", 0)) : null,
         Spin = flags.ContainsKey("--spin") ? TimeSpan.FromMicroseconds(Number("--spin", 0)) : defaults.Spin,
     };
@@ -47,18 +48,29 @@ async Task<int> RunRankAsync(int rank)
     var members = ports.Select((port, index) => new RingMember(index, "127.0.0.1", port)).ToList();
     var engine = Enum.Parse<AllReduceEngine>(flags.GetValueOrDefault("--engine", "messagepack").Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
     var factory = new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], NullLogger.Instance);
-    using var ring = await factory.ConnectAsync(new(new("bench", 1, 1), rank, ranks, 0, "bench"), members, transport, TimeSpan.FromSeconds(20), new(engine, Options: options));
+    try
+    {
+        using var ring = await factory.ConnectAsync(new(new("bench", 1, 1), rank, ranks, 0, "bench"), members, transport, TimeSpan.FromSeconds(20), new(engine, Options: options));
+        MeasureAll(ring);
+        return 0;
+    }
+    catch (Exception e) when (e is AllReduceException or EngineUnavailableException or RingConnectTimeoutException)
+    {
+        Console.Error.WriteLine($"rank {rank}: {e.GetType().Name}: {e.Message}");
+        return 3;
+    }
+}
 
+void MeasureAll(IAllReduce ring)
+{
     var seconds = double.Parse(flags.GetValueOrDefault("--seconds", "0.5"), CultureInfo.InvariantCulture);
     long step = 0;
     foreach (var size in flags.GetValueOrDefault("--sizes", "4096,262144,1048576,4194304,16777216,67108864").Split(','))
     {
         var bytes = int.Parse(size, CultureInfo.InvariantCulture);
         var times = Measure(ring, bytes, seconds, ref step);
-        if (rank == 0) Print(ring.Engine, bytes, times);
+        if (ring.Rank == 0) Print(ring.Engine, bytes, times);
     }
-
-    return 0;
 }
 
 // Rank 0 decides how many rounds fit into the time and tells the others through an all-reduce, so that all do the same number.

@@ -46,13 +46,16 @@ public sealed record RingOptions
             ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "0 to 67,108,864.");
     } = 1024 * 1024;
 
-    /// <summary>Bytes of gradient per rank that one block in shared memory holds, 4 KiB to 16 MiB; rank 0's value counts. Default 256 KiB.</summary>
-    public int BlockBytes
+    /// <summary>
+    /// Bytes of gradient per rank that one block in shared memory holds, 4 KiB to 16 MiB; rank 0's value counts. Default: 1 MiB shared among the ranks, 64 KiB to
+    /// 512 KiB each: what fits into the caches and is still worth a wake-up.
+    /// </summary>
+    public int? BlockBytes
     {
         get;
-        init => field = value is >= 4096 and <= 16 * 1024 * 1024
+        init => field = value is null or (>= 4096 and <= 16 * 1024 * 1024)
             ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "4,096 to 16,777,216.");
-    } = 256 * 1024;
+    }
 
     /// <summary>How long a rank looks again before it sleeps in shared memory, 0 to 1 ms. Default: 50 us while each rank has a core, else 0.</summary>
     public TimeSpan? MemorySpin

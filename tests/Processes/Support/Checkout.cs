@@ -7,7 +7,10 @@ internal static class Checkout
         ?? throw new InvalidOperationException($"No Vae.Distributed.sln above {AppContext.BaseDirectory}.");
 
     /// <summary>The program `vae` of the same configuration as this test.</summary>
-    public static string Program { get; } = FindProgram();
+    public static string Program { get; } = FindProgram("src", "Cli", "vae");
+
+    /// <summary>The all-reduce benchmark of the same configuration, one process of which is one rank.</summary>
+    public static string AllReduce { get; } = FindProgram("benchmarks", "allreduce", "allreduce");
 
     public static string PathTo(params string[] parts) => Path.Combine([Root, .. parts]);
 
@@ -24,10 +27,10 @@ internal static class Checkout
     }
 
     // .../tests/Processes/bin/CONFIGURATION/FRAMEWORK/
-    private static string FindProgram()
+    private static string FindProgram(string group, string project, string name)
     {
         var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
-        var path = PathTo("src", "Cli", "bin", framework.Parent!.Name, framework.Name, "vae");
+        var path = PathTo(group, project, "bin", framework.Parent!.Name, framework.Name, name);
         return File.Exists(path) ? path : throw new InvalidOperationException($"{path} is missing: build the solution in the same configuration.");
     }
 
