@@ -21,26 +21,38 @@ internal sealed class Gang(PlacementMessage.RequestGang request, long number)
     /// <summary>Null while it waits.</summary>
     public ValueList<GangMember>? Members { get; set; }
 
+    /// <summary>The kind of device that it has; meaningless while it waits.</summary>
+    public DeviceKind Kind { get; set; }
+
+    /// <summary>What its runner was told last: whether others wait for its workers.</summary>
+    public bool ToldToYield { get; set; }
+
     /// <summary>The first worker it lost; told again to a runner that asks again.</summary>
     public PackMessage.MemberLost? Loss { get; set; }
 }
 
 /// <summary>
-/// First come, first served, without letting a request that cannot be served keep free workers idle. Requests of the same device and least size wait in
+/// First come, first served, without letting a request that cannot be served keep free workers idle. Requests of the same device, size and share of a worker wait in
 /// one line, so that only the heads of a few lines are looked at: their number is that of different shapes, not of packs.
 /// A head that must wait for busy workers reserves its kind of device: later requests do not overtake it there, or a large gang would starve behind
 /// small ones. A head that all workers alive together could not serve reserves nothing.
 /// </summary>
 internal sealed class GangQueue
 {
-    private readonly record struct Shape(string Device, int Min);
+    private readonly record struct Shape(string Device, int Min, int Lanes, long MemoryBytes)
+    {
+        public static Shape Of(PlacementMessage.RequestGang request) => new(request.Device, request.Min, request.Lanes, request.MemoryBytes);
+    }
 
     private readonly Dictionary<Shape, SortedDictionary<long, Gang>> _lines = []; // Looked up only; never enumerated.
     private readonly SortedDictionary<long, Shape> _heads = [];
 
+    /// <summary>The first that waits in each line, in order of arrival.</summary>
+    public IEnumerable<Gang> Heads => _heads.Values.Select(shape => First(_lines[shape]));
+
     public void Add(Gang gang)
     {
-        var shape = new Shape(gang.Request.Device, gang.Request.Min);
+        var shape = Shape.Of(gang.Request);
         if (!_lines.TryGetValue(shape, out var line)) _lines[shape] = line = [];
         line.Add(gang.Number, gang);
         if (line.Count == 1) _heads.Add(gang.Number, shape);
@@ -48,7 +60,7 @@ internal sealed class GangQueue
 
     public void Remove(Gang gang)
     {
-        var shape = new Shape(gang.Request.Device, gang.Request.Min);
+        var shape = Shape.Of(gang.Request);
         var line = _lines[shape];
         var wasHead = _heads.Remove(gang.Number);
         line.Remove(gang.Number);
@@ -63,9 +75,10 @@ internal sealed class GangQueue
         foreach (var shape in _heads.Values)
         {
             if (reserved[0] && reserved[1]) return null;
+            var gang = First(_lines[shape]);
             foreach (var kind in Kinds(shape.Device))
             {
-                if (!reserved[(int)kind] && pool.Free(kind) >= shape.Min) return (First(_lines[shape]), kind);
+                if (!reserved[(int)kind] && pool.CountFor(kind, gang.Request, shape.Min) >= shape.Min) return (gang, kind);
             }
 
             foreach (var kind in Kinds(shape.Device)) reserved[(int)kind] |= pool.Alive(kind) >= shape.Min;
@@ -81,7 +94,8 @@ internal sealed class GangQueue
         return items.Current;
     }
 
-    private static ReadOnlySpan<DeviceKind> Kinds(string device) => device switch
+    /// <summary>What a request may be served with, the better first.</summary>
+    public static ReadOnlySpan<DeviceKind> Kinds(string device) => device switch
     {
         "cuda" => [DeviceKind.Cuda],
         "cpu" => [DeviceKind.Cpu],

@@ -4,26 +4,99 @@ using Vae.Shared.Sweeps;
 
 namespace Vae.Coordinator.Actors;
 
-/// <summary>A pack that is queued, running, or pausing before its next attempt.</summary>
-internal sealed class OpenPack(PackId id, ValueList<TrialSpec> trials)
+/// <summary>A trial in a slot of a running pack.</summary>
+/// <param name="Trial">The trial.</param>
+/// <param name="StopAs">What it becomes when the order to empty its slot is carried out; null while nobody wants it stopped.</param>
+/// <param name="StopReason">Why, in words.</param>
+internal sealed record SlotInUse(TrialSpec Trial, TrialState? StopAs = null, string StopReason = "");
+
+/// <summary>A pack that asks for workers, trains, or pauses before its next attempt.</summary>
+internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<TrialSpec> trials)
 {
     private readonly Queue<string> _history = [];
 
     public PackId Id { get; } = id;
 
-    public ValueList<TrialSpec> Trials { get; } = trials;
+    public PackSignature Signature { get; } = signature;
+
+    /// <summary>Trials that the next attempt has to begin with; none before a fresh pack has its workers.</summary>
+    public ValueList<TrialSpec> Trials { get; private set; } = trials;
+
+    /// <summary>The planned shape; null until the planner has answered.</summary>
+    public PackShape? Shape { get; set; }
 
     /// <summary>The attempt in work, or the last one; 0 before the first.</summary>
-    public Attempt Attempt { get; set; } = new(0);
+    public Attempt Attempt { get; private set; } = new(0);
 
     /// <summary>Whether a runner is at work on <see cref="Attempt"/>.</summary>
     public bool IsRunning { get; set; }
 
+    /// <summary>What the attempt began with; null before it is durable.</summary>
+    public PackMessage.StartRecorded? Start { get; private set; }
+
+    /// <summary>The slots in use, by number. Empty unless the attempt has begun.</summary>
+    public SortedDictionary<int, SlotInUse> Slots { get; } = [];
+
+    /// <summary>No trial will be filled in any more.</summary>
+    public bool IsClosed { get; private set; }
+
     /// <summary>Attempts lost so far. Preempted and refused ones do not count.</summary>
     public int Losses { get; private set; }
 
+    /// <summary>A half of a pack that could not be trained: it takes no other trial, or those would fail with it.</summary>
+    public bool IsSplit { get; private set; }
+
+    /// <summary>Whether further trials may join: not while one of its own is under suspicion.</summary>
+    public bool TakesOthers => !IsSplit && Losses == 0;
+
     /// <summary>What became of the last few attempts, oldest first.</summary>
     public string History => string.Join("; ", _history);
+
+    private long _orders;
+
+    public void BeginAttempt()
+    {
+        Attempt = Attempt.Next();
+        IsRunning = true;
+        Start = null;
+        (IsClosed, _orders) = (false, 0);
+    }
+
+    /// <summary>The attempt has its workers and its trials.</summary>
+    public void BeginTraining(PackMessage.StartRecorded start)
+    {
+        Start = start;
+        IsClosed = start.Closed;
+        foreach (var fill in start.Slots) Slots.Add(fill.Slot, new(fill.Trial));
+        Trials = [];
+    }
+
+    /// <summary>The attempt is over; what is left in the slots waits for the next one.</summary>
+    public void EndAttempt()
+    {
+        IsRunning = false;
+        if (Start is null) return;
+        Trials = Slots.Values.Select(slot => slot.Trial).ToValueList();
+        Slots.Clear();
+    }
+
+    public SlotOrder Fill(int slot, TrialSpec trial)
+    {
+        Slots.Add(slot, new(trial));
+        return new(++_orders, SlotOrderKind.Fill, slot, trial, "");
+    }
+
+    public SlotOrder Empty(int slot, TrialState state, string reason)
+    {
+        Slots[slot] = Slots[slot] with { StopAs = state, StopReason = reason };
+        return new(++_orders, SlotOrderKind.Empty, slot, null, reason);
+    }
+
+    public SlotOrder Close()
+    {
+        IsClosed = true;
+        return new(++_orders, SlotOrderKind.Close, 0, null, "");
+    }
 
     /// <summary>Takes note of an attempt that brought no result.</summary>
     public void Remember(FailureKind kind, string text)
@@ -38,6 +111,17 @@ internal sealed class OpenPack(PackId id, ValueList<TrialSpec> trials)
     {
         (Attempt, Losses) = (attempt, losses);
         if (reason.Length > 0) _history.Enqueue($"attempt {attempt.Value}: {reason}");
+    }
+
+    /// <summary>Keeps the first half of its trials and gives the others to a pack of their own. Attempts go on from this one's, so that no trial has the same attempt twice.</summary>
+    public OpenPack SplitInto(PackId other)
+    {
+        var kept = (Trials.Count + 1) / 2;
+        var half = new OpenPack(other, Signature, Trials.Skip(kept).ToValueList()) { Shape = Shape, Attempt = Attempt, Losses = Losses, IsSplit = true };
+        foreach (var line in _history) half._history.Enqueue(line);
+        Trials = Trials.Take(kept).ToValueList();
+        IsSplit = true;
+        return half;
     }
 
     public static bool CountsAsLoss(FailureKind kind) => kind is FailureKind.Lost or FailureKind.PeerLost or FailureKind.Data;

@@ -6,14 +6,23 @@ using Vae.Shared.Sweeps;
 
 namespace Vae.Coordinator.Actors;
 
-/// <summary>What one attempt of a pack is to train, and on what.</summary>
-public sealed record PackPlan(PackId Pack, Attempt Attempt, ValueList<TrialSpec> Trials, DatasetManifest Dataset, DatasetSource Source, ResourceSpec Resources)
+/// <summary>What one attempt of a pack needs, and on what it trains. Its trials are chosen when it has its workers.</summary>
+/// <param name="Pack">The pack.</param>
+/// <param name="Attempt">Its attempt.</param>
+/// <param name="Shape">As planned; the pack may begin with fewer slots.</param>
+/// <param name="MemoryBytes">Prediction for one replica.</param>
+/// <param name="Dataset">What it trains on.</param>
+/// <param name="Source">Where that came from.</param>
+/// <param name="Resources">From the sweep file.</param>
+public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, long MemoryBytes, DatasetManifest Dataset, DatasetSource Source, ResourceSpec Resources)
 {
     /// <summary>The actor that carries it out.</summary>
     public ActorId Runner => Addresses.PackRunner(Pack, Attempt);
 
-    /// <summary><c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>
-    public string Device => Resources.Device switch
+    /// <summary>What placement is asked for.</summary>
+    public PlacementMessage.RequestGang Request => new(Pack, Attempt, Resources.WorkersPerPackMin, Resources.WorkersPerPackMax, Device, Shape.Lanes, MemoryBytes, Runner);
+
+    private string Device => Resources.Device switch
     {
         DeviceChoice.Cpu => "cpu",
         DeviceChoice.Cuda => "cuda",
@@ -21,8 +30,8 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, ValueList<TrialSpec>
     };
 
     /// <summary>What the worker of one rank is told.</summary>
-    public ReplicaAssignment AssignmentOf(GangMember member, int worldSize) =>
-        new(Pack, Attempt, PackShape.Solo(Trials[0], Resources.Threads ?? 0), [new(0, Trials[0])], Closed: true, Dataset, Source, member.Rank, worldSize, Resources, Runner);
+    public ReplicaAssignment AssignmentOf(GangMember member, int worldSize, PackMessage.StartRecorded start) =>
+        new(Pack, Attempt, start.Shape, start.Slots, start.Closed, Dataset, Source, member.Rank, worldSize, Resources, Runner);
 }
 
 /// <summary>How far one rank of a gang is known to be.</summary>
@@ -37,4 +46,7 @@ internal sealed class RankProgress(GangMember member)
     public bool Training { get; set; }
 
     public bool Failed { get; set; }
+
+    /// <summary>It has applied all slot orders up to this one.</summary>
+    public long OrdersApplied { get; set; }
 }

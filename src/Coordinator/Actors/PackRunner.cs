@@ -8,7 +8,8 @@ namespace Vae.Coordinator.Actors;
 
 /// <summary>
 /// One attempt to train one pack, from asking for workers to handing over results. It asks placement for a gang; has the sweep record the start, before
-/// which no worker may hear of the attempt; assigns the replicas; lets the ring form when all are ready; and waits for the results of rank 0.
+/// which no worker may hear of the attempt; assigns the replicas; lets the ring form when all are ready; and waits until rank 0 says that all slots are empty.
+/// Meanwhile it carries ends of single trials to the sweep, and the sweep's orders, to refill, empty or close, to every rank until that rank has applied them.
 /// Whatever may get lost on a wire is repeated until it is answered, and each phase but training has a deadline: training
 /// ends by a result, a report, or the worker's lease. The first loss ends the attempt; the sweep decides whether there is another.
 /// </summary>
@@ -41,6 +42,11 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
     private Instant _deadline;
     private long _tick;
     private RankProgress[] _ranks = [];
+    private PackMessage.StartRecorded? _start;
+    private readonly SlotOrders _orders = new();
+    private bool _othersWait;
+    private int _moreGangs;
+    private Instant _lookedAt;
     private SweepMessage? _outcome;
 
     /// <inheritdoc/>
@@ -51,10 +57,15 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
             case Signal.Started: AskForGang(effects); break;
             case Signal: break;
             case PackMessage.GangGranted granted: TakeGang(granted, effects); break;
-            case PackMessage.StartRecorded recorded when IsMine(recorded.Attempt): AssignAll(now, effects); break;
+            case PackMessage.OthersWait others: _othersWait = others.Waiting; break;
+            case PackMessage.StartRecorded recorded when IsMine(recorded.Attempt): AssignAll(recorded, now, effects); break;
             case PackMessage.ReplicaAccepted accepted: Accept(Reporter(sender, accepted.Attempt, accepted.Rank), now, effects); break;
             case PackMessage.ReplicaReady ready: MarkReady(Reporter(sender, ready.Attempt, ready.Rank), now, effects); break;
             case PackMessage.ReplicaTraining training: MarkTraining(Reporter(sender, training.Attempt, training.Rank), effects); break;
+            case PackMessage.OrderSlots order when IsMine(order.Attempt): TakeOrders(order.Orders, effects); break;
+            case PackMessage.SlotsChanged changed: MarkApplied(Reporter(sender, changed.Attempt, changed.Rank), changed.Through); break;
+            case PackMessage.SlotEnded ended: PassSlotEnd(Reporter(sender, ended.Attempt, ended.Rank), ended, effects); break;
+            case PackMessage.SlotSettled settled when IsMine(settled.Attempt): AcceptSlotEnd(settled.Trial, effects); break;
             case PackMessage.ReplicaDone done: TakeResults(Reporter(sender, done.Attempt, done.Rank), done, effects); break;
             case PackMessage.ReplicaFailed failed: TakeFailure(Reporter(sender, failed.Attempt, failed.Rank), failed, now, effects); break;
             case PackMessage.ReplicaRefused refused: TakeRefusal(Reporter(sender, refused.Attempt, refused.Rank), refused, effects); break;
@@ -62,7 +73,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
             case PackMessage.PackSettled settled when IsMine(settled.Attempt): Finish(effects); break;
             case PackMessage.CancelPack: GiveUp("cancelled", effects); break;
             case PackMessage.PackTick tick when tick.Number == _tick: Repeat(now, effects); break;
-            case PackMessage.StartRecorded or PackMessage.PackSettled or PackMessage.PackTick or PackMessage.SlotsChanged or PackMessage.SlotEnded: break; // Of another attempt, or set for a phase that is over.
+            case PackMessage.StartRecorded or PackMessage.OrderSlots or PackMessage.SlotSettled or PackMessage.PackSettled or PackMessage.PackTick: break; // Of another attempt, or set for a phase that is over.
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
     }
@@ -79,8 +90,11 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
         WakeLater(effects);
     }
 
-    private void WakeLater(Effects effects) =>
-        effects.Wake(_phase is Phase.Waiting or Phase.Training ? LookEvery : RepeatEvery, new PackMessage.PackTick(plan.Attempt, ++_tick));
+    private void WakeLater(Effects effects)
+    {
+        var nothingToRepeat = _phase == Phase.Waiting || (_phase == Phase.Training && _orders.AreApplied(_ranks));
+        effects.Wake(nothingToRepeat ? LookEvery : RepeatEvery, new PackMessage.PackTick(plan.Attempt, ++_tick));
+    }
 
     private void AskForGang(Effects effects)
     {
@@ -88,8 +102,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
         WakeLater(effects);
     }
 
-    private void RequestGang(Effects effects) => effects.Send(Addresses.Placement, new PlacementMessage.RequestGang(
-        plan.Pack, plan.Attempt, plan.Resources.WorkersPerPackMin, plan.Resources.WorkersPerPackMax, plan.Device, plan.Runner));
+    private void RequestGang(Effects effects) => effects.Send(Addresses.Placement, plan.Request);
 
     private void TakeGang(PackMessage.GangGranted granted, Effects effects)
     {
@@ -97,6 +110,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
         {
             _ranks = [.. granted.Members.Select(member => new RankProgress(member))];
             Enter(Phase.Recording, default, effects);
+            _moreGangs = granted.MoreGangs;
             TellStarted(effects);
         }
         else if (_outcome is null && !granted.Members.SequenceEqual(_ranks.Select(rank => rank.Member)))
@@ -106,17 +120,18 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
     }
 
     private void TellStarted(Effects effects) =>
-        effects.Send(_sweep, new SweepMessage.PackStarted(plan.Pack, plan.Attempt, _ranks.Select(rank => rank.Member.Worker).ToValueList()));
+        effects.Send(_sweep, new SweepMessage.PackStarted(plan.Pack, plan.Attempt, _ranks.Select(rank => rank.Member.Worker).ToValueList(), _moreGangs));
 
-    private void AssignAll(Instant now, Effects effects)
+    private void AssignAll(PackMessage.StartRecorded start, Instant now, Effects effects)
     {
         if (_phase != Phase.Recording) return;
+        _start = start;
         Enter(Phase.Assigning, now + AcceptWithin, effects);
         foreach (var rank in _ranks) Assign(rank, effects);
     }
 
     private void Assign(RankProgress rank, Effects effects) => effects.Send(
-        Addresses.Agent(rank.Member.Worker), new AgentMessage.AssignReplica(term, plan.AssignmentOf(rank.Member, _ranks.Length)));
+        Addresses.Agent(rank.Member.Worker), new AgentMessage.AssignReplica(term, plan.AssignmentOf(rank.Member, _ranks.Length, _start!)));
 
     private void Accept(RankProgress? rank, Instant now, Effects effects)
     {
@@ -149,7 +164,44 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
     {
         if (rank is null || _phase != Phase.Forming) return;
         rank.Training = true;
-        if (Array.TrueForAll(_ranks, r => r.Training)) Enter(Phase.Training, default, effects);
+        if (!Array.TrueForAll(_ranks, r => r.Training)) return;
+        Enter(Phase.Training, default, effects);
+        SendOrders(effects);
+    }
+
+    // Orders may come as soon as the attempt is recorded; the replicas can use them once they train.
+    private void TakeOrders(ValueList<SlotOrder> orders, Effects effects)
+    {
+        _orders.Add(orders);
+        if (_phase != Phase.Training) return;
+        SendOrders(effects);
+        WakeLater(effects);
+    }
+
+    private void SendOrders(Effects effects)
+    {
+        foreach (var rank in _ranks)
+        {
+            var missing = _orders.MissingTo(rank);
+            if (missing.Count > 0) effects.Send(Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.ChangeSlots(term, plan.Attempt, missing));
+        }
+    }
+
+    private void MarkApplied(RankProgress? rank, long through)
+    {
+        if (rank is not null) _orders.MarkApplied(rank, through, _ranks);
+    }
+
+    // The sweep knows what it has heard before; the replica repeats until it is told that the end is durable.
+    private void PassSlotEnd(RankProgress? rank, PackMessage.SlotEnded ended, Effects effects)
+    {
+        if (rank is null || ended.Rank.Value != 0 || _phase is not (Phase.Forming or Phase.Training or Phase.Failing)) return;
+        effects.Send(_sweep, new SweepMessage.SlotEnded(plan.Pack, plan.Attempt, ended.Slot, ended.Result, _othersWait));
+    }
+
+    private void AcceptSlotEnd(int trial, Effects effects)
+    {
+        if (_ranks.Length > 0) effects.Send(Addresses.Replica(_ranks[0].Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.SlotEndAccepted(plan.Attempt, trial));
     }
 
     // Results of rank 0 are enough: a worker that is lost after them takes nothing with it.
@@ -222,7 +274,8 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
     {
         switch (_phase)
         {
-            case Phase.Waiting or Phase.Training: RequestGang(effects); break;
+            case Phase.Waiting: RequestGang(effects); break;
+            case Phase.Training: LookAndRepeatOrders(now, effects); break;
             case Phase.Recording: TellStarted(effects); break;
             case Phase.Settling: effects.Send(_sweep, _outcome!); break;
             case Phase.Failing when now >= _deadline: Settle(_outcome!, effects); return;
@@ -233,6 +286,14 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
         }
 
         WakeLater(effects);
+    }
+
+    private void LookAndRepeatOrders(Instant now, Effects effects)
+    {
+        SendOrders(effects);
+        if (now - _lookedAt < LookEvery) return;
+        _lookedAt = now;
+        RequestGang(effects);
     }
 
     private void RepeatTo(Func<RankProgress, bool> isMissing, Action<RankProgress, Effects> order, Effects effects)

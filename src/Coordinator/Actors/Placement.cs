@@ -11,7 +11,8 @@ namespace Vae.Coordinator.Actors;
 /// that nothing of the old replica runs. The orders to stop are repeated until then. So a runner may end the moment it is done, a worker that
 /// cannot stop gets no new work, and two attempts never compute side by side on one lane. A replica that a worker tells of
 /// and that no gang here knows (left over from a cut wire, or from before a restart of the coordinator) is drained in the same way.
-/// Each message costs O(log n) in workers and packs.
+/// Sweeps that have fewer lanes than others and wait are named to the others' runners (<see cref="FairShare"/>), which then take no more trials.
+/// A message costs O(log n) in workers and packs; one that frees or asks for lanes looks at the workers with free lanes.
 /// </summary>
 public sealed class Placement(CoordinatorContext context) : IActor
 {
@@ -21,6 +22,7 @@ public sealed class Placement(CoordinatorContext context) : IActor
     private readonly GangQueue _queue = new();
     private readonly Dictionary<PackId, Gang> _gangs = []; // One per live runner, whose number each sweep bounds. Looked up only.
     private readonly Dictionary<ActorId, Gang> _byRunner = [];
+    private readonly SortedDictionary<long, Gang> _granted = [];
     private long _requests;
 
     /// <inheritdoc/>
@@ -38,7 +40,7 @@ public sealed class Placement(CoordinatorContext context) : IActor
             case PlacementMessage.ReplicaEnded ended: End(ended, effects); break;
             case PlacementMessage.RequestGang request: Request(request, effects); break;
             case PlacementMessage.ReleaseGang release: Release(release, effects); break;
-            case PlacementMessage.PlacementTick: RepeatStops(effects); break;
+            case PlacementMessage.PlacementTick: Tick(effects); break;
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
 
@@ -70,7 +72,7 @@ public sealed class Placement(CoordinatorContext context) : IActor
         foreach (var replica in running)
         {
             if (worker.Find(replica.Pack, replica.Attempt) is not null) continue;
-            var hold = new Hold(replica.Pack, replica.Attempt, draining: true);
+            var hold = new Hold(replica.Pack, replica.Attempt, worker.Joined.Lanes, 0, draining: true);
             worker.Holds.Add(hold);
             OrderStop(worker, hold.Pack, hold.Attempt, effects);
         }
@@ -131,7 +133,7 @@ public sealed class Placement(CoordinatorContext context) : IActor
             if (gang.Attempt == request.Attempt)
             {
                 if (gang.Loss is not null) effects.Send(gang.Runner, gang.Loss);
-                else if (gang.Members is not null) effects.Send(gang.Runner, new PackMessage.GangGranted(gang.Members));
+                else if (gang.Members is not null) effects.Send(gang.Runner, new PackMessage.GangGranted(gang.Members, 0));
                 return;
             }
 
@@ -166,6 +168,7 @@ public sealed class Placement(CoordinatorContext context) : IActor
             return;
         }
 
+        _granted.Remove(gang.Number);
         foreach (var member in gang.Members)
         {
             // A worker that was lost, and perhaps came back since, holds nothing of this gang.
@@ -174,6 +177,18 @@ public sealed class Placement(CoordinatorContext context) : IActor
             OrderStop(worker, hold.Pack, hold.Attempt, effects);
             _pool.Update(worker);
         }
+    }
+
+    private void Tick(Effects effects)
+    {
+        RepeatStops(effects);
+        foreach (var gang in FairShare.Changes(_granted.Values, _queue.Heads))
+        {
+            gang.ToldToYield = !gang.ToldToYield;
+            effects.Send(gang.Runner, new PackMessage.OthersWait(gang.ToldToYield));
+        }
+
+        effects.Wake(RepeatEvery, new PlacementMessage.PlacementTick());
     }
 
     private void RepeatStops(Effects effects)
@@ -186,8 +201,6 @@ public sealed class Placement(CoordinatorContext context) : IActor
                 if (hold.Draining) OrderStop(worker, hold.Pack, hold.Attempt, effects);
             }
         }
-
-        effects.Wake(RepeatEvery, new PlacementMessage.PlacementTick());
     }
 
     private void OrderStop(PlacedWorker worker, PackId pack, Attempt attempt, Effects effects) =>
@@ -199,9 +212,11 @@ public sealed class Placement(CoordinatorContext context) : IActor
         {
             var gang = next.Gang;
             _queue.Remove(gang);
-            var workers = _pool.Take(next.Kind, gang.Request.Max, gang.Pack, gang.Attempt);
+            var workers = _pool.Take(next.Kind, gang.Request);
+            gang.Kind = next.Kind;
+            _granted.Add(gang.Number, gang);
             gang.Members = workers.Select((worker, rank) => new GangMember(new(rank), worker.Name, worker.Joined.Endpoint)).ToValueList();
-            effects.Send(gang.Runner, new PackMessage.GangGranted(gang.Members));
+            effects.Send(gang.Runner, new PackMessage.GangGranted(gang.Members, _pool.GangsFor(next.Kind, gang.Request)));
         }
     }
 }

@@ -8,14 +8,15 @@ namespace Vae.Coordinator.Projections;
 
 /// <summary>
 /// What a sweep's facts add up to. The command line, the web page and the sweep's own recovery all read this one fold, so they cannot disagree.
-/// Applying a fact costs O(log n) in trials, except the end of the sweep, which touches the packs still open. Trials that nothing happened to take no memory.
+/// Applying a fact costs O(log n) in trials, except the end of the sweep, which looks at each trial. Trials that nothing happened to take no memory.
 /// Not safe to share between threads.
 /// </summary>
 /// <param name="id">The sweep.</param>
 public sealed class SweepView(SweepId id)
 {
     private readonly SortedDictionary<int, TrialRow> _rows = [];
-    private readonly SortedDictionary<int, ValueList<int>> _openPacks = [];
+    private readonly SortedDictionary<int, PackRow> _packs = [];
+    private readonly SortedDictionary<string, SweepEvent.PackPlanned> _plans = new(StringComparer.Ordinal);
     private readonly SortedSet<RankedTrial> _ranked = new(RankedTrial.BestFirst);
     private readonly int[] _counts = new int[Enum.GetValues<TrialState>().Length];
 
@@ -49,8 +50,11 @@ public sealed class SweepView(SweepId id)
     /// <summary>Trials that something happened to, by index.</summary>
     public IReadOnlyCollection<TrialRow> Touched => _rows.Values;
 
-    /// <summary>Packs that were started and have unfinished trials, by number.</summary>
-    public IReadOnlyDictionary<int, ValueList<int>> OpenPacks => _openPacks;
+    /// <summary>Pack attempts that have begun and not ended, by number.</summary>
+    public IReadOnlyDictionary<int, PackRow> Packs => _packs;
+
+    /// <summary>The planned shapes by signature.</summary>
+    public IReadOnlyDictionary<string, SweepEvent.PackPlanned> Plans => _plans;
 
     /// <summary>One more than the greatest pack number so far.</summary>
     public int NextPack { get; private set; }
@@ -86,6 +90,9 @@ public sealed class SweepView(SweepId id)
             case SweepEvent.Submitted submitted: Submit(submitted); break;
             case SweepEvent.DatasetReady ready: (Dataset, Warnings) = (ready.Manifest, ready.Warnings); break;
             case SweepEvent.PackStarted started: Start(started); break;
+            case SweepEvent.PackPlanned planned: _plans[planned.Signature] = planned; break;
+            case SweepEvent.SlotFilled filled: Fill(filled); break;
+            case SweepEvent.PackEnded ended: EndPack(ended); break;
             case SweepEvent.PackInterrupted interrupted: Interrupt(interrupted); break;
             case SweepEvent.TrialEnded ended: End(ended); break;
             case SweepEvent.TimeSpent spent: Elapsed = spent.Elapsed; break;
@@ -103,26 +110,40 @@ public sealed class SweepView(SweepId id)
 
     private void Start(SweepEvent.PackStarted started)
     {
-        _openPacks[started.Pack] = started.Trials;
+        var pack = _packs[started.Pack] = new PackRow(started.Pack, started.Attempt, started.Workers);
         NextPack = Math.Max(NextPack, started.Pack + 1);
-        foreach (var trial in started.Trials)
-        {
-            var row = Row(trial);
-            Verify.That(started.Attempt.Value > row.Attempt.Value);
-            Move(row, row with { State = TrialState.Running, Pack = started.Pack, Attempt = started.Attempt, Workers = started.Workers });
-        }
+        for (var slot = 0; slot < started.Trials.Count; slot++) Place(started.Trials[slot], slot, pack);
+    }
+
+    private void Fill(SweepEvent.SlotFilled filled)
+    {
+        Verify.That(_packs[filled.Pack].Attempt == filled.Attempt);
+        Place(filled.Trial, filled.Slot, _packs[filled.Pack]);
+    }
+
+    private void Place(int trial, int slot, PackRow pack)
+    {
+        var row = Row(trial);
+        Verify.That(pack.Attempt.Value > row.Attempt.Value);
+        pack.Live.Add(trial);
+        Move(row, row with { State = TrialState.Running, Pack = pack.Number, Slot = slot, Attempt = pack.Attempt, Workers = pack.Workers });
     }
 
     private void Interrupt(SweepEvent.PackInterrupted interrupted)
     {
-        foreach (var trial in _openPacks[interrupted.Pack])
+        if (!_packs.Remove(interrupted.Pack, out var pack)) return;
+        Verify.That(pack.Attempt == interrupted.Attempt);
+        foreach (var trial in pack.Live)
         {
             var row = Row(trial);
-            if (row.HasEnded) continue;
-            Verify.That(row.Attempt == interrupted.Attempt);
             var losses = row.Losses + (interrupted.State == TrialState.Lost ? 1 : 0);
             Move(row, row with { State = interrupted.State, Losses = losses, Reason = interrupted.Reason });
         }
+    }
+
+    private void EndPack(SweepEvent.PackEnded ended)
+    {
+        if (_packs.Remove(ended.Pack, out var pack)) Verify.That(pack.Live.Count == 0);
     }
 
     private void End(SweepEvent.TrialEnded ended)
@@ -132,23 +153,15 @@ public sealed class SweepView(SweepId id)
         Verify.That(row.Attempt == ended.Attempt && TrialRow.IsEnd(result.State));
         Move(row, row with { State = result.State, Result = result });
         if (result.State == TrialState.Done && double.IsFinite(result.Elbo)) _ranked.Add(new(result.Elbo, row.Index));
-        if (_openPacks.TryGetValue(row.Pack, out var trials) && trials.All(trial => Row(trial).HasEnded)) _openPacks.Remove(row.Pack);
+        if (_packs.TryGetValue(row.Pack, out var pack)) pack.Live.Remove(row.Index);
     }
 
     // Trials that were never touched keep no row; they are counted, and Row makes one up.
     private void EndAll(SweepEvent.Ended ended)
     {
         Verify.That(State == SweepState.Running && ended.State != SweepState.Running);
-        foreach (var trials in _openPacks.Values)
-        {
-            foreach (var trial in trials)
-            {
-                var row = Row(trial);
-                if (!row.HasEnded) Move(row, row with { State = TrialState.Cancelled });
-            }
-        }
-
-        _openPacks.Clear();
+        foreach (var row in _rows.Values.Where(row => !row.HasEnded).ToArray()) Move(row, row with { State = TrialState.Cancelled });
+        _packs.Clear();
         _counts[(int)TrialState.Cancelled] += Count(TrialState.Queued);
         _counts[(int)TrialState.Queued] = 0;
         (State, Reason) = (ended.State, ended.Reason);

@@ -7,15 +7,16 @@ namespace Vae.Coordinator.Projections;
 /// <param name="Index">Index in the sweep.</param>
 /// <param name="State">Where it stands.</param>
 /// <param name="Pack">The pack it was last in; -1 before it was in any.</param>
+/// <param name="Slot">The slot it was last in; -1 before it was in any.</param>
 /// <param name="Attempt">The last attempt; 0 before the first.</param>
 /// <param name="Workers">The workers of that attempt.</param>
 /// <param name="Losses">Attempts that were lost, without the preempted ones.</param>
 /// <param name="Reason">Why the last attempt was interrupted; empty while none was.</param>
 /// <param name="Result">Null until it ended.</param>
-public sealed record TrialRow(int Index, TrialState State, int Pack, Attempt Attempt, ValueList<NodeId> Workers, int Losses, string Reason, TrialResult? Result)
+public sealed record TrialRow(int Index, TrialState State, int Pack, int Slot, Attempt Attempt, ValueList<NodeId> Workers, int Losses, string Reason, TrialResult? Result)
 {
     /// <summary>A trial that nothing has happened to.</summary>
-    public static TrialRow Untouched(int index, TrialState state) => new(index, state, -1, new(0), [], 0, "", null);
+    public static TrialRow Untouched(int index, TrialState state) => new(index, state, -1, -1, new(0), [], 0, "", null);
 
     /// <summary>True when it can never train again.</summary>
     public bool HasEnded => IsEnd(State);
@@ -31,6 +32,25 @@ public sealed record TrialRow(int Index, TrialState State, int Pack, Attempt Att
         TrialState.Preempted or TrialState.Lost => to is TrialState.Running or TrialState.Failed or TrialState.Cancelled,
         _ => false,
     };
+}
+
+/// <summary>A pack attempt that has begun and not ended.</summary>
+/// <param name="number">The pack.</param>
+/// <param name="attempt">Its attempt.</param>
+/// <param name="workers">The workers of the attempt, in rank order.</param>
+public sealed class PackRow(int number, Attempt attempt, ValueList<NodeId> workers)
+{
+    /// <summary>The pack.</summary>
+    public int Number => number;
+
+    /// <summary>Its attempt.</summary>
+    public Attempt Attempt => attempt;
+
+    /// <summary>The workers of the attempt, in rank order.</summary>
+    public ValueList<NodeId> Workers => workers;
+
+    /// <summary>The trials that it trains now, by index.</summary>
+    public SortedSet<int> Live { get; } = [];
 }
 
 /// <summary>A trial with a result. Ranked by held-out ELBO at beta = 1, never by the beta-weighted loss, which would only compare betas.</summary>

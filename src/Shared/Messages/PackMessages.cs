@@ -1,4 +1,5 @@
 using Vae.Shared.Actors;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Shared.Messages;
 
@@ -38,14 +39,27 @@ public abstract record PackMessage : Message
 {
     private PackMessage() { }
 
-    /// <summary>From placement: these workers are reserved for the pack, in rank order.</summary>
-    public sealed record GangGranted(ValueList<GangMember> Members) : PackMessage;
+    /// <summary>From placement: these workers are reserved for the pack, in rank order; <paramref name="MoreGangs"/> more requests like this one could be granted now.</summary>
+    public sealed record GangGranted(ValueList<GangMember> Members, int MoreGangs) : PackMessage;
+
+    /// <summary>From placement, when it changes: whether another sweep, that has fewer workers, waits for this pack's.</summary>
+    public sealed record OthersWait(bool Waiting) : PackMessage;
 
     /// <summary>From placement: a worker of the gang is lost, or left on purpose.</summary>
     public sealed record MemberLost(NodeId Worker, bool Preempted, string Reason) : PackMessage;
 
     /// <summary>From the sweep: the attempt is durable, so its number can never be given out again; workers may be told.</summary>
-    public sealed record StartRecorded(Attempt Attempt) : PackMessage;
+    /// <param name="Attempt">The attempt.</param>
+    /// <param name="Shape">With as many slots as there are trials to begin with.</param>
+    /// <param name="Slots">What to begin with.</param>
+    /// <param name="Closed">No trial will be filled in later.</param>
+    public sealed record StartRecorded(Attempt Attempt, PackShape Shape, ValueList<SlotFill> Slots, bool Closed) : PackMessage;
+
+    /// <summary>From the sweep: further orders, numbered on from the last; what they fill in is durable.</summary>
+    public sealed record OrderSlots(Attempt Attempt, ValueList<SlotOrder> Orders) : PackMessage;
+
+    /// <summary>From the sweep: the end of this trial is durable.</summary>
+    public sealed record SlotSettled(Attempt Attempt, int Trial) : PackMessage;
 
     /// <summary>The worker took the assignment.</summary>
     public sealed record ReplicaAccepted(Attempt Attempt, Rank Rank) : PackMessage;

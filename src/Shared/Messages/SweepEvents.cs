@@ -1,5 +1,6 @@
 using Vae.Shared.Actors;
 using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Shared.Messages;
 
@@ -41,11 +42,20 @@ public abstract record SweepEvent : DomainEvent
     /// <summary>Its data set is ready.</summary>
     public sealed record DatasetReady(DatasetManifest Manifest, ValueList<string> Warnings) : SweepEvent;
 
-    /// <summary>A pack attempt began on these workers.</summary>
+    /// <summary>How the packs of a signature are trained, and why, in words.</summary>
+    public sealed record PackPlanned(string Signature, PackShape Shape, string Reason) : SweepEvent;
+
+    /// <summary>A pack attempt began on these workers, with a trial in each slot, by slot. A trial that was in another pack before is in this one now.</summary>
     public sealed record PackStarted(int Pack, Attempt Attempt, ValueList<int> Trials, ValueList<NodeId> Workers) : SweepEvent;
 
-    /// <summary>A pack attempt ended without results and will be tried again.</summary>
+    /// <summary>A slot that became free was given to a trial that nothing had happened to.</summary>
+    public sealed record SlotFilled(int Pack, Attempt Attempt, int Slot, int Trial) : SweepEvent;
+
+    /// <summary>A pack attempt ended before its trials did; those that have not ended will be tried again, in this pack or in others.</summary>
     public sealed record PackInterrupted(int Pack, Attempt Attempt, TrialState State, string Reason) : SweepEvent;
+
+    /// <summary>A pack has no trial left and gives its workers back.</summary>
+    public sealed record PackEnded(int Pack, Attempt Attempt) : SweepEvent;
 
     /// <summary>A trial reached its end.</summary>
     public sealed record TrialEnded(Attempt Attempt, TrialResult Result) : SweepEvent;

@@ -38,8 +38,16 @@ public abstract record SweepMessage : Message
     /// <summary>From the planner, in answer to <see cref="PlannerMessage.PlanPack"/>: the shape of the packs of a signature, and why, in words for people.</summary>
     public sealed record PackPlanned(string Signature, PackShape Shape, string Reason) : SweepMessage;
 
-    /// <summary>The pack has its workers. Repeated until <see cref="PackMessage.StartRecorded"/>; only then are they told.</summary>
-    public sealed record PackStarted(PackId Pack, Attempt Attempt, ValueList<NodeId> Workers) : SweepMessage;
+    /// <summary>The pack has its workers, and <paramref name="MoreGangs"/> like it could be had now. Repeated until <see cref="PackMessage.StartRecorded"/> names its trials; only then are the workers told.</summary>
+    public sealed record PackStarted(PackId Pack, Attempt Attempt, ValueList<NodeId> Workers, int MoreGangs) : SweepMessage;
+
+    /// <summary>A trial has ended and left its slot. Repeated until <see cref="PackMessage.SlotSettled"/>.</summary>
+    /// <param name="Pack">The pack.</param>
+    /// <param name="Attempt">Its attempt.</param>
+    /// <param name="Slot">The slot.</param>
+    /// <param name="Result">What became of the trial.</param>
+    /// <param name="OthersWait">Another sweep, that has fewer workers, waits for some: the slot is not to be refilled.</param>
+    public sealed record SlotEnded(PackId Pack, Attempt Attempt, int Slot, TrialResult Result, bool OthersWait) : SweepMessage;
 
     /// <summary>All results of the pack are here. Repeated until <see cref="PackMessage.PackSettled"/>.</summary>
     public sealed record PackDone(PackId Pack, Attempt Attempt, ValueList<TrialResult> Results) : SweepMessage;
@@ -49,6 +57,9 @@ public abstract record SweepMessage : Message
 
     /// <summary>From the book: stop.</summary>
     public sealed record StopSweep(string Reason) : SweepMessage;
+
+    /// <summary>Stop one trial where it stands; it becomes <paramref name="State"/>, which is <see cref="TrialState.Pruned"/> or <see cref="TrialState.Cancelled"/>. Nothing happens when it does not run.</summary>
+    public sealed record StopTrial(int Trial, TrialState State, string Reason) : SweepMessage;
 
     /// <summary>Timer: wall budget, unanswered questions.</summary>
     public sealed record SweepTick(long Number) : SweepMessage;
@@ -93,7 +104,15 @@ public abstract record PlacementMessage : Message
     public sealed record WorkerGone(NodeId Worker, ulong Incarnation, bool Preempted, string Reason) : PlacementMessage;
 
     /// <summary>Reserve at least <paramref name="Min"/> and at most <paramref name="Max"/> workers. First come, first served. A repeat is answered again, or keeps its place in the queue.</summary>
-    public sealed record RequestGang(PackId Pack, Attempt Attempt, int Min, int Max, string Device, ActorId ReplyTo) : PlacementMessage;
+    /// <param name="Pack">The pack.</param>
+    /// <param name="Attempt">Its attempt.</param>
+    /// <param name="Min">1 or more.</param>
+    /// <param name="Max">At least <paramref name="Min"/>.</param>
+    /// <param name="Device"><c>auto</c>, <c>cpu</c> or <c>cuda</c>.</param>
+    /// <param name="Lanes">Packs like this that share one worker: the share of its lanes that is taken.</param>
+    /// <param name="MemoryBytes">Prediction for one replica.</param>
+    /// <param name="ReplyTo">The runner.</param>
+    public sealed record RequestGang(PackId Pack, Attempt Attempt, int Min, int Max, string Device, int Lanes, long MemoryBytes, ActorId ReplyTo) : PlacementMessage;
 
     /// <summary>Free the workers of a pack, or forget its request. Harmless when there is none.</summary>
     public sealed record ReleaseGang(PackId Pack, Attempt Attempt) : PlacementMessage;

@@ -59,7 +59,29 @@ internal static class FactCodecs
         .Field("Sweep", Sweep, x => x.Sweep)
         .ReadBy((ref r) => new(Ticks.Read(ref r)) { Sweep = Sweep.Read(ref r) });
 
+    public static readonly RecordCodec<SweepEvent.SlotFilled> SlotFilled = Record<SweepEvent.SlotFilled>()
+        .Field("Pack", I32, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Slot", I32, x => x.Slot)
+        .Field("Trial", I32, x => x.Trial)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), I32.Read(ref r), I32.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.PackEnded> PackEnded = Record<SweepEvent.PackEnded>()
+        .Field("Pack", I32, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.PackPlanned> PackPlanned = Record<SweepEvent.PackPlanned>()
+        .Field("Signature", Text, x => x.Signature)
+        .Field("Shape", PartCodecs.Shape, x => x.Shape)
+        .Field("Reason", Text, x => x.Reason)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(Text.Read(ref r), PartCodecs.Shape.Read(ref r), Text.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
     /// <summary>A fact inside a message to an observer; in the store a fact has its own row of the catalog.</summary>
     public static readonly FamilyCodec<SweepEvent> Fact = new FamilyCodec<SweepEvent>()
-        .Case(Submitted).Case(DatasetReady).Case(PackStarted).Case(PackInterrupted).Case(TrialEnded).Case(Ended).Case(TimeSpent);
+        .Case(Submitted).Case(DatasetReady).Case(PackStarted).Case(PackInterrupted).Case(TrialEnded).Case(Ended).Case(TimeSpent)
+        .Case(SlotFilled).Case(PackEnded).Case(PackPlanned);
 }

@@ -67,6 +67,9 @@ public static class MessageCatalog
         CatalogRow.Of(0x8005, FactCodecs.TrialEnded),
         CatalogRow.Of(0x8006, FactCodecs.Ended),
         CatalogRow.Of(0x8007, FactCodecs.TimeSpent),
+        CatalogRow.Of(0x8008, FactCodecs.SlotFilled),
+        CatalogRow.Of(0x8009, FactCodecs.PackEnded),
+        CatalogRow.Of(0x800A, FactCodecs.PackPlanned),
     ]);
 
     /// <summary>Messages that never leave their node: timers, answers of ports, and talk between actors that always live together.</summary>
@@ -86,7 +89,10 @@ public static class MessageCatalog
         typeof(OutboxMessage.FlushDue),
         typeof(OutboxMessage.FlushNow),
         typeof(PackMessage.GangGranted),
+        typeof(PackMessage.OthersWait),
         typeof(PackMessage.StartRecorded),
+        typeof(PackMessage.OrderSlots),
+        typeof(PackMessage.SlotSettled),
         typeof(PackMessage.MemberLost),
         typeof(PackMessage.PackSettled),
         typeof(PackMessage.CancelPack),
@@ -103,9 +109,11 @@ public static class MessageCatalog
         typeof(SweepMessage.DatasetRejected),
         typeof(SweepMessage.PackPlanned),
         typeof(SweepMessage.PackStarted),
+        typeof(SweepMessage.SlotEnded),
         typeof(SweepMessage.PackDone),
         typeof(SweepMessage.PackFailed),
         typeof(SweepMessage.StopSweep),
+        typeof(SweepMessage.StopTrial),
         typeof(SweepMessage.SweepTick),
         typeof(SweepMessage.RetryDue),
         typeof(DatasetMessage.PrepareDataset),

@@ -201,9 +201,12 @@ public sealed class WorkerAgent : IActor
         if (_leaving is not null) return "the worker leaves";
         if (_tombstones.Covers(order.Assignment.Pack, order.Assignment.Attempt)) return "the attempt was stopped already";
         if (Find(order.Assignment.Pack, order.Assignment.Attempt) is { } known) return known.EndedUnasked || known.ActorGone ? "the replica has ended" : null;
-        var busy = _hosted.Count(replica => !replica.EndedUnasked);
-        return busy < _identity.Lanes ? null : $"all {_identity.Lanes} lanes are in use";
+        var busy = _hosted.Where(replica => !replica.EndedUnasked).Sum(replica => WidthOf(replica.Assignment));
+        var width = WidthOf(order.Assignment);
+        return busy + width <= _identity.Lanes ? null : $"{busy} of its {_identity.Lanes} lanes are in use, and the pack takes {width}";
     }
+
+    private int WidthOf(ReplicaAssignment assignment) => PackShape.WidthOn(_identity.Lanes, assignment.Shape.Lanes);
 
     private void StopReplica(AgentMessage.StopReplica order, Effects effects)
     {

@@ -14,8 +14,9 @@ namespace Vae.Tests.Simulation.Scenarios;
 internal sealed class SweepScenario
 {
     private const int OutboxMax = 1_000;
+    private const int Lanes = 2;
 
-    private readonly Rings _rings = new();
+    private readonly FakeRings _rings = new();
     private readonly FactsChecker _checker = new(OutboxMax);
     private readonly List<SweepId> _sweeps = [];
 
@@ -35,16 +36,29 @@ internal sealed class SweepScenario
 
     public static NodeId WorkerName(int index) => new($"w{index}");
 
-    public static SweepDefinition Grid(string name, int trials, int minWorkers, int maxWorkers) => new()
+    /// <summary>A sweep of tiny models, which the planner fuses as far as it may.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="trials">A multiple of <paramref name="signatures"/>.</param>
+    /// <param name="workers">Least and most workers of a pack.</param>
+    /// <param name="maxPack">Most trials of a pack.</param>
+    /// <param name="signatures">Kinds of model, one after the other in the search.</param>
+    public static SweepDefinition Grid(string name, int trials, (int Min, int Max) workers, int maxPack, int signatures = 1) => new()
     {
         Name = name,
         Dataset = new DatasetSource { Source = DatasetSource.Sprites, Count = 100, Size = 8 },
+        Model = new ModelSpec { Encoder = [8], Latent = 2 },
         Search = new SearchSpec
         {
-            Parameters = [new("training.seed", new ParameterDomain.Values(Enumerable.Range(1, trials).Select(seed => seed.ToString(System.Globalization.CultureInfo.InvariantCulture)).ToValueList()))],
+            Parameters =
+            [
+                new("training.seed", new ParameterDomain.Values(Numbers(1, trials / signatures))),
+                new("training.batch", new ParameterDomain.Values(Numbers(16, signatures))),
+            ],
         },
-        Resources = new ResourceSpec { WorkersPerPackMin = minWorkers, WorkersPerPackMax = maxWorkers },
+        Resources = new ResourceSpec { WorkersPerPackMin = workers.Min, WorkersPerPackMax = workers.Max, MaxPack = maxPack },
     };
+
+    private static ValueList<string> Numbers(int first, int count) => Enumerable.Range(first, count).Select(number => number.ToString(System.Globalization.CultureInfo.InvariantCulture)).ToValueList();
 
     /// <summary>Submits as a client does: again each second until the sweep is durable.</summary>
     public void Submit(SweepId id, SweepDefinition definition, TimeSpan at)
@@ -67,6 +81,10 @@ internal sealed class SweepScenario
         Cluster.Post(Addresses.Sweeps, new SweepBookMessage.CancelSweep(id, "by the user"));
         Cancel(id, Cluster.Now + TimeSpan.FromSeconds(1));
     });
+
+    /// <summary>Has a trial stopped, as early stopping does; nothing happens when it does not run at that moment.</summary>
+    public void Prune(SweepId id, int trial, TimeSpan at) =>
+        Cluster.At(at, () => Cluster.Post(Addresses.Sweep(id), new SweepMessage.StopTrial(trial, TrialState.Pruned, "it could not win")));
 
     public void RunToTheEnd(TimeSpan limit) => Cluster.RunUntil(() => _sweeps.TrueForAll(HasEnded), limit, "the end of all sweeps");
 
@@ -94,8 +112,8 @@ internal sealed class SweepScenario
 
     private void BootWorker(NodeBoot boot)
     {
-        var facts = new DeviceFacts("host", 1, "cpu", 1, 1 << 30, "cpu", "", 0, 1, "2", "blas", "AVX2", "0.1");
-        var identity = new WorkerIdentity(boot.Node, (ulong)boot.Number, facts, new DataEndpoint(boot.Node.Value, 1), 1);
+        var facts = new DeviceFacts("host", 1, "cpu", Lanes, 8L << 30, "cpu", "", 0, Lanes, "2", "blas", "AVX2", "0.1");
+        var identity = new WorkerIdentity(boot.Node, (ulong)boot.Number, facts, new DataEndpoint(boot.Node.Value, 1), Lanes);
         boot.UseJobs(new FakeEngine(Cluster, boot.Node, identity.Lanes, _rings));
         boot.SpawnRoot("agent", () => new WorkerAgent(identity), Supervision.Never);
         boot.SpawnRoot("outbox", () => new MetricsOutbox(boot.Node, identity.Incarnation, OutboxMax), Supervision.Never);

@@ -7,7 +7,7 @@ namespace Vae.Tests.Simulation.Scenarios;
 
 public class SweepSimulations
 {
-    private const int Trials = 12;
+    private const int Trials = 24;
     private const int Workers = 4;
     private static readonly SweepId First = new("s-first");
     private static readonly SweepId Second = new("s-second");
@@ -28,13 +28,12 @@ public class SweepSimulations
         foreach (var view in scenario.Views.Values)
         {
             Assert.Equal(SweepState.DoneWithFailures, view.State);
-            Assert.All(Enumerable.Range(0, Trials), trial => Assert.Equal(FakeEngine.IsFaulty(trial) ? TrialState.Failed : TrialState.Done, view.Row(trial).State));
-            Assert.All(view.Touched, row => Assert.Equal(1, row.Attempt.Value));
-            var best = Enumerable.Range(0, Trials).Where(trial => !FakeEngine.IsFaulty(trial)).MaxBy(FakeEngine.ElboOf);
+            Assert.All(Enumerable.Range(0, Trials), trial => Assert.Equal(FakeEngine.CanEndWell(trial) ? TrialState.Done : TrialState.Failed, view.Row(trial).State));
+            var best = Enumerable.Range(0, Trials).Where(FakeEngine.CanEndWell).MaxBy(FakeEngine.ElboOf);
             Assert.Equal(best, view.Best!.Index);
         }
 
-        var finished = Enumerable.Range(0, Trials).Count(trial => !FakeEngine.IsFaulty(trial));
+        var finished = Enumerable.Range(0, Trials).Count(FakeEngine.CanEndWell);
         Assert.True(scenario.Points.CountOf(First) >= finished * FakeEngine.Steps);
     }
 
@@ -48,7 +47,7 @@ public class SweepSimulations
             Assert.Equal(Trials, view.Ended);
             Assert.All(view.Touched, row => Assert.True(row.State switch
             {
-                TrialState.Done => !FakeEngine.IsFaulty(row.Index),
+                TrialState.Done => FakeEngine.CanEndWell(row.Index),
                 TrialState.Cancelled => view.State == SweepState.Cancelled,
                 _ => row.Result!.FailureText.Length > 0,
             }));
@@ -73,6 +72,10 @@ public class SweepSimulations
         Assert.Contains(facts, fact => fact is SweepEvent.PackInterrupted { Reason: "the coordinator was restarted" });
         Assert.Contains(facts, fact => fact is SweepEvent.TrialEnded { Attempt.Value: > 1, Result.State: TrialState.Done });
         Assert.Contains(facts, fact => fact is SweepEvent.Ended { State: SweepState.Cancelled });
+        Assert.Contains(facts, fact => fact is SweepEvent.PackStarted { Trials.Count: > 2 });
+        Assert.Contains(facts, fact => fact is SweepEvent.PackStarted { Attempt.Value: > 1, Trials.Count: > 1 });
+        Assert.Contains(facts, fact => fact is SweepEvent.SlotFilled);
+        Assert.Contains(facts, fact => fact is SweepEvent.TrialEnded { Result.State: TrialState.Pruned });
     }
 
     [Theory, MemberData(nameof(FewSeeds))]
@@ -97,6 +100,7 @@ public class SweepSimulations
         for (var at = TimeSpan.FromSeconds(3); at < TimeSpan.FromSeconds(40); at += TimeSpan.FromSeconds(18))
             scenario.Drain(SweepScenario.WorkerName(chance.NextBelow(Workers)), at + chance.Between(TimeSpan.Zero, TimeSpan.FromSeconds(10)));
         if (seed % 5 == 0) scenario.Cancel(Second, chance.Between(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(30)));
+        for (var i = 0; i < 6; i++) scenario.Prune(First, chance.NextBelow(Trials), chance.Between(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(40)));
         scenario.RunToTheEnd(FaultTime + QuietLimit);
         return scenario;
     }
@@ -104,8 +108,8 @@ public class SweepSimulations
     private static SweepScenario Start(ulong seed, FaultPlan plan)
     {
         var scenario = new SweepScenario(seed, Workers, plan);
-        scenario.Submit(First, SweepScenario.Grid("first", Trials, 1, 2), TimeSpan.FromMilliseconds(10));
-        scenario.Submit(Second, SweepScenario.Grid("second", Trials, 2, 3), TimeSpan.FromSeconds(2));
+        scenario.Submit(First, SweepScenario.Grid("first", Trials, (1, 2), maxPack: 3, signatures: 2), TimeSpan.FromMilliseconds(10));
+        scenario.Submit(Second, SweepScenario.Grid("second", Trials, (2, 3), maxPack: 4), TimeSpan.FromSeconds(2));
         return scenario;
     }
 }

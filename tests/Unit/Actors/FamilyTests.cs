@@ -22,7 +22,7 @@ public class FamilyTests
         (typeof(MetricsMessage), () => new MetricsActor(Some.Context(), [])),
         (typeof(SweepBookMessage), () => new SweepBook(Some.Context(), [])),
         (typeof(SweepMessage), () => new Sweep(Some.Context(), Some.Sweep, [Some.Submitted(4)])),
-        (typeof(PackMessage), () => new PackRunner(Some.Term, new PackPlan(Some.Pack(0), new(1), [Some.Trial(0)], Some.Manifest, Some.Source, new()))),
+        (typeof(PackMessage), () => new PackRunner(Some.Term, Some.Plan(0, 1))),
         (typeof(AgentMessage), () => new WorkerAgent(Some.Identity())),
         (typeof(ReplicaMessage), () => new Replica(Some.Assignment(0, 1))),
         (typeof(OutboxMessage), () => new MetricsOutbox(Some.Worker(0), 7)),

@@ -10,20 +10,20 @@ public class PackRunnerTests
 {
     private static readonly Attempt Now = new(2);
     private readonly Probe _runner = new(new PackRunner(
-        Some.Term, new PackPlan(Some.Pack(0), Now, [Some.Trial(0)], Some.Manifest, Some.Source, new ResourceSpec { WorkersPerPackMin = 2, WorkersPerPackMax = 2 })));
+        Some.Term, Some.Plan(0, 2, new ResourceSpec { WorkersPerPackMin = 2, WorkersPerPackMax = 2 })));
 
     private static ActorId Agent(int rank) => Addresses.Agent(Some.Worker(rank));
 
     private void Grant()
     {
         _runner.Feed(new Signal.Started());
-        _runner.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)]));
+        _runner.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)], 0));
     }
 
     private void Train()
     {
         Grant();
-        _runner.Feed(new PackMessage.StartRecorded(Now));
+        _runner.Feed(Some.Recorded(2));
         for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now, new(rank)), Agent(rank));
         for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaTraining(Now, new(rank), new(1)), Agent(rank));
     }
@@ -32,18 +32,18 @@ public class PackRunnerTests
     public void Workers_hear_of_an_attempt_only_after_its_start_is_durable()
     {
         _runner.Feed(new Signal.Started());
-        var granted = _runner.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)]));
+        var granted = _runner.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)], 0));
         Assert.Single(granted.Sent<SweepMessage.PackStarted>());
         Assert.Empty(granted.Sent<AgentMessage.AssignReplica>());
-        Assert.Empty(_runner.Feed(new PackMessage.StartRecorded(new(1))));
-        Assert.Equal([0, 1], _runner.Feed(new PackMessage.StartRecorded(Now)).Sent<AgentMessage.AssignReplica>().Select(order => order.Assignment.Rank.Value));
+        Assert.Empty(_runner.Feed(Some.Recorded(1)));
+        Assert.Equal([0, 1], _runner.Feed(Some.Recorded(2)).Sent<AgentMessage.AssignReplica>().Select(order => order.Assignment.Rank.Value));
     }
 
     [Fact]
     public void An_assignment_is_repeated_to_those_alone_that_have_not_answered()
     {
         Grant();
-        var assigned = _runner.Feed(new PackMessage.StartRecorded(Now));
+        var assigned = _runner.Feed(Some.Recorded(2));
         _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(0)), Agent(0));
         var repeated = _runner.FeedAfter(1, assigned.LastWake<PackMessage.PackTick>()!);
         Assert.Equal(1, Assert.Single(repeated.Sent<AgentMessage.AssignReplica>()).Assignment.Rank.Value);
@@ -53,7 +53,7 @@ public class PackRunnerTests
     public void The_ring_forms_when_all_ranks_are_ready_and_not_before()
     {
         Grant();
-        _runner.Feed(new PackMessage.StartRecorded(Now));
+        _runner.Feed(Some.Recorded(2));
         Assert.Empty(_runner.Feed(new PackMessage.ReplicaReady(Now, new(0)), Agent(0)).Sent<ReplicaMessage.FormRing>());
         Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaReady(Now, new(1)), Agent(1)).Sent<ReplicaMessage.FormRing>().Count);
     }
@@ -112,7 +112,7 @@ public class PackRunnerTests
     public void A_phase_that_is_overdue_names_the_workers_it_waited_for()
     {
         Grant();
-        _runner.Feed(new PackMessage.StartRecorded(Now));
+        _runner.Feed(Some.Recorded(2));
         var accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(0)), Agent(0));
         accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(1)), Agent(1));
         _runner.Feed(new PackMessage.ReplicaReady(Now, new(0)), Agent(0));
@@ -120,5 +120,46 @@ public class PackRunnerTests
         var text = Assert.Single(overdue.Sent<SweepMessage.PackFailed>()).Text;
         Assert.Contains("w1", text, StringComparison.Ordinal);
         Assert.DoesNotContain("w0", text, StringComparison.Ordinal);
+    }
+
+    private static SlotOrder Fill(long number) => new(number, SlotOrderKind.Fill, 0, Some.Trial((int)number), "");
+
+    [Fact]
+    public void Slot_orders_wait_for_training_and_are_repeated_to_those_alone_that_have_not_applied_them()
+    {
+        Grant();
+        _runner.Feed(Some.Recorded(2));
+        Assert.Empty(_runner.Feed(new PackMessage.OrderSlots(Now, [Fill(1)])).Sent<ReplicaMessage.ChangeSlots>());
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now, new(rank)), Agent(rank));
+        _runner.Feed(new PackMessage.ReplicaTraining(Now, new(0), new(1)), Agent(0));
+        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1), new(1)), Agent(1)).Sent<ReplicaMessage.ChangeSlots>().Count);
+
+        var next = _runner.Feed(new PackMessage.OrderSlots(Now, [Fill(2)]));
+        Assert.All(next.Sent<ReplicaMessage.ChangeSlots>(), change => Assert.Equal([1L, 2], change.Orders.Select(order => order.Number)));
+        _runner.Feed(new PackMessage.SlotsChanged(Now, new(0), 2), Agent(0));
+        _runner.Feed(new PackMessage.SlotsChanged(Now, new(1), 1), Agent(1));
+        var repeated = _runner.FeedAfter(1, next.LastWake<PackMessage.PackTick>()!);
+        Assert.Equal([2L], Assert.Single(repeated.Sent<ReplicaMessage.ChangeSlots>()).Orders.Select(order => order.Number));
+        Assert.Equal(Addresses.Replica(Some.Worker(1), Some.Pack(0), Now), repeated.OfType<Effect.Send>().Single(send => send.Message is ReplicaMessage.ChangeSlots).Target);
+    }
+
+    [Fact]
+    public void An_order_that_comes_twice_is_sent_on_once()
+    {
+        Train();
+        _runner.Feed(new PackMessage.OrderSlots(Now, [Fill(1)]));
+        var again = _runner.Feed(new PackMessage.OrderSlots(Now, [Fill(1)]));
+        Assert.All(again.Sent<ReplicaMessage.ChangeSlots>(), change => Assert.Single(change.Orders));
+    }
+
+    [Fact]
+    public void The_end_of_a_trial_is_passed_on_from_rank_0_alone_and_accepted_once_it_is_durable()
+    {
+        Train();
+        Assert.Empty(_runner.Feed(new PackMessage.SlotEnded(Now, new(1), 0, Some.Done(0, -1)), Agent(1)));
+        _runner.Feed(new PackMessage.OthersWait(true));
+        var passed = Assert.Single(_runner.Feed(new PackMessage.SlotEnded(Now, new(0), 0, Some.Done(0, -1)), Agent(0)).Sent<SweepMessage.SlotEnded>());
+        Assert.True(passed.OthersWait);
+        Assert.Equal(0, Assert.Single(_runner.Feed(new PackMessage.SlotSettled(Now, 0)).Sent<ReplicaMessage.SlotEndAccepted>()).Trial);
     }
 }

@@ -71,9 +71,9 @@ public class PlacementTests
     public void A_worker_with_two_lanes_hosts_two_packs()
     {
         _placement.Feed(Some.Joined(Some.Worker(0), lanes: 2));
-        Assert.Single(_placement.Feed(Some.Request(0, 1, 1, 2)).Sent<PackMessage.GangGranted>());
-        Assert.Single(_placement.Feed(Some.Request(1, 1, 1, 2)).Sent<PackMessage.GangGranted>());
-        Assert.Empty(_placement.Feed(Some.Request(2, 1, 1, 2)).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(Some.Request(0, 1, 1, 2, lanes: 2)).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(Some.Request(1, 1, 1, 2, lanes: 2)).Sent<PackMessage.GangGranted>());
+        Assert.Empty(_placement.Feed(Some.Request(2, 1, 1, 2, lanes: 2)).Sent<PackMessage.GangGranted>());
     }
 
     [Fact]
@@ -111,5 +111,75 @@ public class PlacementTests
         _placement.Feed(Some.Request(0, 1, 1, 1));
         var runner = Addresses.PackRunner(Some.Pack(0), new(1));
         Assert.Single(_placement.Feed(new Signal.Terminated(runner, "crashed")).Sent<AgentMessage.StopReplica>());
+    }
+
+    [Fact]
+    public void Packs_that_share_a_worker_take_their_share_of_its_lanes()
+    {
+        _placement.Feed(Some.Joined(Some.Worker(0), lanes: 4));
+        Assert.Single(_placement.Feed(Some.Request(0, 1, 1, 1, lanes: 2)).Sent<PackMessage.GangGranted>());
+        Assert.Empty(_placement.Feed(Some.Request(1, 1, 1, 1, lanes: 1)).Sent<PackMessage.GangGranted>());
+        _placement.Feed(new PlacementMessage.ReleaseGang(Some.Pack(1), new(1)));
+        Assert.Single(_placement.Feed(Some.Request(2, 1, 1, 1, lanes: 4)).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(Some.Request(3, 1, 1, 1, lanes: 4)).Sent<PackMessage.GangGranted>());
+        Assert.Empty(_placement.Feed(Some.Request(4, 1, 1, 1, lanes: 4)).Sent<PackMessage.GangGranted>());
+    }
+
+    [Fact]
+    public void A_grant_says_how_many_more_like_it_could_be_had()
+    {
+        for (var i = 0; i < 2; i++) _placement.Feed(Some.Joined(Some.Worker(i), lanes: 4));
+        Assert.Equal(3, Assert.Single(_placement.Feed(Some.Request(0, 1, 1, 1, lanes: 2)).Sent<PackMessage.GangGranted>()).MoreGangs);
+        Assert.Equal(2, Assert.Single(_placement.Feed(Some.Request(1, 1, 1, 1, lanes: 2)).Sent<PackMessage.GangGranted>()).MoreGangs);
+        Assert.Equal(0, Assert.Single(_placement.Feed(Some.Request(2, 1, 2, 2, lanes: 2)).Sent<PackMessage.GangGranted>()).MoreGangs);
+    }
+
+    [Fact]
+    public void The_least_used_worker_is_taken_first()
+    {
+        for (var i = 0; i < 2; i++) _placement.Feed(Some.Joined(Some.Worker(i), lanes: 2));
+        var names = Enumerable.Range(0, 4).SelectMany(pack => Names(Assert.Single(_placement.Feed(Some.Request(pack, 1, 1, 1, lanes: 2)).Sent<PackMessage.GangGranted>())));
+        Assert.Equal(["w0", "w1", "w0", "w1"], names);
+    }
+
+    [Fact]
+    public void What_is_predicted_to_fill_the_memory_gets_no_neighbour_but_an_idle_worker_takes_anything()
+    {
+        _placement.Feed(Some.Joined(Some.Worker(0), lanes: 4));
+        Assert.Single(_placement.Feed(Some.Request(0, 1, 1, 1, lanes: 4, memory: Some.Cpu.MemoryBytes * 2)).Sent<PackMessage.GangGranted>());
+        Assert.Empty(_placement.Feed(Some.Request(1, 1, 1, 1, lanes: 4, memory: 1)).Sent<PackMessage.GangGranted>());
+        Assert.Equal(["w1"], Names(Assert.Single(_placement.Feed(Some.Joined(Some.Worker(1), lanes: 4)).Sent<PackMessage.GangGranted>())));
+        Assert.Single(_placement.Feed(Some.Request(2, 1, 1, 1, lanes: 4, memory: Some.Cpu.MemoryBytes - 1)).Sent<PackMessage.GangGranted>());
+        Assert.Empty(_placement.Feed(Some.Request(3, 1, 1, 1, lanes: 4, memory: 1)).Sent<PackMessage.GangGranted>());
+    }
+
+    [Fact]
+    public void Packs_of_the_sweep_with_more_workers_are_told_to_let_go_until_both_would_have_as_many()
+    {
+        var other = new SweepId("s-2");
+        Join(4);
+        for (var pack = 0; pack < 4; pack++) _placement.Feed(Some.Request(pack, 1, 1, 1));
+        Assert.Empty(_placement.Feed(new PlacementMessage.PlacementTick()).Sent<PackMessage.OthersWait>());
+
+        _placement.Feed(Some.Request(0, 1, 1, 1, sweep: other));
+        var told = _placement.Feed(new PlacementMessage.PlacementTick());
+        Assert.True(Assert.Single(told.Sent<PackMessage.OthersWait>()).Waiting);
+        Assert.Equal(Addresses.PackRunner(Some.Pack(0), new(1)), told.OfType<Effect.Send>().Single().Target);
+        Assert.Empty(_placement.Feed(new PlacementMessage.PlacementTick()).Sent<PackMessage.OthersWait>());
+
+        _placement.Feed(new PlacementMessage.ReleaseGang(new(other, 0), new(1)));
+        Assert.False(Assert.Single(_placement.Feed(new PlacementMessage.PlacementTick()).Sent<PackMessage.OthersWait>()).Waiting);
+    }
+
+    [Fact]
+    public void A_sweep_that_has_as_many_workers_as_another_waits_its_turn()
+    {
+        var other = new SweepId("s-2");
+        Join(2);
+        _placement.Feed(Some.Request(0, 1, 1, 1));
+        _placement.Feed(Some.Request(0, 1, 1, 1, sweep: other));
+        _placement.Feed(Some.Request(1, 1, 1, 1, sweep: other));
+        _placement.Feed(Some.Request(1, 1, 1, 1));
+        Assert.Empty(_placement.Feed(new PlacementMessage.PlacementTick()).Sent<PackMessage.OthersWait>());
     }
 }

@@ -79,8 +79,20 @@ internal static class Some
     public static PlacementMessage.WorkerJoined Joined(NodeId worker, int lanes = 1, DeviceFacts? facts = null, ulong incarnation = 1) =>
         new(worker, incarnation, facts ?? Cpu, Endpoint(worker), lanes, []);
 
-    public static PlacementMessage.RequestGang Request(int pack, int attempt, int min, int max, string device = "auto") =>
-        new(Pack(pack), new(attempt), min, max, device, Addresses.PackRunner(Pack(pack), new(attempt)));
+    public static SweepMessage.PackPlanned Planned(PlannerMessage.PlanPack ask, int slots, int lanes = 1) =>
+        new(ask.Question.Signature.Key, new PackShape(slots, ask.Question.Trial.Model.Latent, lanes, 1), "for a test");
+
+    public static PackPlan Plan(int pack, int attempt, ResourceSpec? resources = null) =>
+        new(Pack(pack), new(attempt), new PackShape(1, 16, 1, 1), 0, Manifest, Source, resources ?? new());
+
+    public static PackMessage.StartRecorded Recorded(int attempt, int trials = 1, bool closed = false) =>
+        new(new(attempt), new PackShape(trials, 16, 1, 1), Enumerable.Range(0, trials).Select(slot => new SlotFill(slot, Trial(slot))).ToValueList(), closed);
+
+    public static PlacementMessage.RequestGang Request(int pack, int attempt, int min, int max, string device = "auto", int lanes = 1, long memory = 0, SweepId? sweep = null) =>
+        Request(new PackId(sweep ?? Sweep, pack), attempt, min, max, device, lanes, memory);
+
+    private static PlacementMessage.RequestGang Request(PackId pack, int attempt, int min, int max, string device, int lanes, long memory) =>
+        new(pack, new(attempt), min, max, device, lanes, memory, Addresses.PackRunner(pack, new(attempt)));
 
     public static WorkerIdentity Identity(int lanes = 1) => new(Worker(0), 7, Cpu, Endpoint(Worker(0)), lanes);
 

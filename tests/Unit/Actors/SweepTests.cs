@@ -23,6 +23,7 @@ public class SweepTests
         _sweep = new(new Sweep(Some.Context(), Some.Sweep, [.. _facts]));
         List<Effect> effects = [.. Feed(new Signal.Started())];
         effects.AddRange(Feed(new SweepMessage.DatasetReady(Some.Manifest, [])));
+        foreach (var ask in effects.Sent<PlannerMessage.PlanPack>()) effects.AddRange(Feed(Some.Planned(ask, slots: 1)));
         return effects;
     }
 
@@ -35,13 +36,13 @@ public class SweepTests
 
     private static ActorId Runner(int pack, int attempt) => Addresses.PackRunner(Some.Pack(pack), new(attempt));
 
-    private IReadOnlyList<Effect> Begin(int pack, int attempt) => Feed(new SweepMessage.PackStarted(Some.Pack(pack), new(attempt), [Some.Worker(0)]), Runner(pack, attempt));
+    private IReadOnlyList<Effect> Begin(int pack, int attempt) => Feed(new SweepMessage.PackStarted(Some.Pack(pack), new(attempt), [Some.Worker(0)], 0), Runner(pack, attempt));
 
     private IReadOnlyList<Effect> Lose(int pack, int attempt, FailureKind kind = FailureKind.Lost) =>
         Feed(new SweepMessage.PackFailed(Some.Pack(pack), new(attempt), kind, "w0: silent"), Runner(pack, attempt));
 
     private IReadOnlyList<Effect> Finish(int pack, int attempt) =>
-        Feed(new SweepMessage.PackDone(Some.Pack(pack), new(attempt), [Some.Done(pack, -pack)]), Runner(pack, attempt));
+        Feed(new SweepMessage.PackDone(Some.Pack(pack), new(attempt), View().Packs[pack].Live.Select(trial => Some.Done(trial, -trial)).ToValueList()), Runner(pack, attempt));
 
     private static IEnumerable<string> Spawned(IReadOnlyList<Effect> effects) => effects.OfType<Effect.Spawn>().Select(spawn => spawn.Name);
 
@@ -53,11 +54,11 @@ public class SweepTests
     }
 
     [Fact]
-    public void A_sweep_of_a_hundred_thousand_trials_puts_only_a_window_of_them_to_work()
+    public void A_sweep_of_a_hundred_thousand_trials_asks_for_workers_for_a_few_packs_at_a_time()
     {
-        Assert.Equal(Sweep.WindowMax, Spawned(Start(100_000)).Count());
-        Begin(0, 1);
-        Assert.Equal([$"pack.s-1.{Sweep.WindowMax}.1"], Spawned(Finish(0, 1)));
+        Assert.Equal(Sweep.WaitingMax, Spawned(Start(100_000)).Count());
+        Assert.Equal([$"pack.s-1.{Sweep.WaitingMax}.1"], Spawned(Begin(0, 1)));
+        Assert.Empty(Spawned(Finish(0, 1)));
     }
 
     [Fact]
@@ -79,7 +80,7 @@ public class SweepTests
         Begin(0, 1);
         Begin(1, 1);
         Assert.Single(Finish(0, 1).Facts<SweepEvent.TrialEnded>());
-        var again = Finish(0, 1);
+        var again = Feed(new SweepMessage.PackDone(Some.Pack(0), new(1), [Some.Done(0, 0)]), Runner(0, 1));
         Assert.Empty(again.Facts<SweepEvent>());
         Assert.Single(again.Sent<PackMessage.PackSettled>());
         Assert.Equal(SweepState.Done, Assert.Single(Finish(1, 1).Facts<SweepEvent.Ended>()).State);
@@ -92,7 +93,7 @@ public class SweepTests
         Begin(0, 1);
         var retry = Lose(0, 1).LastWake<SweepMessage.RetryDue>();
         Assert.Equal(["pack.s-1.0.2"], Spawned(Feed(retry!)));
-        Assert.Empty(Finish(0, 1).Facts<SweepEvent>());
+        Assert.Empty(Feed(new SweepMessage.PackDone(Some.Pack(0), new(1), [Some.Done(0, 0)]), Runner(0, 1)).Facts<SweepEvent>());
         Assert.Empty(Spawned(Feed(retry!)));
     }
 
@@ -152,18 +153,17 @@ public class SweepTests
     }
 
     [Fact]
-    public void A_restart_skips_what_has_ended_starts_the_next_attempt_of_what_ran_and_fills_the_gaps()
+    public void A_restart_skips_what_has_ended_starts_anew_under_greater_attempts_what_ran_and_hands_out_the_rest()
     {
         Start(4);
         Begin(0, 1);
         Begin(2, 1);
         Finish(0, 1);
 
-        Assert.Equal(["pack.s-1.2.2", "pack.s-1.3.1", "pack.s-1.4.1"], Spawned(Restart()));
-        Begin(2, 2);
-        Assert.Equal(2, Assert.Single(Finish(2, 2).Facts<SweepEvent.TrialEnded>()).Attempt.Value);
-        var first = Begin(3, 1);
-        Assert.Equal([1], Assert.Single(first.Facts<SweepEvent.PackStarted>()).Trials);
+        Assert.Equal(["pack.s-1.3.2", "pack.s-1.4.1", "pack.s-1.5.1"], Spawned(Restart()).Order());
+        Begin(3, 2);
+        Assert.Equal((1, 2), View().Row(1) is var row ? (row.Index, row.Attempt.Value) : default);
+        Assert.Equal([2], Assert.Single(Begin(4, 1).Facts<SweepEvent.PackStarted>()).Trials);
     }
 
     [Fact]
@@ -202,7 +202,7 @@ public class SweepTests
         Assert.Equal(TimeSpan.FromSeconds(60), Assert.Single(Feed(tick!).Facts<SweepEvent.TimeSpent>()).Elapsed);
 
         tick = Restart().LastWake<SweepMessage.SweepTick>();
-        Begin(0, 2);
+        Begin(1, 2);
         _sweep.Now += TimeSpan.FromSeconds(40);
         Assert.Equal(SweepState.Cancelled, Assert.Single(Feed(tick!).Facts<SweepEvent.Ended>()).State);
     }

@@ -165,4 +165,66 @@ public class WorkerTests
         var failed = Assert.Single(_replica.Feed(new Signal.JobFailed(job, "no such device")).Sent<PackMessage.ReplicaFailed>());
         Assert.Equal((FailureKind.Engine, "no such device"), (failed.Kind, failed.Text));
     }
+
+    [Fact]
+    public void A_pack_takes_its_share_of_the_lanes()
+    {
+        var agent = new Probe(new WorkerAgent(Some.Identity(lanes: 4)));
+        agent.Feed(new Signal.Started());
+        agent.Feed(new AgentMessage.Registered(new(3), 7, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(2)));
+        IReadOnlyList<Effect> Assign(int pack, int sideBySide)
+        {
+            var assignment = Some.Assignment(pack, 1);
+            return agent.Feed(new AgentMessage.AssignReplica(new(3), assignment with { Shape = assignment.Shape with { Lanes = sideBySide } }), Addresses.PackRunner(Some.Pack(pack), new(1)));
+        }
+
+        Assert.Single(Assign(0, 2).Sent<PackMessage.ReplicaAccepted>());
+        Assert.Single(Assign(1, 1).Sent<PackMessage.ReplicaRefused>());
+        Assert.Single(Assign(2, 2).Sent<PackMessage.ReplicaAccepted>());
+        Assert.Contains("4 of its 4 lanes", Assert.Single(Assign(3, 4).Sent<PackMessage.ReplicaRefused>()).Reason, StringComparison.Ordinal);
+    }
+
+    private void TrainReplica()
+    {
+        _replica.Feed(new Signal.Started());
+        _replica.Feed(new ReplicaMessage.Prepared());
+        _replica.Feed(new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)]), Runner);
+        _replica.Feed(new ReplicaMessage.TrainingStarted(new(1)));
+    }
+
+    private IReadOnlyList<Effect> Change(params long[] numbers) =>
+        _replica.Feed(new ReplicaMessage.ChangeSlots(Some.Term, new(1), numbers.Select(number => new SlotOrder(number, SlotOrderKind.Close, 0, null, "")).ToValueList()), Runner);
+
+    [Fact]
+    public void The_engine_gets_each_slot_order_once_and_its_word_is_told_again_to_a_runner_that_asks_again()
+    {
+        TrainReplica();
+        Assert.Equal([1L], Assert.Single(Change(1).Jobs<SlotOrdersJob>()).Orders.Select(order => order.Number));
+        Assert.Equal([2L, 3], Assert.Single(Change(1, 2, 3).Jobs<SlotOrdersJob>()).Orders.Select(order => order.Number));
+        Assert.Empty(Change(2, 3));
+        Assert.Empty(Change(5).Jobs<SlotOrdersJob>());
+        Assert.Equal(3, Assert.Single(_replica.Feed(new ReplicaMessage.OrdersApplied(3)).Sent<PackMessage.SlotsChanged>()).Through);
+        Assert.Equal(3, Assert.Single(Change(3).Sent<PackMessage.SlotsChanged>()).Through);
+    }
+
+    [Fact]
+    public void Slot_orders_before_training_are_left_for_the_runner_to_repeat()
+    {
+        _replica.Feed(new Signal.Started());
+        Assert.Empty(Change(1));
+    }
+
+    [Fact]
+    public void Ends_of_trials_are_told_until_each_is_accepted_and_the_packs_end_only_after_them()
+    {
+        TrainReplica();
+        Assert.Single(_replica.Feed(new ReplicaMessage.SlotDone(0, Some.Done(0, -1))).Sent<PackMessage.SlotEnded>());
+        var second = _replica.Feed(new ReplicaMessage.SlotDone(1, Some.Done(1, -1)));
+        var ended = _replica.Feed(new ReplicaMessage.TrainingEnded(new(1), []));
+        Assert.Empty(ended.Sent<PackMessage.ReplicaDone>());
+        Assert.Equal(2, _replica.Feed(ended.LastWake<ReplicaMessage.ReportDue>()!).Sent<PackMessage.SlotEnded>().Count);
+        Assert.Empty(_replica.Feed(new ReplicaMessage.SlotEndAccepted(new(1), 0)));
+        Assert.Single(_replica.Feed(new ReplicaMessage.SlotEndAccepted(new(1), 1)).Sent<PackMessage.ReplicaDone>());
+        Assert.Empty(_replica.Feed(second.LastWake<ReplicaMessage.ReportDue>()!));
+    }
 }

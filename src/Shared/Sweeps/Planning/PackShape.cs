@@ -12,4 +12,7 @@ public sealed record PackShape(int Slots, int Latent, int Lanes, int Threads)
 
     /// <summary>Whether a trial of the pack's signature fits a slot.</summary>
     public bool Fits(TrialSpec trial) => trial.Model.Latent <= Latent;
+
+    /// <summary>Lanes of a worker with <paramref name="lanes"/> lanes that a pack takes up where <paramref name="sideBySide"/> like it are to fit, at least 1.</summary>
+    public static int WidthOn(int lanes, int sideBySide) => Math.Max(1, lanes / Math.Max(1, sideBySide));
 }

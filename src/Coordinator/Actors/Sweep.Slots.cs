@@ -1,0 +1,172 @@
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Determinism;
+using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
+
+namespace Vae.Coordinator.Actors;
+
+/// <content>
+/// What becomes of trials in their slots. Whatever is told twice is answered twice and done once: a slot's trial is looked up by its index, and a slot that has been
+/// refilled holds another one.
+/// </content>
+public sealed partial class Sweep
+{
+    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(30);
+
+    private void TakeSlotEnd(ActorId runner, SweepMessage.SlotEnded ended, Effects effects)
+    {
+        if (Current(ended.Pack, ended.Attempt) is not { Start: not null } pack) return;
+        if (pack.Slots.TryGetValue(ended.Slot, out var slot) && slot.Trial.Index == ended.Result.TrialIndex)
+        {
+            pack.Slots.Remove(ended.Slot);
+            RecordEnd(pack, ResultOf(slot, ended.Result), effects);
+            if (!pack.IsClosed) effects.Send(runner, new PackMessage.OrderSlots(pack.Attempt, [RefillOrClose(pack, ended, effects)]));
+        }
+
+        effects.Send(runner, new PackMessage.SlotSettled(ended.Attempt, ended.Result.TrialIndex)); // Leaves after the facts above are durable.
+    }
+
+    // When others wait for workers the pack takes no more trials: its lane goes to the next in the queue as soon as it is through.
+    private SlotOrder RefillOrClose(OpenPack pack, SweepMessage.SlotEnded ended, Effects effects)
+    {
+        if (ended.OthersWait || !pack.TakesOthers || _queue.Take(pack.Signature, pack.Start!.Shape.Latent) is not { } trial) return pack.Close();
+        Record(new SweepEvent.SlotFilled(pack.Id.Number, pack.Attempt, ended.Slot, trial.Index) { Sweep = _view.Id }, effects);
+        return pack.Fill(ended.Slot, trial);
+    }
+
+    private static TrialResult ResultOf(SlotInUse slot, TrialResult? told) => told switch
+    {
+        { State: TrialState.Done or TrialState.Failed } => told,
+        null or { State: TrialState.Pruned or TrialState.Cancelled } when slot.StopAs is { } state => (told ?? FailedResult(slot.Trial, "")) with { State = state, FailureText = slot.StopReason },
+        null => FailedResult(slot.Trial, "The worker ended the pack without a result for this trial."),
+        _ => FailedResult(slot.Trial, $"The worker ended the trial as {told.State}, which nobody had asked for."),
+    };
+
+    // A trial that runs is emptied from its slot; it has ended when rank 0 says so, with the figures that it had got to.
+    private void StopTrial(SweepMessage.StopTrial stop, Effects effects)
+    {
+        if (HasEnded || stop.State is not (TrialState.Pruned or TrialState.Cancelled) || stop.Trial < 0 || stop.Trial >= _view.Trials) return;
+        var row = _view.Row(stop.Trial);
+        if (row.State != TrialState.Running || !_open.TryGetValue(row.Pack, out var pack) || !pack.Slots.TryGetValue(row.Slot, out var slot) || slot.StopAs is not null) return;
+        effects.Send(Addresses.PackRunner(pack.Id, pack.Attempt), new PackMessage.OrderSlots(pack.Attempt, [pack.Empty(row.Slot, stop.State, stop.Reason)]));
+    }
+
+    private void TakeResults(ActorId runner, SweepMessage.PackDone done, Effects effects)
+    {
+        effects.Send(runner, new PackMessage.PackSettled(done.Attempt)); // Leaves after the facts below are durable.
+        if (Current(done.Pack, done.Attempt) is not { Start: not null } pack) return;
+        foreach (var slot in pack.Slots.Values) RecordEnd(pack, ResultOf(slot, done.Results.FirstOrDefault(result => result.TrialIndex == slot.Trial.Index)), effects);
+        pack.Slots.Clear();
+        Close(pack, effects);
+    }
+
+    private void TakeFailure(ActorId runner, SweepMessage.PackFailed failed, Effects effects)
+    {
+        effects.Send(runner, new PackMessage.PackSettled(failed.Attempt));
+        if (Current(failed.Pack, failed.Attempt) is { } pack) Interrupt(pack, failed.Kind, failed.Text, effects);
+    }
+
+    private void Interrupt(OpenPack pack, FailureKind kind, string text, Effects effects)
+    {
+        RecordStopped(pack, effects);
+        var wasTraining = pack.Start is not null;
+        pack.EndAttempt();
+        if (pack.Trials.Count == 0)
+        {
+            if (wasTraining) Close(pack, effects); // All had ended; only the farewell was lost.
+            else effects.Wake(PauseBefore(pack, kind), new SweepMessage.RetryDue(pack.Id.Number, pack.Attempt));
+            return;
+        }
+
+        var isAlone = pack.Trials.Count == 1;
+        if (OpenPack.CountsAgainstTrial(kind) && isAlone)
+        {
+            GiveUp(pack, text, effects);
+            return;
+        }
+
+        pack.Remember(kind, text);
+        if (wasTraining) RecordInterruption(pack, OpenPack.CountsAsLoss(kind) ? TrialState.Lost : TrialState.Preempted, text, effects);
+        if (pack.Losses >= LossesMax && isAlone) GiveUp(pack, $"Given up after {pack.Losses} lost attempts: {pack.History}.", effects);
+        else if (pack.Attempt.Value >= AttemptsMax) GiveUp(pack, $"Given up after {pack.Attempt.Value} attempts; the last: {pack.History}.", effects);
+        else TryAgain(pack, kind, effects);
+    }
+
+    // One trial out of many may be what no worker can train, or what kills each of its workers. Halves go on alone until it stands alone.
+    private void TryAgain(OpenPack pack, FailureKind kind, Effects effects)
+    {
+        var pause = PauseBefore(pack, kind);
+        if (pack.Trials.Count > 1 && (OpenPack.CountsAgainstTrial(kind) || (OpenPack.CountsAsLoss(kind) && pack.Losses > 1)))
+        {
+            if (kind == FailureKind.OutOfMemory) LearnSlotsMax(pack);
+            var half = pack.SplitInto(new(_view.Id, _nextPack++));
+            _open.Add(half.Id.Number, half);
+            effects.Wake(pause, new SweepMessage.RetryDue(half.Id.Number, half.Attempt));
+        }
+
+        effects.Wake(pause, new SweepMessage.RetryDue(pack.Id.Number, pack.Attempt));
+    }
+
+    private void LearnSlotsMax(OpenPack pack)
+    {
+        if (_slotsMax.Count >= TrialQueue.LinesMax) _slotsMax.Clear(); // It would only be learnt again.
+        _slotsMax[pack.Signature.Key] = Math.Max(1, (pack.Start?.Shape.Slots ?? pack.Trials.Count) / 2);
+    }
+
+    // 1, 2, 4, 8 s after losses; others wait for placement anyway, but one that was refused would meet the same busy worker at once.
+    private static TimeSpan PauseBefore(OpenPack pack, FailureKind kind)
+    {
+        if (kind == FailureKind.Preempted || OpenPack.CountsAgainstTrial(kind)) return TimeSpan.Zero;
+        var pause = TimeSpan.FromSeconds(1 << Math.Clamp(pack.Losses - 1, 0, LossesMax));
+        return pause < PauseMax ? pause : PauseMax;
+    }
+
+    private void Retry(SweepMessage.RetryDue retry, Effects effects)
+    {
+        if (_open.TryGetValue(retry.Pack, out var pack) && pack.Attempt == retry.Attempt && !pack.IsRunning && pack.Shape is not null) StartNextAttempt(pack, effects);
+    }
+
+    private void RecordInterruption(OpenPack pack, TrialState state, string text, Effects effects) =>
+        Record(new SweepEvent.PackInterrupted(pack.Id.Number, pack.Attempt, state, text) { Sweep = _view.Id }, effects);
+
+    // They were to be stopped, and now they are.
+    private void RecordStopped(OpenPack pack, Effects effects)
+    {
+        foreach (var (number, slot) in pack.Slots.Where(pair => pair.Value.StopAs is not null).ToArray())
+        {
+            pack.Slots.Remove(number);
+            RecordEnd(pack, ResultOf(slot, null), effects);
+        }
+    }
+
+    private void GiveUp(OpenPack pack, string text, Effects effects)
+    {
+        foreach (var trial in pack.Trials) RecordEnd(pack, FailedResult(trial, text), effects);
+        Close(pack, effects);
+    }
+
+    private void RecordEnd(OpenPack pack, TrialResult result, Effects effects)
+    {
+        var attempt = _view.Row(result.TrialIndex).Attempt; // Of the facts: an attempt that was never recorded is no fact.
+        Verify.That(attempt.Value <= pack.Attempt.Value);
+        Record(new SweepEvent.TrialEnded(attempt, result) { Sweep = _view.Id }, effects);
+    }
+
+    private static TrialResult FailedResult(TrialSpec trial, string text) =>
+        new(trial.Index, TrialState.Failed, double.NaN, double.NaN, double.NaN, 0, [], 0, 0, 0, 0, text, []);
+
+    private void Close(OpenPack pack, Effects effects)
+    {
+        pack.IsRunning = false;
+        _open.Remove(pack.Id.Number);
+        Record(new SweepEvent.PackEnded(pack.Id.Number, pack.Attempt) { Sweep = _view.Id }, effects);
+    }
+
+    // One that handed its outcome over has left the pack pausing, closed, or with a later attempt; what is left is a crash.
+    private void ForgetRunner(Signal.Terminated gone, Effects effects)
+    {
+        if (!_runners.Remove(gone.Actor.Name, out var pack) || HasEnded || !pack.IsRunning) return;
+        if (Addresses.PackRunner(pack.Id, pack.Attempt) == gone.Actor) Interrupt(pack, FailureKind.Lost, $"its runner ended: {gone.Reason}", effects);
+    }
+}
