@@ -76,6 +76,18 @@ public abstract unsafe class Optimizer : IDisposable
     /// <summary>The norm of one replica's gradient before clipping, in the last step; NaN where it was not measured: without clipping, and on other devices than the host.</summary>
     public double GetGradientNorm(int replica) => _settings[replica].Norm;
 
+    /// <summary>Whether some replica's gradient is clipped.</summary>
+    public bool Clips
+    {
+        get
+        {
+            foreach (ref readonly var settings in _settings.AsSpan())
+                if (settings.Clip > 0)
+                    return true;
+            return false;
+        }
+    }
+
     /// <summary>Whether a replica takes part in steps.</summary>
     public bool IsActive(int replica) => _settings[replica].Active != 0;
 

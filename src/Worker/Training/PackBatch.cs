@@ -50,6 +50,9 @@ internal sealed class PackBatch : IDisposable
     /// <summary>Which rows and dimensions count.</summary>
     public SlotWeights Weights { get; private set; }
 
+    /// <summary>What the operations of this step depend on beside the contents of the buffers.</summary>
+    public StepShape Shape => new(_shapeOfX.Slots, _shapeOfNoise.Slots, _shapeOfX.Rows, _vectors.Mask is not null, Clipped: false);
+
     /// <summary>The gradient that arrives at the distortions: [K], all 1, because their factor is in the loss.</summary>
     public Tensor DistortionWeight => _vectors.Ones;
 

@@ -28,6 +28,10 @@ public sealed class PackTrainer : IDisposable
     private readonly GangOptions _gang;
     private readonly StepClock _clock;
     private readonly string?[] _failures;
+    private readonly bool _onHost;
+    private readonly StepGraphs _graphs;
+    private readonly Action _gradients;
+    private readonly Action _update;
     private long _packStep;
 
     /// <param name="slots">Places for trials, K, at least 1.</param>
@@ -54,6 +58,9 @@ public sealed class PackTrainer : IDisposable
         for (var slot = 0; slot < slots; slot++) _optimizer.SetActive(slot, false);
         _statistics = new PackStatistics(slots, latent);
         _batch = new PackBatch(data, _batches, slots, latent, device);
+        _onHost = device.type == DeviceType.CPU;
+        _graphs = new StepGraphs(device);
+        (_gradients, _update) = (MakeGradients, _optimizer.apply);
         _evaluation = new PackEvaluation(Network, Objective, spec, data, _batch);
     }
 
@@ -203,29 +210,50 @@ public sealed class PackTrainer : IDisposable
         OrderRows();
         _batch.Load(_slots);
         _clock.End(StepPhase.Load);
-        if (_batch.Rows > 0)
-        {
-            var bound = Objective.Forward(_batch.X, _batch.Noise, _batch.Weights);
-            _statistics.WriteSums(_flat, bound.Distortion, bound.RatePerDimension);
-            if (course.Orders.HoldsNext) _statistics.WriteVote(_flat);
-            _clock.End(StepPhase.Forward);
-            course.Exchange.Begin(_packStep);
-            torch.autograd.backward([bound.Distortion, bound.RatePerDimension], [_batch.DistortionWeight, _batch.RateWeight]);
-        }
-        else
-        {
-            if (course.Orders.HoldsNext) _statistics.WriteVote(_flat);
-            course.Exchange.Begin(_packStep);
-        }
-
-        _clock.End(StepPhase.Backward);
+        if (_onHost) ComputeOnHost(course);
+        else ComputeOnDevice(course);
         course.Exchange.Complete();
         _clock.End(StepPhase.AllReduce);
         _clock.ExchangeSeconds = course.Exchange.LastSeconds;
         _statistics.Read(_flat);
         foreach (var slot in _slots) CheckFinite(slot);
-        _optimizer.step();
+        _optimizer.prepare();
+        _graphs.Run(_batch.Shape with { Clipped = _optimizer.Clips }, _update);
         _clock.End(StepPhase.Update);
+    }
+
+    // The vote is written before backward, because an overlapped exchange may send the end of the buffer first.
+    private void ComputeOnHost(PackCourse course)
+    {
+        var bound = default(BoundSums);
+        if (_batch.Rows > 0)
+        {
+            bound = Objective.Forward(_batch.X, _batch.Noise, _batch.Weights);
+            _statistics.WriteSums(_flat, bound.Distortion, bound.RatePerDimension);
+        }
+
+        if (course.Orders.HoldsNext) _statistics.WriteVote(_flat);
+        _clock.End(StepPhase.Forward);
+        course.Exchange.Begin(_packStep);
+        if (_batch.Rows > 0) torch.autograd.backward([bound.Distortion, bound.RatePerDimension], [_batch.DistortionWeight, _batch.RateWeight]);
+        _clock.End(StepPhase.Backward);
+    }
+
+    // On a device forward and backward are one recording, whose time counts as backward.
+    private void ComputeOnDevice(PackCourse course)
+    {
+        if (_batch.Rows > 0) _graphs.Run(_batch.Shape, _gradients);
+        if (course.Orders.HoldsNext) _statistics.WriteVote(_flat);
+        course.Exchange.Begin(_packStep);
+        _clock.End(StepPhase.Backward);
+    }
+
+    private void MakeGradients()
+    {
+        using var scope = torch.NewDisposeScope();
+        var bound = Objective.Forward(_batch.X, _batch.Noise, _batch.Weights);
+        _statistics.WriteSums(_flat, bound.Distortion, bound.RatePerDimension);
+        torch.autograd.backward([bound.Distortion, bound.RatePerDimension], [_batch.DistortionWeight, _batch.RateWeight]);
     }
 
     private void OrderRows()
@@ -306,6 +334,7 @@ public sealed class PackTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _graphs.Dispose();
         _evaluation.Dispose();
         _batch.Dispose();
         _optimizer.Dispose();
