@@ -78,6 +78,20 @@ public static unsafe class TorchProcess
     /// <summary>Changes the threads of ATen and of the BLAS, 1 to 1,024.</summary>
     public static void SetThreads(int threads) => Status.Check(NativeProcess.vae_set_threads(Bounded(threads, nameof(threads))));
 
+    /// <summary>Changes the threads of ATen's operations on the calling thread, 1 to 1,024. Other threads keep theirs.</summary>
+    public static void SetOwnThreads(int threads)
+    {
+        EnsureInitialized();
+        Status.Check(NativeProcess.vae_set_own_threads(Bounded(threads, nameof(threads))));
+    }
+
+    /// <summary>Changes the threads of the BLAS, 1 to 1,024, for the whole process: it knows no other way.</summary>
+    public static void SetBlasThreads(int threads)
+    {
+        EnsureInitialized();
+        Status.Check(NativeProcess.vae_set_blas_threads(Bounded(threads, nameof(threads))));
+    }
+
     /// <summary>What this process runs on, asked anew each time.</summary>
     public static TorchFacts Facts
     {

@@ -79,11 +79,13 @@ internal static class NodeCommands
         var device = new Option<string>("--device") { Description = "auto, cpu, cuda or cuda:N.", HelpName = "DEVICE", DefaultValueFactory = _ => "auto" };
         var threads = new Option<int?>("--threads") { Description = "Compute threads. Default: one per core.", HelpName = "N" };
         threads.InRange(1, 1_024);
+        var lanes = new Option<int?>("--lanes") { Description = "Most packs of trials trained side by side; a pack's plan may ask for fewer. Default: one.", HelpName = "N" };
+        lanes.InRange(1, 1_024);
         var format = FormatOption();
         var exitWithStdin = new Option<bool>("--exit-with-stdin") { Description = "Leave when standard input ends, and let whoever holds it handle Ctrl-C." };
         var command = new Command("worker", "Run one worker of a cluster until SIGTERM or Ctrl-C.")
         {
-            coordinator, name, token, cluster, dataListen, dataPort, dataHost, httpPort, httpListen, httpHosts, connectWithin, cache, device, threads, format, exitWithStdin,
+            coordinator, name, token, cluster, dataListen, dataPort, dataHost, httpPort, httpListen, httpHosts, connectWithin, cache, device, threads, lanes, format, exitWithStdin,
         };
         command.DoUntilStopped(async (parse, output, interrupt) =>
         {
@@ -116,6 +118,7 @@ internal static class NodeCommands
                 CacheFolder = parse.GetValue(cache) ?? Path.Combine(home, "cache"),
                 Device = given.Device,
                 Threads = given.Threads,
+                Lanes = parse.GetValue(lanes),
             };
             if (parse.GetValue(connectWithin) is { } seconds) await Reach.RequireAsync(host, port, TimeSpan.FromSeconds(seconds), interrupt.Token);
             using var logs = Logs.ForNode(parse.GetRequiredValue(format), output.Mode, options.Name.Value);

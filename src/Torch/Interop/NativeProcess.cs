@@ -10,6 +10,8 @@ internal static unsafe partial class NativeProcess
 
     [LibraryImport(Library.Name)] internal static partial int vae_initialize(int threads, int interopThreads, int flushDenormals);
     [LibraryImport(Library.Name)] internal static partial int vae_set_threads(int threads);
+    [LibraryImport(Library.Name)] internal static partial int vae_set_own_threads(int threads);
+    [LibraryImport(Library.Name)] internal static partial int vae_set_blas_threads(int threads);
     [LibraryImport(Library.Name)] internal static partial int vae_threads();
     [LibraryImport(Library.Name)] internal static partial int vae_blas_threads();
     [LibraryImport(Library.Name)] internal static partial int vae_fact(int which, byte* buffer, int capacity);

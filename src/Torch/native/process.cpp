@@ -116,6 +116,16 @@ VAE_API int vae_set_threads(int threads) {
     set_blas_threads(threads);
   });
 }
+// The calling thread's alone: libtorch keeps the number per thread (and hands the newest to threads that are yet to come).
+VAE_API int vae_set_own_threads(int threads) {
+  return run([&] {
+    at::get_num_threads();  // A thread's first question sets its number to the newest of any thread; it must not come later and undo ours.
+    at::set_num_threads(threads);
+  });
+}
+VAE_API int vae_set_blas_threads(int threads) {
+  return run([&] { set_blas_threads(threads); });
+}
 VAE_API int vae_threads() { return at::get_num_threads(); }
 VAE_API int vae_blas_threads() {
   auto get = find_symbol<int (*)()>("openblas_get_num_threads");

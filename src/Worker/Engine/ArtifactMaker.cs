@@ -3,11 +3,12 @@ using Vae.Data;
 using Vae.Data.Png;
 using Vae.Models.Applications;
 using Vae.Models.Files;
+using Vae.Models.Networks;
 using Vae.Models.Objectives;
 using Vae.Runtime.Blobs;
 using Vae.Shared;
+using Vae.Shared.Datasets;
 using Vae.Shared.Messages;
-using Vae.Worker.Training;
 
 namespace Vae.Worker.Engine;
 
@@ -30,10 +31,8 @@ internal sealed class ArtifactMaker(BlobClient client)
     }
 
     /// <summary>Makes all files of a trial in memory: they are as large as the model, which was there anyway.</summary>
-    public static SortedDictionary<ArtifactKind, byte[]> Make(PackTrainer trainer, int slot, ModelConfig config, ImageSet images)
+    public static SortedDictionary<ArtifactKind, byte[]> Make(VaeNetwork network, ModelConfig config, ImageSet images, RowRange heldOut)
     {
-        using var network = trainer.Extract(slot);
-        var heldOut = trainer.EvaluationRows;
         var pictures = new Pictures(network, new VaeObjective(network, config.Trial.Model));
         var shown = Math.Min(ReconstructedImages, heldOut.Count);
         var inputs = Pictures.ToFloats(images.Pixels.Span.Slice(heldOut.First * images.RowBytes, shown * images.RowBytes));

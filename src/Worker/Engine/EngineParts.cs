@@ -3,13 +3,15 @@ using Vae.Data.Shards;
 using Vae.Runtime.Blobs;
 using Vae.Shared;
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 using Vae.Torch;
 using Vae.Worker.Collectives.Engines;
 
 namespace Vae.Worker.Engine;
 
 /// <summary>What an engine needs of its process.</summary>
-/// <param name="Lane">The thread to compute on.</param>
+/// <param name="Lanes">The threads to compute on.</param>
+/// <param name="Studio">The thread that makes files of finished trials.</param>
 /// <param name="Device">Where to compute.</param>
 /// <param name="Cache">Shards on this machine's disk.</param>
 /// <param name="Blobs">Shards and artifacts at the coordinator.</param>
@@ -20,4 +22,9 @@ namespace Vae.Worker.Engine;
 /// <param name="Publish">Where points go.</param>
 /// <param name="Logger">Hears what engines find out.</param>
 public sealed record EngineParts(
-    Lane Lane, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, AllReduceFactory AllReduce, DeviceFacts Facts, StepMeter Meter, Action<ValueList<MetricPoint>> Publish, ILogger Logger);
+    LanePool Lanes, Lane Studio, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, AllReduceFactory AllReduce, DeviceFacts Facts, StepMeter Meter,
+    Action<ValueList<MetricPoint>> Publish, ILogger Logger)
+{
+    /// <summary>Threads of a lane that trains a pack of this shape.</summary>
+    public int ThreadsOf(PackShape shape) => shape.Threads > 0 ? shape.Threads : Facts.Threads;
+}

@@ -12,27 +12,33 @@ using Vae.Worker.Actors;
 
 namespace Vae.Worker.Engine;
 
-/// <summary>The training engine as actors see it: prepares, trains and stops replicas, one after the other on the worker's lane.</summary>
+/// <summary>The training engine as actors see it: prepares, trains and stops replicas, each on a lane of its own.</summary>
 public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDisposable
 {
     private readonly ConcurrentDictionary<(PackId, Attempt), ReplicaEngine> _engines = new();
     private readonly ImageCache _images = new(parts.Cache, new BlobShardSource(parts.Blobs));
+    private readonly DataShelf _shelf = new(parts.Device);
 
     /// <summary>Makes the system do this worker's jobs.</summary>
     public void Register(ActorSystem system)
     {
         system.RegisterPort<PrepareReplicaJob>(JobPort.Async<PrepareReplicaJob>(PrepareAsync));
         system.RegisterPort<TrainJob>(JobPort.Async<TrainJob>(TrainAsync));
+        system.RegisterPort<SlotOrdersJob>(JobPort.Async<SlotOrdersJob>(OrderAsync));
         system.RegisterPort<StopEngineJob>(JobPort.Async<StopEngineJob>(StopAsync));
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _images.Dispose();
+    public void Dispose()
+    {
+        _images.Dispose();
+        _shelf.Dispose();
+    }
 
     private async Task PrepareAsync(PrepareReplicaJob job, IJobReply reply)
     {
         var assignment = job.Assignment;
-        var engine = new ReplicaEngine(assignment, parts);
+        var engine = new ReplicaEngine(assignment, parts, _shelf);
         _engines[(assignment.Pack, assignment.Attempt)] = engine;
         try
         {
@@ -52,13 +58,24 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
         if (!_engines.TryGetValue((assignment.Pack, assignment.Attempt), out var engine)) return; // Stopped while the order was on its way.
         try
         {
-            var results = await engine.TrainAsync(job.Generation, job.Members, () => reply.Post(new ReplicaMessage.TrainingStarted(job.Generation)));
-            reply.Post(new ReplicaMessage.TrainingEnded(job.Generation, results));
+            var results = new ConcurrentBag<TrialResult>();
+            await engine.TrainAsync(
+                job.Generation, job.Members,
+                started: () => reply.Post(new ReplicaMessage.TrainingStarted(job.Generation)),
+                done: (_, result) => results.Add(result),
+                applied: number => reply.Post(new ReplicaMessage.OrdersApplied(number)));
+            reply.Post(new ReplicaMessage.TrainingEnded(job.Generation, results.ToValueList()));
         }
         catch (Exception exception)
         {
             Report(reply, assignment, job.Generation, exception);
         }
+    }
+
+    private Task OrderAsync(SlotOrdersJob job, IJobReply reply)
+    {
+        if (_engines.TryGetValue((job.Pack, job.Attempt), out var engine)) engine.Order(job.Orders); // Else stopped while the orders were on their way.
+        return Task.CompletedTask;
     }
 
     // The answer promises that nothing of the attempt computes any more, so it comes after the lane has passed the replica's last work.

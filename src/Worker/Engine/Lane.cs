@@ -4,35 +4,69 @@ using Vae.Torch;
 namespace Vae.Worker.Engine;
 
 /// <summary>
-/// The thread that a worker trains on. One thread for the worker's whole life: libtorch keeps thread pools, grad mode and our dispose scopes
-/// per thread, and a new thread for each trial would pay for them again.
+/// A thread to compute on. It lives as long as its worker: libtorch keeps thread pools, grad mode and our dispose scopes per thread, and a new thread for each replica would pay for them again.
 /// </summary>
 public sealed class Lane : IDisposable
 {
+    private static readonly TimeSpan EndWithin = TimeSpan.FromSeconds(5);
+
     private readonly BlockingCollection<Action> _work = new(boundedCapacity: 64);
     private readonly Thread _thread;
 
-    /// <param name="threads">Compute threads of ATen and BLAS.</param>
-    public Lane(int threads)
+    /// <param name="name">Of the thread, for debuggers and profilers.</param>
+    public Lane(string name)
     {
-        _thread = new Thread(() => Run(threads)) { Name = "lane", IsBackground = true };
+        _thread = new Thread(Run) { Name = name, IsBackground = true };
         _thread.Start();
     }
 
-    /// <summary>Queues <paramref name="work"/> behind what is there. It must not throw.</summary>
-    public void Post(Action work) => _work.Add(work);
+    /// <summary>Does <paramref name="work"/> behind what is queued.</summary>
+    public Task<T> Do<T>(Func<T> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _work.Add(() =>
+        {
+            try
+            {
+                done.SetResult(work());
+            }
+            catch (Exception exception)
+            {
+                done.SetException(exception);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <summary>Does <paramref name="work"/> behind what is queued.</summary>
+    public Task Do(Action work) => Do(() =>
+    {
+        work();
+        return true;
+    });
+
+    /// <summary>
+    /// Sets the threads that operations of this lane use. Call it on the lane. ATen's number belongs to the calling thread; the BLAS has one for the whole process, and where lanes share the
+    /// process it must be 1, or the lanes would wait for each other inside it.
+    /// </summary>
+    /// <param name="threads">Threads of this lane, 1 to 1,024.</param>
+    /// <param name="lanes">Lanes that compute side by side in this process.</param>
+    public static void SetThreads(int threads, int lanes)
+    {
+        TorchProcess.SetOwnThreads(threads);
+        TorchProcess.SetBlasThreads(lanes > 1 ? 1 : threads);
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _work.CompleteAdding();
-        _thread.Join(TimeSpan.FromSeconds(5));
+        _thread.Join(EndWithin);
         _work.Dispose();
     }
 
-    private void Run(int threads)
+    private void Run()
     {
-        TorchProcess.SetThreads(threads);
         foreach (var work in _work.GetConsumingEnumerable()) work();
     }
 }

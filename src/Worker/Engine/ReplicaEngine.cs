@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using Vae.Data;
 using Vae.Shared;
@@ -9,60 +10,72 @@ using Vae.Worker.Training;
 
 namespace Vae.Worker.Engine;
 
-/// <summary>One replica of one attempt: data and model in place, then a ring, then training, then results.</summary>
-internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts parts) : IAsyncDisposable
+/// <summary>One replica of one attempt, on a lane of its own: data and model in place, then a ring, then training. Results leave one by one, as trials end.</summary>
+internal sealed class ReplicaEngine : IAsyncDisposable
 {
     private static readonly TimeSpan RingDeadline = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stop = new();
+    private readonly ReplicaAssignment _assignment;
+    private readonly EngineParts _parts;
+    private readonly DataShelf _shelf;
+    private readonly Lane _lane;
+    private readonly SlotOrders _orders = new();
     private IAllReduce? _allReduce;
     private TrainingData? _data;
     private PackTrainer? _trainer;
     private ImageSet? _images;
+    private Exception? _failure;
 
-    public CancellationToken Stopping => _stop.Token;
+    public ReplicaEngine(ReplicaAssignment assignment, EngineParts parts, DataShelf shelf)
+    {
+        (_assignment, _parts, _shelf) = (assignment, parts, shelf);
+        (Stopping, _lane) = (_stop.Token, parts.Lanes.Take());
+    }
+
+    public CancellationToken Stopping { get; }
 
     /// <summary>Builds model and optimizer and puts the data on the device.</summary>
-    public Task PrepareAsync(ImageSet images) => OnLane(() =>
+    public Task PrepareAsync(ImageSet images) => _lane.Do(() =>
     {
-        // libtorch keeps one setting for the process; a worker has one lane, so the replica may set it.
-        TorchProcess.SetThreads(assignment.Shape.Threads > 0 ? assignment.Shape.Threads : parts.Facts.Threads);
+        Stopping.ThrowIfCancellationRequested();
+        Lane.SetThreads(_parts.ThreadsOf(_assignment.Shape), _assignment.Shape.Lanes);
         _images = images;
-        _data = new TrainingData(images, assignment.Dataset.HeldOut, assignment.Source.Binarize, parts.Device);
-        _trainer = new PackTrainer(assignment.Shape.Slots, assignment.Shape.Latent, assignment.Slots[0].Trial, _data, parts.Device, new GangOptions(assignment.Resources.Balance, assignment.Resources.Overlap));
-        foreach (var fill in assignment.Slots) _trainer.Fill(fill.Slot, fill.Trial);
+        _data = _shelf.Take(_assignment.Dataset, _assignment.Source.Binarize, images);
+        _trainer = new PackTrainer(_assignment.Shape.Slots, _assignment.Shape.Latent, _assignment.Slots[0].Trial, _data, _parts.Device, new GangOptions(_assignment.Resources.Balance, _assignment.Resources.Overlap));
+        foreach (var fill in _assignment.Slots) _trainer.Fill(fill.Slot, fill.Trial);
         return true;
     });
 
-    /// <summary>Joins the ring of this generation and trains until the pack is closed and empty.</summary>
-    /// <returns>The results on rank 0; nothing on other ranks.</returns>
-    public async Task<ValueList<TrialResult>> TrainAsync(Generation generation, ValueList<GangMember> members, Action started)
+    /// <summary>Joins the ring of this generation and trains until the pack is closed and empty, and all results are stored.</summary>
+    /// <param name="generation">Of the gang.</param>
+    /// <param name="members">All ranks.</param>
+    /// <param name="started">Called after the first step, or when the pack waits for its first trial.</param>
+    /// <param name="done">Gets each result on rank 0; not called on other ranks.</param>
+    /// <param name="applied">Gets the number of each order that all ranks have applied.</param>
+    public async Task TrainAsync(Generation generation, ValueList<GangMember> members, Action started, Action<int, TrialResult> done, Action<long> applied)
     {
         using var allReduce = await ConnectAsync(generation, members);
         _allReduce = allReduce;
-        if (_stop.IsCancellationRequested) allReduce.Abort("the replica was stopped");
-        var results = new SlotResults(assignment, parts, _images!, Stopping);
-        var signals = new PackSignals(started, end => results.Take(end, _trainer!), _ => { });
-        var reporter = new ReplicaReporter(assignment, allReduce, parts.Publish, parts.Meter, signals, parts.Logger);
-        await OnLane(() =>
+        if (Stopping.IsCancellationRequested) allReduce.Abort("the replica was stopped");
+        var results = new SlotResults(_assignment, _parts, _images!, _trainer!.EvaluationRows, done, Fail, Stopping);
+        var signals = new PackSignals(started, end => results.Take(end, _trainer), applied);
+        var reporter = new ReplicaReporter(_assignment, allReduce, _parts.Publish, _parts.Meter, signals, _parts.Logger);
+        try
         {
-            try
-            {
-                _trainer!.Run(allReduce, reporter, Stopping);
-            }
-            catch (AllReduceAbortedException) when (Stopping.IsCancellationRequested)
-            {
-                throw new OperationCanceledException(Stopping);
-            }
-            finally
-            {
-                reporter.Flush();
-            }
+            await _lane.Do(() => Train(allReduce, reporter));
+            await results.AllAsync();
+        }
+        catch (Exception) when (_failure is not null)
+        {
+            // Training was only stopped because of it.
+        }
 
-            return true;
-        });
-        return await results.AllAsync();
+        if (_failure is not null) ExceptionDispatchInfo.Throw(_failure);
     }
+
+    /// <summary>Hands orders to the pack that trains; those it has already are skipped.</summary>
+    public void Order(ValueList<SlotOrder> orders) => _orders.Add(orders);
 
     /// <summary>Makes training end between two steps; a step that waits for peers is woken.</summary>
     public void Stop(string reason)
@@ -74,23 +87,49 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
     /// <summary>Frees what the device holds, behind whatever the lane still does for this replica.</summary>
     public async ValueTask DisposeAsync()
     {
-        await OnLane(() =>
+        await _lane.Do(() =>
         {
             _trainer?.Dispose();
-            _data?.Dispose();
+            if (_data is not null) _shelf.Return(_data);
             return true;
         });
+        _parts.Lanes.Return(_lane);
         _stop.Dispose();
+    }
+
+    private bool Train(IAllReduce allReduce, ReplicaReporter reporter)
+    {
+        try
+        {
+            _trainer!.Run(allReduce, reporter, _orders, _assignment.Closed, Stopping);
+            return true;
+        }
+        catch (AllReduceAbortedException) when (Stopping.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(Stopping);
+        }
+        finally
+        {
+            reporter.Flush();
+        }
+    }
+
+    // A result that cannot be stored ends the attempt: the trial would be lost without anybody noticing.
+    private void Fail(Exception exception)
+    {
+        if (exception is OperationCanceledException && Stopping.IsCancellationRequested) return;
+        Interlocked.CompareExchange(ref _failure, exception, null);
+        Stop("a result could not be stored");
     }
 
     private Task<IAllReduce> ConnectAsync(Generation generation, ValueList<GangMember> members)
     {
-        foreach (var member in members) parts.Transport.Expect(member.Endpoint.Host, member.Endpoint.Port, member.Worker);
-        var key = new RingKey(assignment.Pack.ToString(), assignment.Attempt.Value, generation.Value);
-        var hello = new RingHello(key, assignment.Rank.Value, members.Count, _trainer!.Parameters, ModelHash());
+        foreach (var member in members) _parts.Transport.Expect(member.Endpoint.Host, member.Endpoint.Port, member.Worker);
+        var key = new RingKey(_assignment.Pack.ToString(), _assignment.Attempt.Value, generation.Value);
+        var hello = new RingHello(key, _assignment.Rank.Value, members.Count, _trainer!.Parameters, ModelHash());
         var ring = members.Select(member => new RingMember(member.Rank.Value, member.Endpoint.Host, member.Endpoint.Port)).ToList();
-        var request = new AllReduceRequest(assignment.Resources.AllReduce, parts.Device.type == DeviceType.CUDA);
-        return parts.AllReduce.ConnectAsync(hello, ring, parts.Transport, RingDeadline, request, Stopping);
+        var request = new AllReduceRequest(_assignment.Resources.AllReduce, _parts.Device.type == DeviceType.CUDA);
+        return _parts.AllReduce.ConnectAsync(hello, ring, _parts.Transport, RingDeadline, request, Stopping);
     }
 
     // Names and shapes of all parameters: ranks that would add apples to pears must refuse each other before the first step.
@@ -103,22 +142,5 @@ internal sealed class ReplicaEngine(ReplicaAssignment assignment, EngineParts pa
         }
 
         return Convert.ToHexStringLower(hash.GetCurrentHash())[..16];
-    }
-
-    private Task<T> OnLane<T>(Func<T> work)
-    {
-        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        parts.Lane.Post(() =>
-        {
-            try
-            {
-                done.SetResult(work());
-            }
-            catch (Exception exception)
-            {
-                done.SetException(exception);
-            }
-        });
-        return done.Task;
     }
 }

@@ -6,9 +6,10 @@ using Vae.Worker.Training;
 
 namespace Vae.Worker.Engine;
 
-/// <summary>Counts what this worker does. Written by the training thread alone, read by others; a torn rate is of no consequence.</summary>
+/// <summary>Counts what this worker does, on all its lanes.</summary>
 public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
 {
+    private readonly Lock _gate = new();
     private long _steps;
     private long _rows;
     private double _seconds;
@@ -22,10 +23,14 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
     /// <summary>A step of <paramref name="trials"/> trials was applied; this replica computed <paramref name="rows"/> rows of it.</summary>
     public void Step(SweepId sweep, StepClock clock, int trials, int rows)
     {
-        Volatile.Write(ref _seconds, _seconds + clock.StepSeconds);
-        Volatile.Write(ref _waiting, _waiting + clock.Seconds(StepPhase.AllReduce));
-        Volatile.Write(ref _rows, _rows + rows);
-        Volatile.Write(ref _steps, _steps + trials);
+        lock (_gate)
+        {
+            _seconds += clock.StepSeconds;
+            _waiting += clock.Seconds(StepPhase.AllReduce);
+            _rows += rows;
+            _steps += trials;
+        }
+
         metrics.Trained(sweep, worker, trials, rows);
         for (var phase = StepPhase.Load; phase <= StepPhase.Update; phase++)
         {
@@ -41,7 +46,9 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
     {
         var now = Stopwatch.GetTimestamp();
         var elapsed = Stopwatch.GetElapsedTime(_sampledAt, now).TotalSeconds;
-        var (steps, rows, seconds, waiting) = (Volatile.Read(ref _steps), Volatile.Read(ref _rows), Volatile.Read(ref _seconds), Volatile.Read(ref _waiting));
+        long steps, rows;
+        double seconds, waiting;
+        lock (_gate) (steps, rows, seconds, waiting) = (_steps, _rows, _seconds, _waiting);
         var training = seconds - _sampledSeconds;
         var load = new WorkerLoad(
             0, steps, rows, (steps - _sampledSteps) / elapsed, (rows - _sampledRows) / elapsed, Environment.WorkingSet,

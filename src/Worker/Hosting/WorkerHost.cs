@@ -19,8 +19,6 @@ namespace Vae.Worker.Hosting;
 /// <summary>One worker in this process: actors, engine, data plane. What <c>vae worker</c> runs.</summary>
 public sealed class WorkerHost : IAsyncDisposable
 {
-    private const int Lanes = 1; // One replica at a time.
-
     private static readonly TimeSpan LoadEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LeaveWithin = WorkerAgent.LeaveWithin + TimeSpan.FromSeconds(2);
 
@@ -30,7 +28,8 @@ public sealed class WorkerHost : IAsyncDisposable
     private readonly NodeListener _listener;
     private readonly DataPlaneTransport _transport;
     private readonly BlobClient _blobs;
-    private readonly Lane _lane;
+    private readonly LanePool _lanes = new();
+    private readonly Lane _studio = new("studio");
     private readonly EnginePort _engine;
     private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit);
     private readonly StepMeter _meter;
@@ -52,9 +51,9 @@ public sealed class WorkerHost : IAsyncDisposable
         _listener = NodeListener.Start(options.DataListen, options.DataPort, identity,
             new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Data] = DataPlane.Handler(_transport) }, logger, counters: _plane.Counters);
         _blobs = new BlobClient(options.CoordinatorHost, options.CoordinatorPort, identity, NodeId.Coordinator);
-        _lane = new Lane(facts.Threads);
+        _ = _studio.Do(() => TorchProcess.SetOwnThreads(1));
         var outbox = Addresses.Outbox(options.Name);
-        var parts = new EngineParts(_lane, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], logger), facts, _meter,
+        var parts = new EngineParts(_lanes, _studio, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], logger), facts, _meter,
             points => _system.Post(outbox, new OutboxMessage.AddPoints(points)), logger);
         _engine = new EnginePort(parts, logger);
         _engine.Register(_system);
@@ -62,7 +61,7 @@ public sealed class WorkerHost : IAsyncDisposable
         var incarnation = (ulong)(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1_000_000);
         var agent = Addresses.Agent(options.Name);
         _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, incarnation));
-        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, Lanes)));
+        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, options.Lanes ?? 1)));
         _system.SpawnRoot("host-watch", () => new GoneWatch([agent], (_, _) => _agentGone.TrySetResult()));
         _connector = new Connector(_plane, identity, NodeId.Coordinator, options.CoordinatorHost, options.CoordinatorPort, TimeProvider.System, logger);
         _load = new Timer(_ => _system.Post(agent, new AgentMessage.LoadSampled(_meter.Sample())), null, LoadEvery, LoadEvery);
@@ -124,7 +123,8 @@ public sealed class WorkerHost : IAsyncDisposable
         await _blobs.DisposeAsync();
         _engine.Dispose();
         _transport.Dispose();
-        _lane.Dispose();
+        _lanes.Dispose();
+        _studio.Dispose();
         _metrics.Dispose();
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Vae.Data;
 using Vae.Models;
 using Vae.Models.Networks;
@@ -13,6 +14,7 @@ namespace Vae.Worker.Training;
 public sealed class TrainingData : IDisposable
 {
     private readonly Tensor _pixels;
+    private MemoryHandle _pinned;
 
     /// <param name="images">All rows, held-out ones at the end.</param>
     /// <param name="heldOut">Rows at the end that are never trained on.</param>
@@ -30,7 +32,7 @@ public sealed class TrainingData : IDisposable
             Binarize.Dynamic => ByteConversion.RandomBits,
             _ => throw new ArgumentOutOfRangeException(nameof(binarize), binarize, "Unknown mode."),
         };
-        _pixels = torch.tensor(images.Pixels.Span, [images.Count, Shape.Values], device).DetachFromDisposeScope();
+        _pixels = device.type == DeviceType.CPU ? Borrow(images) : torch.tensor(images.Pixels.Span, [images.Count, Shape.Values], device).DetachFromDisposeScope();
     }
 
     /// <summary>One row.</summary>
@@ -61,5 +63,16 @@ public sealed class TrainingData : IDisposable
         Fused.gather_rows(_pixels, rows, buffer, slot, Mode, seed, stream, firstRow);
 
     /// <inheritdoc/>
-    public void Dispose() => _pixels.Dispose();
+    public void Dispose()
+    {
+        _pixels.Dispose();
+        _pinned.Dispose();
+    }
+
+    // On the host the bytes are there already; they are only kept from being moved.
+    private unsafe Tensor Borrow(ImageSet images)
+    {
+        _pinned = images.Pixels.Pin();
+        return torch.from_blob(_pinned.Pointer, [images.Count, Shape.Values], ScalarType.UInt8).DetachFromDisposeScope();
+    }
 }
