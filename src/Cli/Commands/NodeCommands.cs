@@ -79,7 +79,7 @@ internal static class NodeCommands
         var device = new Option<string>("--device") { Description = "auto, cpu, cuda or cuda:N.", HelpName = "DEVICE", DefaultValueFactory = _ => "auto" };
         var threads = new Option<int?>("--threads") { Description = "Compute threads. Default: one per core.", HelpName = "N" };
         threads.InRange(1, 1_024);
-        var lanes = new Option<int?>("--lanes") { Description = "Most packs of trials trained side by side; a pack's plan may ask for fewer. Default: one.", HelpName = "N" };
+        var lanes = new Option<int?>("--lanes") { Description = "Most packs of trials trained side by side; a pack's plan may ask for fewer. Default: as many as threads on a processor, one on a GPU.", HelpName = "N" };
         lanes.InRange(1, 1_024);
         var format = FormatOption();
         var exitWithStdin = new Option<bool>("--exit-with-stdin") { Description = "Leave when standard input ends, and let whoever holds it handle Ctrl-C." };

@@ -46,7 +46,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
         _system.RegisterPort<StorePointsJob>(JobPort.Answering<StorePointsJob>(StorePointsAsync));
         var feed = new ObserverFeed();
         var observer = _system.SpawnRoot("feed", () => feed, Supervision.Never);
-        var context = new CoordinatorContext(store.Term, HistoryOf, [observer]) { WorkersFuse = false };
+        var context = new CoordinatorContext(store.Term, HistoryOf, [observer]);
         _metrics.Watch(_system);
         _metrics.Watch(_plane.Counters);
         _metrics.Watch(store);

@@ -58,13 +58,12 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
         if (!_engines.TryGetValue((assignment.Pack, assignment.Attempt), out var engine)) return; // Stopped while the order was on its way.
         try
         {
-            var results = new ConcurrentBag<TrialResult>();
             await engine.TrainAsync(
                 job.Generation, job.Members,
                 started: () => reply.Post(new ReplicaMessage.TrainingStarted(job.Generation)),
-                done: (_, result) => results.Add(result),
+                done: (slot, result) => reply.Post(new ReplicaMessage.SlotDone(slot, result)),
                 applied: number => reply.Post(new ReplicaMessage.OrdersApplied(number)));
-            reply.Post(new ReplicaMessage.TrainingEnded(job.Generation, results.ToValueList()));
+            reply.Post(new ReplicaMessage.TrainingEnded(job.Generation, []));
         }
         catch (Exception exception)
         {

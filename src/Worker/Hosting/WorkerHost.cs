@@ -61,7 +61,7 @@ public sealed class WorkerHost : IAsyncDisposable
         var incarnation = (ulong)(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1_000_000);
         var agent = Addresses.Agent(options.Name);
         _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, incarnation));
-        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, options.Lanes ?? 1)));
+        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, options.Lanes ?? (device.type == DeviceType.CPU ? facts.Threads : 1))));
         _system.SpawnRoot("host-watch", () => new GoneWatch([agent], (_, _) => _agentGone.TrySetResult()));
         _connector = new Connector(_plane, identity, NodeId.Coordinator, options.CoordinatorHost, options.CoordinatorPort, TimeProvider.System, logger);
         _load = new Timer(_ => _system.Post(agent, new AgentMessage.LoadSampled(_meter.Sample())), null, LoadEvery, LoadEvery);

@@ -47,6 +47,6 @@ public sealed record WorkerOptions
     /// <summary>Compute threads, 1 to 1,024; null for one per core. Default null.</summary>
     public int? Threads { get; init; }
 
-    /// <summary>Packs trained side by side, 1 to 1,024. Default 1.</summary>
+    /// <summary>Packs trained side by side, 1 to 1,024; null for one per thread on a processor and one on an accelerator. Default null.</summary>
     public int? Lanes { get; init; }
 }
