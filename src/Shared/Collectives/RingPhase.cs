@@ -14,6 +14,9 @@ public enum RingPhase
 
     /// <summary>Sent against the stream, to the left: "I stop; the rank in the chunk field is why". Carries no payload.</summary>
     Farewell = 4,
+
+    /// <summary>Sent to the right where another engine moves the gradients: "I begin this sum; so many bytes are mine". Carries no payload, the length is what it says.</summary>
+    Announcement = 5,
 }
 
 /// <summary>Element type of a chunk's payload. The numbers are wire format: added to, never renumbered.</summary>

@@ -24,10 +24,14 @@ public readonly record struct AwaitedRank(int Rank, string Side, long MissingByt
     /// <summary>A rank on this host.</summary>
     public const string Memory = "shared memory";
 
+    /// <summary>The neighbour that says when it begins a sum, where libtorch moves the gradients.</summary>
+    public const string Group = "process group";
+
     internal string Text => Side switch
     {
         Right => $"rank {Rank} on the right, {MissingBytes} bytes not taken",
         Left => $"rank {Rank} on the left, {MissingBytes} bytes not received",
+        Group => $"rank {Rank} on the left, which has not begun this sum of {MissingBytes} bytes",
         _ => $"rank {Rank} in {Side}, {MissingBytes} bytes not written",
     };
 }
@@ -37,7 +41,7 @@ public sealed class AllReduceTimeoutException(
     int rank, int generation, long step, int bucket, RingPhase phase, TimeSpan deadline, IReadOnlyList<AwaitedRank> awaited)
     : AllReduceException(
         $"Rank {rank} waited {deadline.TotalSeconds:0.###} s in all-reduce (generation {generation}, step {step}, bucket {bucket}, {phase}) for "
-        + string.Join(" and ", awaited.Select(a => a.Text))
+        + (awaited.Count > 0 ? string.Join(" and ", awaited.Select(a => a.Text)) : "a rank that is none of its neighbours")
         + ". Look at that worker's load and network, or raise the all-reduce deadline.", step)
 {
     /// <summary>Membership of the gang.</summary>
@@ -82,3 +86,7 @@ public sealed class AllReduceAbortedException(long step, string reason) : AllRed
 /// <summary>An earlier all-reduce failed and left the streams between two frames.</summary>
 public sealed class RingBrokenException(long step, AllReduceException cause)
     : AllReduceException($"The ring is broken since step {cause.Step} and cannot serve step {step}; form the next generation. First failure: {cause.Message}", step, cause);
+
+/// <summary>libtorch's process group failed, and neither neighbour is gone or knows who is.</summary>
+public sealed class GroupBrokenException(string engine, long step, string reason)
+    : AllReduceException($"{engine} could not finish the sum of step {step}: {reason.TrimEnd('.')}. Some rank that is none of this one's neighbours left or does not answer.", step);

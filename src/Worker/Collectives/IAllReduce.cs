@@ -1,3 +1,5 @@
+using Vae.Torch;
+
 namespace Vae.Worker.Collectives;
 
 /// <summary>
@@ -28,6 +30,20 @@ public interface IAllReduce : IDisposable
 
     /// <summary>Wakes a waiting <see cref="AllReduce"/> from any thread and makes every later one fail with <see cref="AllReduceAbortedException"/>.</summary>
     void Abort(string reason);
+}
+
+/// <summary>An engine that also sums in the memory of the rank's device, so that gradients there need no way over the host.</summary>
+public interface IDeviceAllReduce : IAllReduce
+{
+    /// <summary>
+    /// Replaces <paramref name="buffer"/> by its sum over all ranks. Work queued behind the call on the current stream sees the sum. Counts as one of the calls
+    /// that all ranks make in the same order.
+    /// </summary>
+    /// <param name="buffer">Contiguous float32 on the rank's device, the same length on every rank.</param>
+    /// <param name="step">As in <see cref="IAllReduce.AllReduce"/>.</param>
+    /// <param name="bucket">As in <see cref="IAllReduce.AllReduce"/>.</param>
+    /// <exception cref="AllReduceException">As in <see cref="IAllReduce.AllReduce"/>.</exception>
+    void AllReduce(Tensor buffer, long step, int bucket);
 }
 
 /// <summary>Counters since the engine was made.</summary>

@@ -92,6 +92,9 @@ internal sealed unsafe partial class NativeSocket : IDisposable
     /// <summary>Ends both directions at once; wakes whoever polls it, in this process and in the peer.</summary>
     public void Shutdown() => _ = ShutdownDescriptor(Descriptor, 2);
 
+    /// <summary>Says that nothing more will be sent; the peer may still send.</summary>
+    public void ShutdownSending() => _ = ShutdownDescriptor(Descriptor, 1);
+
     public void Dispose()
     {
         if (_held) _socket.SafeHandle.DangerousRelease();

@@ -28,7 +28,7 @@ public abstract class AllReduceConformance
         return data;
     }
 
-    [Theory, MemberData(nameof(Shapes))]
+    [EngineTheory, MemberData(nameof(Shapes))]
     public void All_ranks_end_with_the_same_bits_and_the_right_sum(int world, int elements, bool exchange)
     {
         using var ring = Ring(world, exchange ? new() : NeverAtOnce);
@@ -47,7 +47,7 @@ public abstract class AllReduceConformance
         }
     }
 
-    [Theory]
+    [EngineTheory]
     [InlineData(2, 300)]
     [InlineData(3, 20_011)]
     public void Two_hundred_steps_in_a_row_stay_equal_on_all_ranks(int world, int elements)
@@ -73,7 +73,7 @@ public abstract class AllReduceConformance
         Assert.True(ring.Ranks[0].Statistics.BytesSent >= 201 * BytesAtLeast(elements));
     }
 
-    [Theory]
+    [EngineTheory]
     [InlineData(100)]
     [InlineData(100_000)]
     public void Not_a_number_passes_through_to_every_rank_with_the_same_bits(int elements)
@@ -88,7 +88,7 @@ public abstract class AllReduceConformance
         Assert.All(buffers, buffer => Assert.True(float.IsNaN(buffer[elements / 2]) && float.IsPositiveInfinity(buffer[3]) && SameBits(buffers[0], buffer)));
     }
 
-    [Theory]
+    [EngineTheory]
     [InlineData(1000)]
     [InlineData(300_000)]
     public void A_warm_ring_allocates_nothing(int elements)

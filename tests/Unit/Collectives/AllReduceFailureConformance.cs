@@ -12,7 +12,7 @@ public abstract class AllReduceFailureConformance
     /// <summary>A gang in this process.</summary>
     protected abstract LocalRing Ring(int worldSize, RingOptions? options = null, int generation = 1);
 
-    [Fact]
+    [EngineFact]
     public void F01_a_rank_that_dies_in_the_middle_is_named_to_all_survivors()
     {
         using var ring = Ring(4);
@@ -37,7 +37,7 @@ public abstract class AllReduceFailureConformance
         });
     }
 
-    [Fact]
+    [EngineFact]
     public void Abort_wakes_a_waiting_rank_at_once_and_its_neighbours_learn_that_it_left()
     {
         using var ring = Ring(3);
@@ -63,7 +63,7 @@ public abstract class AllReduceFailureConformance
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), "The default deadline of 30 s was waited for.");
     }
 
-    [Fact]
+    [EngineFact]
     public void Abort_from_another_thread_ends_a_sleep_long_before_the_deadline()
     {
         using var ring = Ring(2);
@@ -82,7 +82,7 @@ public abstract class AllReduceFailureConformance
         Assert.True(sleeper.Join(TimeSpan.FromSeconds(10)), "Abort did not wake the rank; only the 30 s deadline would.");
     }
 
-    [Fact]
+    [EngineFact]
     public void Ranks_with_buffers_of_different_length_refuse_each_other()
     {
         using var ring = Ring(2);
