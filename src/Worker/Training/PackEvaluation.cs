@@ -3,7 +3,6 @@ using Vae.Models.Evaluation;
 using Vae.Models.Networks;
 using Vae.Models.Objectives;
 using Vae.Shared.Datasets;
-using Vae.Shared.Sweeps;
 using Vae.Torch;
 
 namespace Vae.Worker.Training;
@@ -17,26 +16,23 @@ internal sealed class PackEvaluation : IDisposable
     /// <summary>Rows of one forward pass of a trial: large enough for full speed, small enough to stay in cache.</summary>
     public const int RowsOfOnePass = 512;
 
-    private readonly VaeNetwork _network;
-    private readonly VaeObjective _objective;
-    private readonly ModelSpec _spec;
-    private readonly TrainingData _data;
-    private readonly PackBatch _batch;
+    private readonly Pack _pack;
     private readonly HeldOutSums[] _sums;
     private readonly (VaeNetwork Network, VaeObjective Objective)?[] _views;
     private readonly int[] _rows = new int[RowsOfOnePass];
     private float[] _exchanged = [];
 
-    public PackEvaluation(VaeNetwork network, VaeObjective objective, ModelSpec spec, TrainingData data, PackBatch batch)
+    public PackEvaluation(Pack pack)
     {
-        (_network, _objective, _spec, _data, _batch) = (network, objective, spec, data, batch);
-        _sums = new HeldOutSums[network.Replicas];
-        _views = new (VaeNetwork, VaeObjective)?[network.Replicas];
+        _pack = pack;
+        _sums = new HeldOutSums[pack.Slots.Length];
+        _views = new (VaeNetwork, VaeObjective)?[pack.Slots.Length];
     }
 
     /// <summary>Evaluates the slots that are due, and stores their reports.</summary>
-    public void Run(ReadOnlySpan<TrialSlot> slots, RowRange part, IGradientExchange exchange, long step, CancellationToken cancellation)
+    public void Run(RowRange part, IGradientExchange exchange, long step, CancellationToken cancellation)
     {
+        var slots = _pack.Slots;
         var (due, filled) = Count(slots);
         if (due == 0) return;
         using (torch.no_grad())
@@ -68,7 +64,7 @@ internal sealed class PackEvaluation : IDisposable
             filled++;
             if (!IsDue(slot)) continue;
             due++;
-            _sums[slot.Index] = new HeldOutSums(1, _network.Latent);
+            _sums[slot.Index] = new HeldOutSums(1, _pack.Network.Latent);
         }
 
         return (due, filled);
@@ -76,14 +72,14 @@ internal sealed class PackEvaluation : IDisposable
 
     private void AddFused(ReadOnlySpan<TrialSlot> slots, RowRange part, CancellationToken cancellation)
     {
-        for (var first = part.First; first < part.End; first += _batch.EvaluationRows)
+        for (var first = part.First; first < part.End; first += _pack.Batch.EvaluationRows)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = torch.NewDisposeScope();
-            var count = Math.Min(_batch.EvaluationRows, part.End - first);
-            var (x, noise) = _batch.Borrow(slots.Length, count);
+            var count = Math.Min(_pack.Batch.EvaluationRows, part.End - first);
+            var (x, noise) = _pack.Batch.Borrow(slots.Length, count);
             foreach (var slot in slots) if (slot.Trial is not null) Load(slot, x, noise, slot.Index, first, count);
-            var bound = _objective.Forward(x, noise, new SlotWeights(1, Mask: _batch.Mask));
+            var bound = _pack.Objective.Forward(x, noise, new SlotWeights(1, Mask: _pack.Batch.Mask));
             foreach (var slot in slots) if (slot.Trial is not null) Add(slot, bound, slot.Index, count);
         }
     }
@@ -96,9 +92,9 @@ internal sealed class PackEvaluation : IDisposable
             cancellation.ThrowIfCancellationRequested();
             using var scope = torch.NewDisposeScope();
             var count = Math.Min(RowsOfOnePass, part.End - first);
-            var (x, noise) = _batch.Borrow(1, count);
+            var (x, noise) = _pack.Batch.Borrow(1, count);
             Load(slot, x, noise, 0, first, count);
-            Add(slot, objective.Forward(x, noise, new SlotWeights(1, Mask: _batch.MaskOf(slot.Index))), 0, count);
+            Add(slot, objective.Forward(x, noise, new SlotWeights(1, Mask: _pack.Batch.MaskOf(slot.Index))), 0, count);
         }
     }
 
@@ -106,7 +102,7 @@ internal sealed class PackEvaluation : IDisposable
     {
         var seed = slot.Trial!.Training.Seed;
         for (var i = 0; i < count; i++) _rows[i] = first + i;
-        _data.Gather(_rows.AsSpan(0, count), x, target, seed, NoiseStreams.Of(NoisePurpose.HeldOutBinarize), first);
+        _pack.Data.Gather(_rows.AsSpan(0, count), x, target, seed, NoiseStreams.Of(NoisePurpose.HeldOutBinarize), first);
         Noise.FillNormal(noise, target, count, slot.Trial.Model.Latent, seed, NoiseStreams.Of(NoisePurpose.HeldOutPosterior), first);
     }
 
@@ -141,10 +137,10 @@ internal sealed class PackEvaluation : IDisposable
 
     private (VaeNetwork Network, VaeObjective Objective) ViewOf(int slot)
     {
-        if (_network.Replicas == 1) return (_network, _objective);
+        if (_pack.Slots.Length == 1) return (_pack.Network, _pack.Objective);
         if (_views[slot] is { } known) return known;
-        var network = VaeNetwork.ViewReplica(_network, _spec, slot);
-        var view = (network, new VaeObjective(network, _spec));
+        var network = VaeNetwork.ViewReplica(_pack.Network, _pack.Spec, slot);
+        var view = (network, new VaeObjective(network, _pack.Spec));
         _views[slot] = view;
         return view;
     }

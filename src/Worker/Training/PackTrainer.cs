@@ -1,5 +1,4 @@
 using Vae.Models.Networks;
-using Vae.Models.Objectives;
 using Vae.Shared.Datasets;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
@@ -16,22 +15,10 @@ namespace Vae.Worker.Training;
 /// </summary>
 public sealed class PackTrainer : IDisposable
 {
-    private readonly TrainingData _data;
-    private readonly BatchPlan _batches;
-    private readonly TrialSpec _shape;
-    private readonly TrialSlot[] _slots;
-    private readonly FlatParameters _flat;
-    private readonly Optimizer _optimizer;
-    private readonly PackStatistics _statistics;
-    private readonly PackBatch _batch;
+    private readonly Pack _pack;
+    private readonly PackStep _step;
     private readonly PackEvaluation _evaluation;
     private readonly GangOptions _gang;
-    private readonly StepClock _clock;
-    private readonly string?[] _failures;
-    private readonly bool _onHost;
-    private readonly StepGraphs _graphs;
-    private readonly Action _gradients;
-    private readonly Action _update;
     private long _packStep;
 
     /// <param name="slots">Places for trials, K, at least 1.</param>
@@ -42,26 +29,10 @@ public sealed class PackTrainer : IDisposable
     /// <param name="gang">How ranks work together; default: everything by measurement.</param>
     public PackTrainer(int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device, GangOptions? gang = null)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(slots, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(latent, 1);
-        (_data, _shape, _gang) = (data, shape, gang ?? new GangOptions());
-        _clock = new StepClock(_gang.Time);
-        _batches = new BatchPlan(data.TrainRows, shape.Training.Batch);
-        _slots = [.. Enumerable.Range(0, slots).Select(slot => new TrialSlot(slot, _batches))];
-        _failures = new string?[slots];
-        var spec = shape.Model with { Latent = latent };
-        Network = VaeNetwork.CreateEmpty(spec, data.Shape, slots);
-        Network.to(device);
-        Objective = new VaeObjective(Network, spec);
-        _flat = new FlatParameters(Network, PackStatistics.Length(slots, latent));
-        _optimizer = Optimizers.Create(shape.Training, _flat);
-        for (var slot = 0; slot < slots; slot++) _optimizer.SetActive(slot, false);
-        _statistics = new PackStatistics(slots, latent);
-        _batch = new PackBatch(data, _batches, slots, latent, device);
-        _onHost = device.type == DeviceType.CPU;
-        _graphs = new StepGraphs(device);
-        (_gradients, _update) = (MakeGradients, _optimizer.apply);
-        _evaluation = new PackEvaluation(Network, Objective, spec, data, _batch);
+        _gang = gang ?? new GangOptions();
+        _pack = new Pack(slots, latent, shape, data, device);
+        _step = new PackStep(_pack, _gang.Time);
+        _evaluation = new PackEvaluation(_pack);
     }
 
     /// <summary>A pack with exactly these trials, slot by slot.</summary>
@@ -73,63 +44,32 @@ public sealed class PackTrainer : IDisposable
     }
 
     /// <summary>The fused model; empty slots have weights of 0.</summary>
-    public VaeNetwork Network { get; }
-
-    /// <summary>Its objective.</summary>
-    public VaeObjective Objective { get; }
+    public VaeNetwork Network => _pack.Network;
 
     /// <summary>Places for trials, K.</summary>
-    public int Slots => _slots.Length;
+    public int Slots => _pack.Slots.Length;
 
     /// <summary>Trainable parameters of the whole pack, padding included.</summary>
-    public long Parameters => _flat.Count;
+    public long Parameters => _pack.Flat.Count;
 
     /// <summary>The rows that trials are judged by.</summary>
-    public RowRange EvaluationRows => _data.EvaluationRows;
+    public RowRange EvaluationRows => _pack.Data.EvaluationRows;
 
     /// <summary>Whether no slot holds a trial.</summary>
-    public bool IsEmpty
-    {
-        get
-        {
-            foreach (var slot in _slots)
-                if (slot.Trial is not null)
-                    return false;
-            return true;
-        }
-    }
+    public bool IsEmpty => _pack.Filled == 0;
 
     /// <summary>The trial in a slot; null when it is empty.</summary>
-    public TrialSpec? TrialAt(int slot) => _slots[slot].Trial;
+    public TrialSpec? TrialAt(int slot) => _pack.Slots[slot].Trial;
 
     /// <summary>Begins a trial in an empty slot, from the initial weights that it has when trained alone. Between two steps.</summary>
     /// <exception cref="ArgumentException">The slot is taken, or the trial is of another signature or too large for the pack.</exception>
-    public void Fill(int slot, TrialSpec trial)
-    {
-        if (_slots[slot].Trial is { } taken) throw new ArgumentException($"Slot {slot} holds trial {taken.Index}; trial {trial.Index} cannot begin there.", nameof(slot));
-        if (trial.Model.Latent > Network.Latent) throw new ArgumentException($"Trial {trial.Index} has latent size {trial.Model.Latent}; this pack has room for {Network.Latent}.", nameof(trial));
-        if (PackSignature.Of(trial) != PackSignature.Of(_shape)) throw new ArgumentException($"Trial {trial.Index} is of another shape ({PackSignature.Of(trial)}) than its pack ({PackSignature.Of(_shape)}).", nameof(trial));
-        using (var own = VaeNetwork.Create(trial.Model, _data.Shape, [trial.Training.Seed])) VaeNetwork.CopyReplica(own, 0, Network, slot);
-        Optimizers.Fill(_optimizer, slot, trial.Training);
-        _batch.SetLatent(slot, trial.Model.Latent);
-        _slots[slot].Fill(trial);
-    }
+    public void Fill(int slot, TrialSpec trial) => _pack.Fill(slot, trial);
 
     /// <summary>Takes the trial out of a slot. Between two steps; other slots do not notice.</summary>
-    public void Empty(int slot)
-    {
-        _slots[slot].Empty();
-        _optimizer.SetActive(slot, false);
-        Network.ClearReplica(slot); // Whatever the trial diverged to, an empty slot computes finite numbers.
-    }
+    public void Empty(int slot) => _pack.Empty(slot);
 
     /// <summary>The model of one slot as it is now: a copy on the host in the trial's own shapes. The caller disposes it.</summary>
-    public VaeNetwork Extract(int slot)
-    {
-        var own = VaeNetwork.CreateEmpty(_slots[slot].Trial!.Model, _data.Shape, 1);
-        VaeNetwork.CopyReplica(Network, slot, own, 0);
-        return own;
-    }
+    public VaeNetwork Extract(int slot) => _pack.Extract(slot);
 
     /// <summary>Trains until all slots are empty.</summary>
     /// <inheritdoc cref="Run(IAllReduce, ITrainingListener, SlotOrders, bool, CancellationToken)"/>
@@ -145,10 +85,10 @@ public sealed class PackTrainer : IDisposable
     /// <exception cref="OperationCanceledException">Stopped from outside.</exception>
     public void Run(IAllReduce allReduce, ITrainingListener listener, SlotOrders orders, bool closed, CancellationToken cancellation)
     {
-        using var exchange = _gang.CreateExchange(_flat, allReduce, listener);
-        var balance = _gang.CreateBalance(allReduce.WorldSize, _shape.Training.Batch);
+        using var exchange = _gang.CreateExchange(_pack.Flat, allReduce, listener);
+        var balance = _gang.CreateBalance(allReduce.WorldSize, _pack.Batches.BatchSize);
         var course = new PackCourse(allReduce, exchange, balance, listener, orders);
-        _batch.Join(balance, allReduce.Rank);
+        _pack.Batch.Join(balance, allReduce.Rank);
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -171,7 +111,7 @@ public sealed class PackTrainer : IDisposable
                 course.Listener.SlotFilled(order.Slot, order.Trial!);
                 break;
             case SlotOrderKind.Empty:
-                if (_slots[order.Slot].Trial is not null) End(course, _slots[order.Slot], SlotEndKind.Emptied, order.Reason);
+                if (_pack.Slots[order.Slot].Trial is not null) End(course, _pack.Slots[order.Slot], SlotEndKind.Emptied, order.Reason);
                 break;
         }
 
@@ -184,138 +124,45 @@ public sealed class PackTrainer : IDisposable
     {
         course.Listener.Idle();
         course.Orders.Wait(cancellation);
-        _flat.zero_grad();
-        _statistics.WriteVote(_flat);
-        course.Exchange.ReduceStatistics(_packStep++);
-        _statistics.Read(_flat);
-        course.Count(_statistics.Votes);
+        _step.Vote(course, _packStep++);
+        course.Count(_step.Votes);
     }
 
     private void RunStep(PackCourse course, CancellationToken cancellation)
     {
-        ComputeStep(course);
-        course.Count(_statistics.Votes);
+        _step.Run(course, _packStep);
+        course.Count(_step.Votes);
         var ended = false;
-        foreach (var slot in _slots) ended |= Settle(course, slot);
-        course.Listener.StepTimed(_clock, Filled(), _batch.Rows);
-        course.StepDone(_packStep++, _clock);
+        foreach (var slot in _pack.Slots) ended |= Settle(course, slot);
+        course.Listener.StepTimed(_step.Clock, _pack.Filled, _pack.Batch.Rows);
+        course.StepDone(_packStep++, _step.Clock);
         if (ended) CloseEpochs(course, cancellation);
     }
-
-    private void ComputeStep(PackCourse course)
-    {
-        _clock.Begin();
-        using var scope = torch.NewDisposeScope();
-        _flat.zero_grad();
-        OrderRows();
-        _batch.Load(_slots);
-        _clock.End(StepPhase.Load);
-        if (_onHost) ComputeOnHost(course);
-        else ComputeOnDevice(course);
-        course.Exchange.Complete();
-        _clock.End(StepPhase.AllReduce);
-        _clock.ExchangeSeconds = course.Exchange.LastSeconds;
-        _statistics.Read(_flat);
-        foreach (var slot in _slots) CheckFinite(slot);
-        _optimizer.prepare();
-        _graphs.Run(_batch.Shape with { Clipped = _optimizer.Clips }, _update);
-        _clock.End(StepPhase.Update);
-    }
-
-    // The vote is written before backward, because an overlapped exchange may send the end of the buffer first.
-    private void ComputeOnHost(PackCourse course)
-    {
-        var bound = default(BoundSums);
-        if (_batch.Rows > 0)
-        {
-            bound = Objective.Forward(_batch.X, _batch.Noise, _batch.Weights);
-            _statistics.WriteSums(_flat, bound.Distortion, bound.RatePerDimension);
-        }
-
-        if (course.Orders.HoldsNext) _statistics.WriteVote(_flat);
-        _clock.End(StepPhase.Forward);
-        course.Exchange.Begin(_packStep);
-        if (_batch.Rows > 0) torch.autograd.backward([bound.Distortion, bound.RatePerDimension], [_batch.DistortionWeight, _batch.RateWeight]);
-        _clock.End(StepPhase.Backward);
-    }
-
-    // On a device forward and backward are one recording, whose time counts as backward.
-    private void ComputeOnDevice(PackCourse course)
-    {
-        if (_batch.Rows > 0) _graphs.Run(_batch.Shape, _gradients);
-        if (course.Orders.HoldsNext) _statistics.WriteVote(_flat);
-        course.Exchange.Begin(_packStep);
-        _clock.End(StepPhase.Backward);
-    }
-
-    private void MakeGradients()
-    {
-        using var scope = torch.NewDisposeScope();
-        var bound = Objective.Forward(_batch.X, _batch.Noise, _batch.Weights);
-        _statistics.WriteSums(_flat, bound.Distortion, bound.RatePerDimension);
-        torch.autograd.backward([bound.Distortion, bound.RatePerDimension], [_batch.DistortionWeight, _batch.RateWeight]);
-    }
-
-    private void OrderRows()
-    {
-        for (var k = 0; k < _slots.Length; k++)
-        {
-            if (_slots[k].Trial is null) continue;
-            TrialSlot? leader = null;
-            for (var j = 0; j < k && leader is null; j++)
-                if (_slots[j].Trial is not null && _slots[j].SharesRowsWith(_slots[k]))
-                    leader = _slots[j];
-            _slots[k].OrderRows(leader);
-        }
-    }
-
-    // A trial that diverged takes no part in the update: its weights of the step before were the last good ones. All ranks read the same sums.
-    private void CheckFinite(TrialSlot slot)
-    {
-        if (slot.Trial is null) return;
-        var (distortion, rate) = Loss(slot);
-        if (double.IsFinite(distortion) && double.IsFinite(rate)) return;
-        _failures[slot.Index] = $"non-finite loss at step {slot.Step.Value + 1} (distortion {distortion}, rate {rate} nats per row); try a smaller learning_rate, or set gradient_clip";
-        _optimizer.SetActive(slot.Index, false);
-    }
-
-    // Means over the slot's global batch, in nats per row.
-    private (double Distortion, double Rate) Loss(TrialSlot slot) =>
-        (_statistics.Distortion(slot.Index), _statistics.Rate(slot.Index) / _batches.RowsOf(slot.StepOfEpoch).Count);
 
     // Counts the step of one slot. True when its epoch, or its life, is over.
     private bool Settle(PackCourse course, TrialSlot slot)
     {
         if (slot.Trial is null) return false;
-        if (_failures[slot.Index] is not null) return true;
-        var ((distortion, rate), beta, epoch) = (Loss(slot), slot.Beta, slot.EpochsDone);
-        slot.Advance(distortion + (beta * rate), _clock.StepSeconds);
-        course.Listener.StepDone(slot.Index, slot.Step, epoch, distortion, rate, beta, _clock.StepSeconds);
+        if (_step.FailureOf(slot) is not null) return true;
+        var ((distortion, rate), beta, epoch) = (_step.LossOf(slot), slot.Beta, slot.EpochsDone);
+        slot.Advance(distortion + (beta * rate), _step.Clock.StepSeconds);
+        course.Listener.StepDone(slot.Index, slot.Step, epoch, distortion, rate, beta, _step.Clock.StepSeconds);
         return slot.EpochEnded;
-    }
-
-    private int Filled()
-    {
-        var filled = 0;
-        foreach (var slot in _slots)
-            if (slot.Trial is not null)
-                filled++;
-        return filled;
     }
 
     private void CloseEpochs(PackCourse course, CancellationToken cancellation)
     {
-        foreach (var slot in _slots)
+        foreach (var slot in _pack.Slots)
         {
-            if (_failures[slot.Index] is not { } failure) continue;
-            _failures[slot.Index] = null;
+            if (_step.FailureOf(slot) is not { } failure) continue;
+            _step.ForgetFailure(slot);
             End(course, slot, SlotEndKind.NonFinite, failure);
         }
 
-        var rows = _data.EvaluationRows;
+        var rows = _pack.Data.EvaluationRows;
         var share = course.ShareOf(rows.Count);
-        _evaluation.Run(_slots, new RowRange(rows.First + share.First, share.Count), course.Exchange, _packStep, cancellation);
-        foreach (var slot in _slots)
+        _evaluation.Run( new RowRange(rows.First + share.First, share.Count), course.Exchange, _packStep, cancellation);
+        foreach (var slot in _pack.Slots)
         {
             if (slot.Trial is null || !slot.IsEvaluationDue) continue;
             course.Listener.Evaluated(slot.Index, slot.Step, slot.EpochsDone, slot.Report!, slot.TrainLoss);
@@ -334,11 +181,8 @@ public sealed class PackTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _graphs.Dispose();
+        _step.Dispose();
         _evaluation.Dispose();
-        _batch.Dispose();
-        _optimizer.Dispose();
-        _flat.Dispose();
-        Network.Dispose();
+        _pack.Dispose();
     }
 }

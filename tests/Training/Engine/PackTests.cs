@@ -276,6 +276,48 @@ public sealed class PackTests : TorchTest
         Assert.Contains("holds trial 4", Assert.Throws<ArgumentException>(() => trainer.Fill(0, Trial(3))).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1, Architecture.Mlp)]
+    [InlineData(4, Architecture.Mlp)]
+    [InlineData(1, Architecture.Conv)]
+    [InlineData(4, Architecture.Conv)]
+    public void Training_allocates_no_managed_memory_per_step(int slots, Architecture architecture)
+    {
+        const int warmUp = 6 * StepsPerEpoch, measured = 10 * StepsPerEpoch;
+        using var data = Images();
+        var trials = Enumerable.Range(0, slots).Select(k => WithSeed(Trial(k, architecture, 2 + k, warmUp + measured + 5), (ulong)(k / 2))).ToList();
+        using var trainer = PackTrainer.Of(trials, data, torch.CPU);
+        var counter = new AllocationCounter(warmUp, warmUp + measured);
+
+        trainer.Run(new NoAllReduce(), counter, CancellationToken.None);
+
+        // Shapes change with the short batch at the end of an epoch; two views are made anew for each change.
+        var changes = 2 * measured / StepsPerEpoch;
+        Assert.InRange(counter.Bytes, 0, changes * 4 * 128);
+    }
+
+    private sealed class AllocationCounter(int from, int to) : ITrainingListener
+    {
+        private long _start;
+        private int _steps;
+
+        public long Bytes { get; private set; } = -1;
+
+        public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
+        {
+        }
+
+        public void StepTimed(StepClock clock, int trials, int rows)
+        {
+            if (++_steps == from) _start = GC.GetAllocatedBytesForCurrentThread();
+            if (_steps == to) Bytes = GC.GetAllocatedBytesForCurrentThread() - _start;
+        }
+
+        public void Evaluated(int slot, Step step, int epochsDone, Vae.Models.Evaluation.HeldOutReport report, double trainLoss)
+        {
+        }
+    }
+
     private static void IsZero(float value) => Assert.Equal(0f, value);
 
     private static TrialSpec WithSeed(TrialSpec trial, ulong seed) => trial with { Training = trial.Training with { Seed = seed } };

@@ -1,0 +1,121 @@
+using Vae.Models.Objectives;
+using Vae.Torch;
+
+namespace Vae.Worker.Training;
+
+/// <summary>One fused update of all trials of a pack: inputs, forward, backward, sums over ranks, optimizer. Allocates nothing in steady state.</summary>
+internal sealed class PackStep : IDisposable
+{
+    private readonly Pack _pack;
+    private readonly PackStatistics _statistics;
+    private readonly string?[] _failures;
+    private readonly bool _onHost;
+    private readonly StepGraphs _graphs;
+    private readonly Action _gradients;
+    private readonly Action _update;
+
+    public PackStep(Pack pack, TimeProvider? time)
+    {
+        _pack = pack;
+        Clock = new StepClock(time);
+        _statistics = new PackStatistics(pack.Slots.Length, pack.Network.Latent);
+        _failures = new string?[pack.Slots.Length];
+        _onHost = pack.Device.type == DeviceType.CPU;
+        _graphs = new StepGraphs(pack.Device);
+        (_gradients, _update) = (MakeGradients, pack.Optimizer.apply);
+    }
+
+    /// <summary>Where the time of the last step went.</summary>
+    public StepClock Clock { get; }
+
+    /// <summary>Ranks that held the next order when they sent their statistics.</summary>
+    public int Votes => _statistics.Votes;
+
+    /// <summary>Computes and applies the update after <paramref name="number"/> steps of the pack.</summary>
+    public void Run(PackCourse course, long number)
+    {
+        Clock.Begin();
+        using var scope = torch.NewDisposeScope();
+        _pack.Flat.zero_grad();
+        _pack.OrderRows();
+        _pack.Batch.Load(_pack.Slots);
+        Clock.End(StepPhase.Load);
+        if (_onHost) ComputeOnHost(course, number);
+        else ComputeOnDevice(course, number);
+        course.Exchange.Complete();
+        Clock.End(StepPhase.AllReduce);
+        Clock.ExchangeSeconds = course.Exchange.LastSeconds;
+        _statistics.Read(_pack.Flat);
+        foreach (var slot in _pack.Slots) CheckFinite(slot);
+        _pack.Optimizer.prepare();
+        _graphs.Run(_pack.Batch.Shape with { Clipped = _pack.Optimizer.Clips }, _update);
+        Clock.End(StepPhase.Update);
+    }
+
+    /// <summary>Sums nothing but the votes, once this rank holds the next order: the pack has no trial.</summary>
+    public void Vote(PackCourse course, long number)
+    {
+        _pack.Flat.zero_grad();
+        _statistics.WriteVote(_pack.Flat);
+        course.Exchange.ReduceStatistics(number);
+        _statistics.Read(_pack.Flat);
+    }
+
+    /// <summary>Means over the slot's global batch in the step, in nats per row. To be asked before the slot moves on.</summary>
+    public (double Distortion, double Rate) LossOf(TrialSlot slot) =>
+        (_statistics.Distortion(slot.Index), _statistics.Rate(slot.Index) / _pack.Batches.RowsOf(slot.StepOfEpoch).Count);
+
+    /// <summary>What went wrong with a slot's trial in the step, which it took no part in; null when nothing did.</summary>
+    public string? FailureOf(TrialSlot slot) => _failures[slot.Index];
+
+    /// <summary>Forgets a failure: the trial is out of its slot.</summary>
+    public void ForgetFailure(TrialSlot slot) => _failures[slot.Index] = null;
+
+    public void Dispose() => _graphs.Dispose();
+
+    // The vote is written before backward, because an overlapped exchange may send the end of the buffer first.
+    private void ComputeOnHost(PackCourse course, long number)
+    {
+        var batch = _pack.Batch;
+        var bound = default(BoundSums);
+        if (batch.Rows > 0)
+        {
+            bound = _pack.Objective.Forward(batch.X, batch.Noise, batch.Weights);
+            _statistics.WriteSums(_pack.Flat, bound.Distortion, bound.RatePerDimension);
+        }
+
+        if (course.Orders.HoldsNext) _statistics.WriteVote(_pack.Flat);
+        Clock.End(StepPhase.Forward);
+        course.Exchange.Begin(number);
+        if (batch.Rows > 0) torch.autograd.backward([bound.Distortion, bound.RatePerDimension], [batch.DistortionWeight, batch.RateWeight]);
+        Clock.End(StepPhase.Backward);
+    }
+
+    // On a device forward and backward are one recording, whose time counts as backward.
+    private void ComputeOnDevice(PackCourse course, long number)
+    {
+        if (_pack.Batch.Rows > 0) _graphs.Run(_pack.Batch.Shape, _gradients);
+        if (course.Orders.HoldsNext) _statistics.WriteVote(_pack.Flat);
+        course.Exchange.Begin(number);
+        Clock.End(StepPhase.Backward);
+    }
+
+    private void MakeGradients()
+    {
+        using var scope = torch.NewDisposeScope();
+        var batch = _pack.Batch;
+        var bound = _pack.Objective.Forward(batch.X, batch.Noise, batch.Weights);
+        _statistics.WriteSums(_pack.Flat, bound.Distortion, bound.RatePerDimension);
+        torch.autograd.backward([bound.Distortion, bound.RatePerDimension], [batch.DistortionWeight, batch.RateWeight]);
+    }
+
+    // A trial that diverged takes no part in the update: its weights of the step before were the last good ones. All ranks read the same sums.
+    private void CheckFinite(TrialSlot slot)
+    {
+        if (slot.Trial is null) return;
+        var (distortion, rate) = LossOf(slot);
+        if (double.IsFinite(distortion) && double.IsFinite(rate)) return;
+        _failures[slot.Index] = $"non-finite loss at step {slot.Step.Value + 1} (distortion {distortion}, rate {rate} nats per row); try a smaller learning_rate, or set gradient_clip";
+        _pack.Optimizer.SetActive(slot.Index, false);
+    }
+}
