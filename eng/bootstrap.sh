@@ -32,6 +32,9 @@ has_openblas() {
     return 1
 }
 
+# Headers of Debian's Gloo: with them the build knows the all-reduce engine `gloo`. A libtorch of the user's own must bring its own.
+has_gloo() { [[ -n ${LIBTORCH-} || -e /usr/include/gloo/context.h ]]; }
+
 # The program itself says which SDK it wants (global.json), so it is asked instead of a version list read here.
 has_dotnet() { command -v dotnet >/dev/null && (cd "$root" && dotnet --version >/dev/null 2>&1); }
 
@@ -84,7 +87,16 @@ bootstrap() {
                 "By hand:" "$by_hand"
         fi
     fi
+    has_gloo || install_gloo
     has_dotnet || install_dotnet
+}
+
+# Wanted, not needed: nobody is asked for a password for it, and a build without it says what it lacks when it is asked for the engine.
+install_gloo() {
+    if [[ ${VAE_NO_INSTALL-} == 1 ]] || ! command -v apt-get >/dev/null; then return 0; fi
+    if [[ $EUID -ne 0 ]] && ! sudo -n true 2>/dev/null; then return 0; fi
+    say "Installing libgloo-dev ..."
+    apt_install libgloo-dev || say "  not to be had (artifacts/install.log); the all-reduce engine gloo is left out."
 }
 
 # Ubuntu, and Debian with Microsoft's package source, have a package; plain Debian has none, and we run no downloaded scripts.

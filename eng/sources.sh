@@ -9,6 +9,7 @@ sources() {
     (cd "$root" && find src Directory.Build.props Directory.Packages.props global.json .editorconfig eng/BannedSymbols.txt \
         -type d \( -name bin -o -name obj \) -prune -o -type f -printf '%p %T@ %s\n' 2>/dev/null)
     printf 'LIBTORCH=%s\n' "${LIBTORCH-}"
+    printf 'gloo=%s\n' "$([[ -e /usr/include/gloo/context.h ]] && echo there)" # What is built depends on it.
 }
 
 up_to_date() {

@@ -9,7 +9,7 @@ FROM ${BASE} AS shim
 ARG LIBTORCH=
 USER 0
 RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ cmake make $([ -n "$LIBTORCH" ] || echo libtorch-dev)
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ cmake make $([ -n "$LIBTORCH" ] || echo libtorch-dev libgloo-dev)
 COPY native/ /src/
 RUN bash /src/build.sh /build
 
