@@ -25,6 +25,6 @@ public enum ElementType
     /// <summary>IEEE 754 binary32, little-endian.</summary>
     Binary32 = 1,
 
-    /// <summary>Reserved: the upper half of a binary32. No build sends it yet, and every build refuses it.</summary>
+    /// <summary>The upper half of a binary32, rounded, little-endian: what travels between ranks that compress.</summary>
     BFloat16 = 2,
 }

@@ -32,6 +32,23 @@ public interface IAllReduce : IDisposable
     void Abort(string reason);
 }
 
+/// <summary>An engine that can also send half as many bytes: bfloat16 in place of float32, with error feedback.</summary>
+public interface ICompressingAllReduce : IAllReduce
+{
+    /// <summary>
+    /// As <see cref="IAllReduce.AllReduce"/>, but every value is rounded to bfloat16 before it travels; sums are made in float32. What rounding cuts off stays in
+    /// <paramref name="residual"/> and joins the next sum of the same bucket, so that over many steps nothing is lost. All ranks end with the same bits.
+    /// Buffers so small that they travel in one round are sent as they are.
+    /// </summary>
+    /// <param name="buffer">As there.</param>
+    /// <param name="residual">This rank's own remainders, as long as the buffer: zeros at first, then what the last call left.</param>
+    /// <param name="step">As there.</param>
+    /// <param name="bucket">As there.</param>
+    /// <exception cref="ArgumentException">The two have different lengths.</exception>
+    /// <exception cref="AllReduceException">As there; the residual is undefined then, too.</exception>
+    void AllReduce(Span<float> buffer, Span<float> residual, long step, int bucket);
+}
+
 /// <summary>An engine that also sums in the memory of the rank's device, so that gradients there need no way over the host.</summary>
 public interface IDeviceAllReduce : IAllReduce
 {

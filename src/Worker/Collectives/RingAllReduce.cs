@@ -15,7 +15,7 @@ namespace Vae.Worker.Collectives;
 /// a rank far from the loss would blame the neighbour that merely gave up first.
 /// </para>
 /// </summary>
-public sealed unsafe class RingAllReduce : IAllReduce
+public sealed unsafe class RingAllReduce : ICompressingAllReduce
 {
     private const int BytesMax = int.MaxValue;
 
@@ -70,42 +70,13 @@ public sealed unsafe class RingAllReduce : IAllReduce
         _calls, _sender.BytesSent, _receiver.BytesReceived, Span(_totalTicks), Span(_firstRoundTicks), Span(_secondRoundTicks));
 
     /// <inheritdoc/>
-    public void AllReduce(Span<float> buffer, long step, int bucket)
+    public void AllReduce(Span<float> buffer, long step, int bucket) => Sum(buffer, [], step, bucket);
+
+    /// <inheritdoc/>
+    public void AllReduce(Span<float> buffer, Span<float> residual, long step, int bucket)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(step);
-        ArgumentOutOfRangeException.ThrowIfNegative(bucket);
-        if (buffer.Length > BytesMax / sizeof(float)) throw new ArgumentException($"A bucket holds at most {BytesMax / sizeof(float)} elements, not {buffer.Length}.", nameof(buffer));
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_abortReason is { } reason) throw new AllReduceAbortedException(step, reason);
-        if (_failure is { } first) throw new RingBrokenException(step, first);
-
-        var started = Stopwatch.GetTimestamp();
-        try
-        {
-            fixed (float* start = buffer)
-            {
-                _course.Begin(start, buffer.Length, step, bucket);
-                _receiver.Begin();
-                _sender.Begin();
-                Run(step, bucket, started);
-                _course.Finish();
-            }
-        }
-        catch (AllReduceException e)
-        {
-            var told = _abortReason is { } why ? new AllReduceAbortedException(step, why) : e;
-            _failure = told;
-            SayFarewell(told);
-            if (ReferenceEquals(told, e)) throw;
-            throw told;
-        }
-        finally
-        {
-            _course.End();
-            _totalTicks += Stopwatch.GetTimestamp() - started;
-        }
-
-        _calls++;
+        if (residual.Length != buffer.Length) throw new ArgumentException($"{residual.Length} remainders for {buffer.Length} elements.", nameof(residual));
+        Sum(buffer, residual, step, bucket);
     }
 
     /// <inheritdoc/>
@@ -131,6 +102,44 @@ public sealed unsafe class RingAllReduce : IAllReduce
             _left.Dispose();
             _right.Dispose();
         }
+    }
+
+    private void Sum(Span<float> buffer, Span<float> residual, long step, int bucket)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(step);
+        ArgumentOutOfRangeException.ThrowIfNegative(bucket);
+        if (buffer.Length > BytesMax / sizeof(float)) throw new ArgumentException($"A bucket holds at most {BytesMax / sizeof(float)} elements, not {buffer.Length}.", nameof(buffer));
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_abortReason is { } reason) throw new AllReduceAbortedException(step, reason);
+        if (_failure is { } first) throw new RingBrokenException(step, first);
+
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            fixed (float* start = buffer, kept = residual)
+            {
+                _course.Begin(start, kept, buffer.Length, step, bucket);
+                _receiver.Begin();
+                _sender.Begin();
+                Run(step, bucket, started);
+                _course.Finish();
+            }
+        }
+        catch (AllReduceException e)
+        {
+            var told = _abortReason is { } why ? new AllReduceAbortedException(step, why) : e;
+            _failure = told;
+            SayFarewell(told);
+            if (ReferenceEquals(told, e)) throw;
+            throw told;
+        }
+        finally
+        {
+            _course.End();
+            _totalTicks += Stopwatch.GetTimestamp() - started;
+        }
+
+        _calls++;
     }
 
     private void Run(long step, int bucket, long started)

@@ -14,7 +14,7 @@ internal sealed unsafe class RingReceiver(RingCourse course, NativeSocket left, 
     private byte* _header;
     private byte* _place;
     private int _headerRoom;
-    private int _filled; // Bytes behind _header that are not settled: the header at first, later a float that came in half.
+    private int _filled; // Bytes behind _header that are not settled: the header at first, later an element that came in half.
     private bool _headerPassed;
 
     /// <summary>The hop whose frame is due; equal to the course's hop count when all have come.</summary>
@@ -64,7 +64,7 @@ internal sealed unsafe class RingReceiver(RingCourse course, NativeSocket left, 
         CheckHeader();
         _headerPassed = true;
         _filled -= RingFrame.Size;
-        if (_arrival == Arrival.Add) AddWholeFloats();
+        if (_arrival == Arrival.Add) AddWholeElements();
         else (Settled, _filled) = (_filled, 0);
         if (Settled == _due.PayloadBytes) Next();
         return transfer;
@@ -85,7 +85,7 @@ internal sealed unsafe class RingReceiver(RingCourse course, NativeSocket left, 
         if (transfer != Transfer.Moved) return transfer;
         BytesReceived += received;
         _filled += (int)received;
-        AddWholeFloats();
+        AddWholeElements();
         return transfer;
     }
 
@@ -94,16 +94,17 @@ internal sealed unsafe class RingReceiver(RingCourse course, NativeSocket left, 
         var transfer = left.Receive(_place + Settled, int.Min(_due.PayloadBytes - Settled, pieceBytes), out var received);
         if (transfer != Transfer.Moved) return transfer;
         BytesReceived += received;
+        course.Placed(_due, Settled, Settled + (int)received);
         Settled += (int)received;
         return transfer;
     }
 
-    private void AddWholeFloats()
+    private void AddWholeElements()
     {
         var scratch = _header + RingFrame.Size;
-        var floats = _filled / sizeof(float);
-        VectorSum.Add((float*)scratch, (float*)(_place + Settled), floats);
-        var used = floats * sizeof(float);
+        var elements = _filled / course.ElementBytes;
+        course.Add(_due, scratch, Settled, elements);
+        var used = elements * course.ElementBytes;
         Settled += used;
         _filled -= used;
         for (var i = 0; i < _filled; i++) scratch[i] = scratch[used + i];

@@ -51,6 +51,21 @@ public sealed class GangTests : TorchTest
         Assert.Equal(even[0].Report.Elbo, measured[0].Report.Elbo);
     }
 
+    [Theory]
+    [InlineData(2, OverlapMode.Off)]
+    [InlineData(3, OverlapMode.On)]
+    public void Compressed_gradients_train_to_the_same_quality_with_the_same_curve_on_all_ranks(int workers, OverlapMode overlap)
+    {
+        ValueList<int> severalBuckets = [1024, 256];
+        var plain = Train(workers, _ => new(BalanceMode.Even, OverlapMode.Off), severalBuckets);
+        var compressed = Train(workers, _ => new(BalanceMode.Even, overlap, GradientCompression.Bfloat16), severalBuckets);
+
+        Assert.All(compressed, curve => Assert.Equal(compressed[0].Losses, curve.Losses));
+        Assert.NotEqual(plain[0].Losses, compressed[0].Losses);
+        Assert.Equal(plain[0].Losses[0], compressed[0].Losses[0], Math.Abs(plain[0].Losses[0]) * 1e-6); // Statistics are not rounded.
+        Assert.Equal(plain[0].Report.Elbo, compressed[0].Report.Elbo, Math.Abs(plain[0].Report.Elbo) * 0.01);
+    }
+
     private static Curve[] Train(int workers, Func<int, GangOptions> gang, ValueList<int>? encoder = null)
     {
         var curves = new Curve[workers];

@@ -129,7 +129,7 @@ public static class SweepFields
             "What sums gradients between workers. `auto`: shared memory on one host, else MessagePack over TCP. `gloo` and `nccl` need a libtorch that has them.")
         { Aliases = ["backend", "allreduce"] },
         new Field<ResourceSpec, GradientCompression>("compression", new Choice<GradientCompression>(), r => r.Compression, (r, v) => r with { Compression = v },
-            "How gradients travel between workers: `bfloat16` halves the bytes and carries the rounding error into the next step."),
+            "How gradients travel between workers over TCP: `bfloat16` halves the bytes and carries the rounding error into the next step. Other engines send float32."),
         new Field<ResourceSpec, OverlapMode>("overlap", new Choice<OverlapMode>(), r => r.Overlap, (r, v) => r with { Overlap = v },
             "Whether gradients are summed while backward goes on. `auto`: where a measurement says that it pays."),
         new Field<ResourceSpec, NumericPrecision>("precision", new Choice<NumericPrecision>(), r => r.Precision, (r, v) => r with { Precision = v },
