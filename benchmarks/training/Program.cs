@@ -22,6 +22,12 @@ var (batch, steps, warmup, threads) = (Number("--batch", 128), Number("--steps",
 var (world, rank, port) = (Number("--world", 1), Number("--rank", 0), Number("--port", 29611));
 TorchProcess.Initialize(new TorchSettings(Threads: threads, FlushDenormals: Text("--flush", "") == "true"));
 
+if (Text("--packs", "") is { Length: > 0 } packs)
+{
+    Packs.Run([.. packs.Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))], Number("--rounds", 3), Number("--budget-ms", 300));
+    return;
+}
+
 var images = Text("--images", "");
 var source = model == "mlp" && images.Length > 0
     ? new DatasetSource { Source = DatasetSource.Idx, Images = Path.GetFullPath(images), HoldOut = 0.2, Binarize = Binarize.Dynamic }
@@ -83,6 +89,7 @@ internal sealed class Times(int warmup) : ITrainingListener
 
     public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
     {
+        if (slot != 0) return;
         // From one step's end to the next one's: what lies between steps counts too.
         var now = Stopwatch.GetTimestamp();
         if (step.Value > warmup) _times.Add(Stopwatch.GetElapsedTime(_last, now).TotalMilliseconds);

@@ -47,8 +47,8 @@ public sealed unsafe class FlatParameters : IDisposable
         _lengths = [.. segments.Select(static s => s.ReplicaLength)];
         StatisticsCount = statistics;
         using var scope = torch.NewDisposeScope();
-        Parameters = torch.empty([Count], device: Device).DetachFromDisposeScope();
-        Gradients = torch.zeros([Count + statistics], device: Device).DetachFromDisposeScope();
+        Parameters = NewBuffer(Count, Device);
+        Gradients = NewBuffer(Count + statistics, Device);
         Statistics = Gradients.narrow(0, Count, statistics).DetachFromDisposeScope();
         if (Device.type == DeviceType.CPU)
         {
@@ -120,6 +120,10 @@ public sealed unsafe class FlatParameters : IDisposable
         Gradients.Dispose();
         Statistics.Dispose();
     }
+
+    /// <summary>A vector of zeros that steps walk through, owned by the caller.</summary>
+    internal static Tensor NewBuffer(long count, torch.Device device) =>
+        (device.type == DeviceType.CPU ? Tensor.Wrap(NativeTensor.vae_zeros_huge(count)) : torch.zeros([count], device: device)).DetachFromDisposeScope();
 
     private void Attach()
     {

@@ -23,31 +23,31 @@ public static partial class torch
         public static Sequential Sequential(params ReadOnlySpan<Module<Tensor, Tensor>> modules) => new(modules);
 
         /// <summary>max(x, 0).</summary>
-        public static Activation ReLU() => new(static x => x.relu(), isRelu: true);
+        public static Activation ReLU() => new(static x => x.relu(), ActivationKind.Relu);
 
         /// <summary>Hyperbolic tangent.</summary>
-        public static Activation Tanh() => new(static x => x.tanh());
+        public static Activation Tanh() => new(static x => x.tanh(), ActivationKind.Tanh);
 
         /// <summary>x times the normal distribution function.</summary>
-        public static Activation GELU() => new(static x => x.gelu());
+        public static Activation GELU() => new(static x => x.gelu(), ActivationKind.Gelu);
 
         /// <summary>x sigmoid(x).</summary>
-        public static Activation SiLU() => new(static x => x.silu());
+        public static Activation SiLU() => new(static x => x.silu(), ActivationKind.Silu);
 
         /// <summary>x, or slope times x below 0.</summary>
-        public static Activation LeakyReLU(double negative_slope = 0.01) => new(x => x.leaky_relu(negative_slope));
+        public static Activation LeakyReLU(double negative_slope = 0.01) => new(x => x.leaky_relu(negative_slope), ActivationKind.LeakyRelu, negative_slope);
 
         /// <summary>x, or e^x - 1 below 0.</summary>
-        public static Activation ELU() => new(static x => x.elu());
+        public static Activation ELU() => new(static x => x.elu(), ActivationKind.Elu);
 
         /// <summary>ln(1 + e^x).</summary>
-        public static Activation Softplus() => new(static x => x.softplus());
+        public static Activation Softplus() => new(static x => x.softplus(), ActivationKind.Softplus);
 
         /// <summary>1 / (1 + e^-x).</summary>
-        public static Activation Sigmoid() => new(static x => x.sigmoid());
+        public static Activation Sigmoid() => new(static x => x.sigmoid(), ActivationKind.Sigmoid);
 
         /// <summary>x.</summary>
-        public static Activation Identity() => new(static x => x);
+        public static Activation Identity() => new(static x => x, ActivationKind.Identity);
 
         /// <summary>All dimensions but the first as one.</summary>
         public static Activation Flatten() => new(static x => x.flatten(1));

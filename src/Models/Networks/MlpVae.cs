@@ -6,20 +6,21 @@ namespace Vae.Models.Networks;
 /// <summary>Fully connected encoder and decoder (Kingma and Welling 2014, appendix C, with the activation of the sweep file).</summary>
 public sealed class MlpVae : VaeNetwork
 {
-    private readonly Sequential _encoder;
     private readonly Linear _posterior;
-    private readonly Sequential _decoder;
-    private readonly Linear _output;
+    private readonly DenseStack _encode;
+    private readonly DenseStack _decode;
 
     internal MlpVae(ModelSpec spec, ImageShape image, int replicas, torch.Generator[] generators) : base(spec, image, replicas)
     {
         (var encoder, var encoded) = Stack(image.Values, spec.Encoder.Span, spec.Activation, replicas, generators);
-        _encoder = register_module("encoder", encoder);
+        _ = register_module("encoder", encoder);
         _posterior = register_module("posterior", torch.nn.Linear(encoded, 2 * spec.Latent, replicas: replicas, generators: generators));
+        _encode = new DenseStack(encoder, _posterior);
         (var decoder, var decoded) = Stack(spec.Latent, spec.DecoderWidths.Span, spec.Activation, replicas, generators);
-        _decoder = register_module("decoder", decoder);
-        _output = register_module("output", torch.nn.Linear(decoded, image.Values, replicas: replicas, generators: generators));
-        DecoderInput = decoder.named_children() is [(_, Linear first), ..] ? first : _output;
+        _ = register_module("decoder", decoder);
+        var output = register_module("output", torch.nn.Linear(decoded, image.Values, replicas: replicas, generators: generators));
+        _decode = new DenseStack(decoder, output);
+        DecoderInput = decoder.named_children() is [(_, Linear first), ..] ? first : output;
     }
 
     private protected override Linear PosteriorLayer => _posterior;
@@ -27,10 +28,10 @@ public sealed class MlpVae : VaeNetwork
     private protected override Linear DecoderInput { get; }
 
     /// <inheritdoc/>
-    public override Tensor Encode(Tensor x) => _posterior.forward(_encoder.forward(Spread(x)));
+    public override Tensor Encode(Tensor x) => _encode.forward(x);
 
     /// <inheritdoc/>
-    public override Tensor Decode(Tensor z) => _output.forward(_decoder.forward(z));
+    public override Tensor Decode(Tensor z) => _decode.forward(z);
 
     private static (Sequential Layers, int Width) Stack(int inputs, ReadOnlySpan<int> widths, Shared.Sweeps.Activation activation, int replicas, torch.Generator[] generators)
     {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Vae.Torch.Interop;
 
-/// <summary>Mirror of native/autograd.cpp, native/layers.cpp and native/conv.cpp.</summary>
+/// <summary>Mirror of native/autograd.cpp, native/dense.cpp, native/layers.cpp and native/conv.cpp.</summary>
 internal static unsafe partial class NativeAutograd
 {
     [LibraryImport(Library.Name)] internal static partial int vae_backward(nint* roots, nint* gradients, int count, int retainGraph, int createGraph);
@@ -19,7 +19,9 @@ internal static unsafe partial class NativeAutograd
     [LibraryImport(Library.Name)] internal static partial int vae_hook_gradient_ready(nint t, delegate* unmanaged<long, void> callback, long tag, nint* owner);
     [LibraryImport(Library.Name)] internal static partial void vae_unhook(nint owner);
 
-    [LibraryImport(Library.Name)] internal static partial nint vae_linear(nint x, nint weight, nint bias);
+    [LibraryImport(Library.Name)] internal static partial int vae_begin_training_step(nint rows);
+    [LibraryImport(Library.Name)] internal static partial void vae_end_training_step();
+    [LibraryImport(Library.Name)] internal static partial nint vae_dense(nint x, nint* parameters, int* acts, double* slopes, int count);
     [LibraryImport(Library.Name)] internal static partial nint vae_conv2d(nint x, nint weight, nint bias, long stride, long padding, long dilation, long groups, int relu);
     [LibraryImport(Library.Name)] internal static partial nint vae_conv_transpose2d(nint x, nint weight, nint bias, long stride, long padding, long outputPadding, long groups, int relu);
 }

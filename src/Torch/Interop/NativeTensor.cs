@@ -5,6 +5,7 @@ namespace Vae.Torch.Interop;
 /// <summary>Mirror of native/tensor.cpp and native/error.cpp.</summary>
 internal static unsafe partial class NativeTensor
 {
+    [LibraryImport(Library.Name)] internal static partial nint vae_zeros_huge(long count);
     [LibraryImport(Library.Name)] internal static partial byte* vae_last_error();
     [LibraryImport(Library.Name)] internal static partial void vae_tensor_free(nint t);
     [LibraryImport(Library.Name)] internal static partial long vae_live_tensors();

@@ -3,8 +3,8 @@ using Vae.Torch.Interop;
 namespace Vae.Torch;
 
 /// <summary>
-/// y = x W^T + b for K replicas: weight [K,out,in], bias [K,out], input [K,n,in], output [K,n,out]. With K = 1 the input may also be
-/// [n,in], and the output is then [n,out].
+/// y = x W^T + b for K replicas: weight [K,out,in], bias [K,out], input [K,n,in], output [K,n,out]. An input [1,n,in] serves all replicas.
+/// With K = 1 the input may also be [n,in], and the output is then [n,out].
 /// </summary>
 public sealed class Linear : Module<Tensor, Tensor>
 {
@@ -45,8 +45,13 @@ public static partial class torch
         public static partial class functional
         {
             /// <summary>See <see cref="Vae.Torch.Linear"/>. While a plain backward runs, weight gradients are added straight into an existing grad.</summary>
-            public static Tensor linear(Tensor input, Tensor weight, Tensor? bias = null) =>
-                Tensor.Wrap(NativeAutograd.vae_linear(input.Handle, weight.Handle, bias?.Handle ?? 0));
+            public static unsafe Tensor linear(Tensor input, Tensor weight, Tensor? bias = null)
+            {
+                var parameters = stackalloc nint[] { weight.Handle, bias?.Handle ?? 0 };
+                var identity = (int)ActivationKind.Identity;
+                double slope = 0;
+                return Tensor.Wrap(NativeAutograd.vae_dense(input.Handle, parameters, &identity, &slope, 1));
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ public abstract unsafe class Optimizer : IDisposable
         _settings = new NativeOptim.ReplicaSettings[flat.Replicas];
         Array.Fill(_settings, settings);
         _buffers = new (string, Tensor)[buffers.Length];
-        for (var i = 0; i < _buffers.Length; i++) _buffers[i] = (buffers[i], torch.zeros([flat.Count], device: flat.Device).DetachFromDisposeScope());
+        for (var i = 0; i < _buffers.Length; i++) _buffers[i] = (buffers[i], FlatParameters.NewBuffer(flat.Count, flat.Device));
         if (flat.Device.type != DeviceType.CPU) _table = torch.zeros([NativeOptim.TableRows, flat.Replicas], device: flat.Device).DetachFromDisposeScope();
     }
 

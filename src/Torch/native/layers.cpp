@@ -1,5 +1,5 @@
-// The linear layer. Each parameter has a leading replica dimension K; K = 1 takes the plain matrix product.
-#include "abi.h"
+// The linear layer and activations through ATen. Each parameter has a leading replica dimension K; K = 1 takes the plain matrix product.
+#include "layers.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -65,13 +65,47 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
 
 }  // namespace
 
-VAE_API Handle vae_linear(Handle x, Handle weight, Handle bias) {
-  return make([&] {
-    const auto &input = get(x), &w = get(weight);
-    TORCH_CHECK(w.dim() == 3, "linear: weight must be [K,out,in], got ", w.sizes());
-    TORCH_CHECK(input.dim() == 3 || (input.dim() == 2 && w.size(0) == 1), "linear: input must be [K,n,in] (or [n,in] for K = 1), got ", input.sizes());
-    TORCH_CHECK(input.size(-1) == w.size(2) && (input.dim() == 2 || input.size(0) == w.size(0)),
-                "linear: input ", input.sizes(), " does not fit weight ", w.sizes(), " ([K,out,in])");
-    return bias ? LinearFunction::apply(input, w, get(bias), true) : LinearFunction::apply(input, w, w.detach(), false);
-  });
+void vae::check_linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
+  TORCH_CHECK(w.dim() == 3, "linear: weight must be [K,out,in], got ", w.sizes());
+  TORCH_CHECK(x.dim() == 3 || (x.dim() == 2 && w.size(0) == 1), "linear: input must be [K,n,in] (or [n,in] for K = 1), got ", x.sizes());
+  TORCH_CHECK(x.size(-1) == w.size(2) && (x.dim() == 2 || x.size(0) == w.size(0) || x.size(0) == 1),
+              "linear: input ", x.sizes(), " does not fit weight ", w.sizes(), " ([K,out,in])");
+  TORCH_CHECK(!bias.defined() || bias.numel() == w.size(0) * w.size(1), "linear: bias ", bias.sizes(), " does not fit weight ", w.sizes(), " ([K,out,in])");
+}
+
+at::Tensor vae::linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  check_linear(x, weight, bias);
+  const bool spread = x.dim() == 3 && x.size(0) != weight.size(0);
+  auto input = spread ? x.expand({weight.size(0), x.size(1), x.size(2)}) : x;
+  return bias.defined() ? LinearFunction::apply(input, weight, bias, true) : LinearFunction::apply(input, weight, weight.detach(), false);
+}
+
+at::Tensor vae::activate(const at::Tensor& x, Act act, double slope) {
+  switch (act) {
+    case Act::kIdentity: return x;
+    case Act::kRelu: return at::relu(x);
+    case Act::kLeakyRelu: return at::leaky_relu(x, slope);
+    case Act::kTanh: return at::tanh(x);
+    case Act::kSigmoid: return at::sigmoid(x);
+    case Act::kSilu: return at::silu(x);
+    case Act::kGelu: return at::gelu(x);
+    case Act::kElu: return at::elu(x);
+    case Act::kSoftplus: return at::softplus(x);
+  }
+  TORCH_CHECK(false, "unknown activation ", static_cast<int>(act));
+}
+
+at::Tensor vae::activate_backward(const at::Tensor& gradient, const at::Tensor& before, const at::Tensor& after, Act act, double slope) {
+  switch (act) {
+    case Act::kIdentity: return gradient;
+    case Act::kRelu: return at::threshold_backward(gradient, after, 0);
+    case Act::kLeakyRelu: return at::leaky_relu_backward(gradient, before, slope, /*self_is_result=*/false);
+    case Act::kTanh: return at::tanh_backward(gradient, after);
+    case Act::kSigmoid: return at::sigmoid_backward(gradient, after);
+    case Act::kSilu: return at::silu_backward(gradient, before);
+    case Act::kGelu: return at::gelu_backward(gradient, before);
+    case Act::kElu: return at::elu_backward(gradient, 1, 1, 1, /*is_result=*/false, before);
+    case Act::kSoftplus: return at::softplus_backward(gradient, before, 1, 20);
+  }
+  TORCH_CHECK(false, "unknown activation ", static_cast<int>(act));
 }

@@ -87,6 +87,42 @@ VAE_CLONES void posterior_backward(const PosteriorGradientRow& row, int64_t coun
   }
 }
 
+// Comparisons are written so that NaN stays NaN, which is how a diverged trial is noticed; and 0 is chosen rather than multiplied by,
+// because 0 times infinity is no number.
+VAE_CLONES void bias_activation(float* __restrict y, const float* __restrict bias, int64_t count, float slope) {
+  if (slope == 0.0f) {
+    for (int64_t j = 0; j < count; j++) {
+      const float v = y[j] + bias[j];
+      y[j] = v < 0.0f ? 0.0f : v;
+    }
+    return;
+  }
+  for (int64_t j = 0; j < count; j++) {
+    const float v = y[j] + bias[j];
+    y[j] = v < 0.0f ? v * slope : v;
+  }
+}
+
+VAE_CLONES void bias_activation_backward(float* __restrict gradient, const float* __restrict y, float* __restrict sum, int64_t count, float slope) {
+  if (slope == 0.0f) {
+    for (int64_t j = 0; j < count; j++) {
+      const float g = y[j] <= 0.0f ? 0.0f : gradient[j];
+      gradient[j] = g;
+      sum[j] += g;
+    }
+    return;
+  }
+  for (int64_t j = 0; j < count; j++) {
+    const float g = y[j] <= 0.0f ? gradient[j] * slope : gradient[j];
+    gradient[j] = g;
+    sum[j] += g;
+  }
+}
+
+VAE_CLONES void add(float* __restrict sum, const float* __restrict values, int64_t count) {
+  for (int64_t j = 0; j < count; j++) sum[j] += values[j];
+}
+
 VAE_CLONES void bytes_to_unit(const uint8_t* __restrict source, float* __restrict target, int64_t count) {
   for (int64_t j = 0; j < count; j++) target[j] = static_cast<float>(source[j]) / 255.0f;
 }

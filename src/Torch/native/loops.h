@@ -34,6 +34,15 @@ struct PosteriorGradientRow {
 };
 void posterior_backward(const PosteriorGradientRow& row, int64_t count);
 
+// y += bias, then the activation: y where y > 0, else slope y. A slope of 1 is the identity.
+void bias_activation(float* y, const float* bias, int64_t count, float slope);
+
+// The way back: gradient *= slope where the activation's result y is not above 0; sum += gradient.
+void bias_activation_backward(float* gradient, const float* y, float* sum, int64_t count, float slope);
+
+// sum += values.
+void add(float* sum, const float* values, int64_t count);
+
 // target[j] = source[j] / 255, or 1 where source[j] >= 128, or 1 with probability source[j] / 255 by the 32 random bits in `bits`.
 void bytes_to_unit(const uint8_t* source, float* target, int64_t count);
 void bytes_to_fixed_bits(const uint8_t* source, float* target, int64_t count);

@@ -77,6 +77,7 @@ internal sealed class PackStep : IDisposable
     private void ComputeOnHost(PackCourse course, long number)
     {
         var batch = _pack.Batch;
+        using var step = torch.nn.training_step(batch.Weights.Rows);
         var bound = default(BoundSums);
         if (batch.Rows > 0)
         {
