@@ -3,14 +3,14 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using Vae.Shared.Sweeps;
 using Vae.Worker.Collectives;
 using Vae.Worker.Collectives.Engines;
 using Vae.Worker.Collectives.SharedMemory;
 
 // usage: allreduce --ranks 2 --sizes 4096,1048576 [--seconds 0.5] [--piece BYTES] [--socket BYTES] [--exchange BYTES] [--spin MICROSECONDS]
-//                  [--engine messagepack|shared_memory|auto] [--block BYTES] [--memory-spin MICROSECONDS] [--deadline SECONDS]
+//                  [--engine messagepack|shared_memory|auto] [--block BYTES] [--memory-spin MICROSECONDS] [--deadline SECONDS] [--congestion NAME]
 // Starts one process per rank and prints one JSON line per size, measured on rank 0. Exit code 3: an all-reduce failed; each rank says why.
 var flags = args.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
 int Number(string name, int fallback) => flags.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
@@ -40,18 +40,21 @@ async Task<int> RunRankAsync(int rank)
         SocketBufferBytes = Number("--socket", defaults.SocketBufferBytes),
         ExchangeBytesMax = Number("--exchange", defaults.ExchangeBytesMax),
         BlockBytes = flags.ContainsKey("--block") ? Number("--block", 0) : null,
+        Congestion = flags.GetValueOrDefault("--congestion"),
         MemorySpin = flags.ContainsKey("--memory-spin") ? TimeSpan.FromMicroseconds(Number("--memory-spin", 0)) : null,
+        MeasureLinks = !flags.Keys.Any(flag => flag is "--piece" or "--socket" or "--congestion"),
         Spin = flags.ContainsKey("--spin") ? TimeSpan.FromMicroseconds(Number("--spin", 0)) : defaults.Spin,
     };
     var ports = flags["--ports"].Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture)).ToList();
     using var transport = new LoopbackRingTransport(ports[rank]);
     var members = ports.Select((port, index) => new RingMember(index, "127.0.0.1", port)).ToList();
     var engine = Enum.Parse<AllReduceEngine>(flags.GetValueOrDefault("--engine", "messagepack").Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
-    var factory = new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], NullLogger.Instance);
+    var remarks = new Remarks();
+    var factory = new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], remarks);
     try
     {
         using var ring = await factory.ConnectAsync(new(new("bench", 1, 1), rank, ranks, 0, "bench"), members, transport, TimeSpan.FromSeconds(20), new(engine, Options: options));
-        MeasureAll(ring);
+        MeasureAll(ring, remarks.Last);
         return 0;
     }
     catch (Exception e) when (e is AllReduceException or EngineUnavailableException or RingConnectTimeoutException)
@@ -61,7 +64,7 @@ async Task<int> RunRankAsync(int rank)
     }
 }
 
-void MeasureAll(IAllReduce ring)
+void MeasureAll(IAllReduce ring, string setting)
 {
     var seconds = double.Parse(flags.GetValueOrDefault("--seconds", "0.5"), CultureInfo.InvariantCulture);
     long step = 0;
@@ -69,7 +72,7 @@ void MeasureAll(IAllReduce ring)
     {
         var bytes = int.Parse(size, CultureInfo.InvariantCulture);
         var times = Measure(ring, bytes, seconds, ref step);
-        if (ring.Rank == 0) Print(ring.Engine, bytes, times);
+        if (ring.Rank == 0) Print(ring.Engine, setting, bytes, times);
     }
 }
 
@@ -95,12 +98,13 @@ double[] Measure(IAllReduce ring, int bytes, double seconds, ref long step)
     return times;
 }
 
-void Print(string engine, int bytes, double[] times)
+void Print(string engine, string setting, int bytes, double[] times)
 {
     var median = times[times.Length / 2];
     Console.WriteLine(JsonSerializer.Serialize(new
     {
         engine,
+        setting,
         ranks,
         bytes,
         rounds = times.Length,
@@ -122,4 +126,17 @@ static List<int> FreePorts(int count)
     var ports = sockets.Select(socket => ((IPEndPoint)socket.LocalEndPoint!).Port).ToList();
     sockets.ForEach(socket => socket.Dispose());
     return ports;
+}
+
+/// <summary>Keeps the last thing that was said: which engine was taken, and how it is set.</summary>
+internal sealed class Remarks : ILogger
+{
+    public string Last { get; private set; } = "";
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Last = formatter(state, exception);
 }

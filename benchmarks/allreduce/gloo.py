@@ -35,7 +35,7 @@ def measure(rank, arguments, port):
             median = times[len(times) // 2]
             bus = 2 * (arguments.ranks - 1) / arguments.ranks * size / median / 1e9
             print(json.dumps({
-                "engine": "gloo", "ranks": arguments.ranks, "bytes": size, "rounds": len(times),
+                "engine": "pytorch", "ranks": arguments.ranks, "bytes": size, "rounds": len(times),
                 "median_us": round(median * 1e6, 2), "p10_us": round(times[len(times) // 10] * 1e6, 2),
                 "p90_us": round(times[len(times) * 9 // 10] * 1e6, 2), "bus_gb_per_s": round(bus, 4)}), flush=True)
     dist.barrier()

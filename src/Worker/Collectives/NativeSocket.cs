@@ -41,11 +41,14 @@ internal sealed unsafe partial class NativeSocket : IDisposable
     private const int DontWait = 0x40, NoSignal = 0x4000, Interrupted = 4;
 
     private readonly Socket _socket;
+    private readonly bool _owned;
     private bool _held;
 
-    public NativeSocket(Socket socket)
+    /// <param name="socket">Connected.</param>
+    /// <param name="owned">It is closed with this object.</param>
+    public NativeSocket(Socket socket, bool owned = true)
     {
-        _socket = socket;
+        (_socket, _owned) = (socket, owned);
         socket.SafeHandle.DangerousAddRef(ref _held);
         Descriptor = (int)socket.SafeHandle.DangerousGetHandle();
     }
@@ -99,7 +102,7 @@ internal sealed unsafe partial class NativeSocket : IDisposable
     {
         if (_held) _socket.SafeHandle.DangerousRelease();
         _held = false;
-        _socket.Dispose();
+        if (_owned) _socket.Dispose();
     }
 
     // Null: a signal came in between; try again.

@@ -39,6 +39,11 @@ public sealed unsafe class RingAllReduce : ICompressingAllReduce
     /// <param name="left">Connected from rank - 1. Owned from here on.</param>
     /// <param name="options">Default: a new <see cref="RingOptions"/>.</param>
     public RingAllReduce(int rank, int worldSize, int generation, Socket right, Socket left, RingOptions? options = null)
+        : this(rank, worldSize, generation, right, left, options, owned: true)
+    {
+    }
+
+    private RingAllReduce(int rank, int worldSize, int generation, Socket right, Socket left, RingOptions? options, bool owned)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(generation, 1);
@@ -49,12 +54,16 @@ public sealed unsafe class RingAllReduce : ICompressingAllReduce
         var (leftRank, rightRank) = (RingSchedule.LeftOf(rank, worldSize), RingSchedule.RightOf(rank, worldSize));
         SocketTuning.Apply(right, _options);
         SocketTuning.Apply(left, _options);
-        (_right, _left) = (new(right), new(left));
+        (_right, _left) = (new(right, owned), new(left, owned));
         _course = new(rank, worldSize, generation, _options);
         _receiver = new(_course, _left, leftRank, _options.PieceBytes);
         _sender = new(_course, _receiver, _right, _options.PieceBytes);
         _watch = new(rank, worldSize, generation, _right, _left);
     }
+
+    /// <summary>A ring to try settings with: the links stay open when it is disposed.</summary>
+    internal static RingAllReduce OnTrial(RingLinks links, RingOptions options) =>
+        new(links.Rank, links.WorldSize, links.Generation, links.Right, links.Left, options, owned: false);
 
     /// <inheritdoc/>
     public int Rank { get; }

@@ -47,6 +47,15 @@ public sealed record RingOptions
     } = 1024 * 1024;
 
     /// <summary>
+    /// Where the ranks share a host, congestion control, kernel buffers and pieces are chosen by a measurement of some milliseconds, once per process, in place of
+    /// <see cref="Congestion"/>, <see cref="SocketBufferBytes"/> and <see cref="PieceBytes"/>. Default true; switch it off on all ranks alike.
+    /// </summary>
+    public bool MeasureLinks { get; init; } = true;
+
+    /// <summary>The kernel's name of a TCP congestion control to ask for, such as reno; empty leaves the system's. Default: reno on loopback, elsewhere the system's.</summary>
+    public string? Congestion { get; init; }
+
+    /// <summary>
     /// Bytes of gradient per rank that one block in shared memory holds, 4 KiB to 16 MiB; rank 0's value counts. Default: 1 MiB shared among the ranks, 64 KiB to
     /// 512 KiB each: what fits into the caches and is still worth a wake-up.
     /// </summary>

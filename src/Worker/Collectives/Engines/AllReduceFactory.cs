@@ -74,10 +74,10 @@ public sealed partial class AllReduceFactory
             var lacking = offers.FindIndex(offer => offer.Facts is null);
             var facts = lacking >= 0 ? [] : offers.Select(offer => offer.Facts!).ToList();
             var objection = lacking >= 0 ? $"rank {lacking}: {offers[lacking].Reason}" : engine.Objection(facts);
-            var (made, failure) = objection is null ? await SetUpAsync(engine, self, facts, links, request, cancellation) : (null, objection);
+            var (made, failure, detail) = objection is null ? await SetUpAsync(engine, self, facts, links, request, cancellation) : (null, objection, "");
             if (made is not null)
             {
-                LogChosen(_logger, self.Key.Pack, self.Key.Generation, self.WorldSize, Name(engine.Kind));
+                LogChosen(_logger, self.Key.Pack, self.Key.Generation, self.WorldSize, Name(engine.Kind), detail);
                 return made;
             }
 
@@ -89,7 +89,7 @@ public sealed partial class AllReduceFactory
     }
 
     // Each step ends with all ranks knowing whether it worked everywhere.
-    private static async Task<(IAllReduce? Made, string? Failure)> SetUpAsync(
+    private static async Task<(IAllReduce? Made, string? Failure, string Detail)> SetUpAsync(
         IRingEngine engine, RingHello self, IReadOnlyList<byte[]> facts, RingLinks links, AllReduceRequest request, CancellationToken cancellation)
     {
         var attempt = engine.Begin(self, facts, request);
@@ -102,15 +102,16 @@ public sealed partial class AllReduceFactory
                 return Task.CompletedTask;
             });
             var announced = await links.GatherAsync(Outcome(failure, announcement), cancellation);
-            if (FirstFailure(announced) is { } atAnnouncing) return (null, atAnnouncing);
+            if (FirstFailure(announced) is { } atAnnouncing) return (null, atAnnouncing, "");
 
             failure = await TryAsync(() => attempt.JoinAsync([.. announced.Select(said => said[1..])], links, cancellation));
             var joined = await links.GatherAsync(Outcome(failure, []), cancellation);
-            if (FirstFailure(joined) is { } atJoining) return (null, atJoining);
+            if (FirstFailure(joined) is { } atJoining) return (null, atJoining, "");
 
+            var detail = attempt.Detail.Length > 0 ? $": {attempt.Detail}" : "";
             var made = attempt.Complete(links);
             attempt = null;
-            return (made, null);
+            return (made, null, detail);
         }
         finally
         {
@@ -175,8 +176,8 @@ public sealed partial class AllReduceFactory
         _ => $"engine {(int)engine}",
     };
 
-    [LoggerMessage(EventId = 3101, Level = LogLevel.Information, Message = "Pack {Pack} generation {Generation}: {Ranks} ranks sum their gradients by {Engine}")]
-    private static partial void LogChosen(ILogger logger, string pack, int generation, int ranks, string engine);
+    [LoggerMessage(EventId = 3101, Level = LogLevel.Information, Message = "Pack {Pack} generation {Generation}: {Ranks} ranks sum their gradients by {Engine}{Detail}")]
+    private static partial void LogChosen(ILogger logger, string pack, int generation, int ranks, string engine, string detail);
 
     [LoggerMessage(EventId = 3102, Level = LogLevel.Information, Message = "Pack {Pack} generation {Generation}: not by {Engine}: {Reason}")]
     private static partial void LogPassedOver(ILogger logger, string pack, int generation, string engine, string reason);

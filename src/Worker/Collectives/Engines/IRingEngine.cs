@@ -70,6 +70,9 @@ public interface IRingAttempt : IDisposable
     /// <exception cref="EngineUnavailableException">It cannot be set up here.</exception>
     Task JoinAsync(IReadOnlyList<byte[]> announcements, RingLinks links, CancellationToken cancellation);
 
+    /// <summary>How the engine was set up, in words for the log; may be empty. Asked for once all have joined.</summary>
+    string Detail => "";
+
     /// <summary>Third, when all ranks have joined. Takes the links over and cannot fail.</summary>
     IAllReduce Complete(RingLinks links);
 }

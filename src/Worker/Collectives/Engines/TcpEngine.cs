@@ -22,11 +22,19 @@ public sealed class TcpEngine : IRingEngine
 
     private sealed class Attempt(RingOptions options) : IRingAttempt
     {
+        private RingOptions? _chosen;
+
+        public string Detail { get; private set; } = "";
+
         public byte[] Announce() => [];
 
-        public Task JoinAsync(IReadOnlyList<byte[]> announcements, RingLinks links, CancellationToken cancellation) => Task.CompletedTask;
+        public async Task JoinAsync(IReadOnlyList<byte[]> announcements, RingLinks links, CancellationToken cancellation)
+        {
+            var (setting, why) = await LinkTuner.ChooseAsync(links, options, cancellation);
+            (_chosen, Detail) = (setting.In(options), $"{setting} ({why})");
+        }
 
-        public IAllReduce Complete(RingLinks links) => new RingAllReduce(links.Rank, links.WorldSize, links.Generation, links.Right, links.Left, options);
+        public IAllReduce Complete(RingLinks links) => new RingAllReduce(links.Rank, links.WorldSize, links.Generation, links.Right, links.Left, _chosen);
 
         public void Dispose()
         {

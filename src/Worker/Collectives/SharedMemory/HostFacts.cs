@@ -30,6 +30,19 @@ internal sealed record HostFacts(string Boot, string ProcessNamespace, int Proce
         }
     }
 
+    /// <summary>The boot id alone; empty when the kernel does not say.</summary>
+    public static string TryReadBoot()
+    {
+        try
+        {
+            return File.ReadAllText(BootFile).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
     /// <summary>MessagePack array of the fields in order.</summary>
     public byte[] Encode()
     {
