@@ -8,6 +8,8 @@ namespace Vae.Cli.Reports;
 /// <summary>Sweeps as tables and as JSON. Local and remote sweeps come here in the same form.</summary>
 internal static class SweepReport
 {
+    private const int PlansMax = 4;
+
     /// <summary>What a script learns of a sweep that has ended, or still runs.</summary>
     public static ExitCode CodeOf(SweepSummary sweep) => sweep.State switch
     {
@@ -44,12 +46,14 @@ internal static class SweepReport
     {
         WriteHead(document.Sweep, output);
         if (document.Fingerprint is { } fingerprint) output.Line($"data    {document.TrainRows:N0} rows to train on, {document.HeldOutRows:N0} held out, fingerprint {fingerprint[..Math.Min(12, fingerprint.Length)]}");
+        foreach (var plan in document.Plans.Take(PlansMax)) output.Line($"packs   {plan.Reason}{(document.Plans.Count > 1 ? $" ({plan.Signature})" : "")}");
+        if (document.Plans.Count > PlansMax) output.Line($"        and {document.Plans.Count - PlansMax} more kinds of packs; --json has them all");
         if (document.Trials.Count == 0) return;
         output.Line();
-        var table = new TextTable(Right("trial"), new("hyperparameters"), new("state"), Right("ELBO"), Right("starts"), new("workers"), new("remark"));
+        var table = new TextTable(Right("trial"), new("hyperparameters"), new("state"), Right("ELBO"), Right("starts"), new("pack"), new("workers"), new("remark"));
         foreach (var trial in document.Trials.OrderBy(trial => trial.Trial))
         {
-            table.Add(Whole(trial.Trial), trial.Label, trial.State, Units.Nats(trial.Elbo), Whole(trial.Attempts), string.Join(", ", trial.Workers), trial.Reason);
+            table.Add(Whole(trial.Trial), trial.Label, trial.State, Units.Nats(trial.Elbo), Whole(trial.Attempts), Place(trial), string.Join(", ", trial.Workers), trial.Reason);
         }
 
         table.WriteTo(output.Results);
@@ -118,6 +122,9 @@ internal static class SweepReport
         var counts = sweep.Counts.Where(pair => pair.Value > 0).Select(pair => $"{pair.Value:N0} {pair.Key}");
         output.Line($"trials  {sweep.Trials:N0}: {string.Join(", ", counts)}");
     }
+
+    // Pack and slot, as in the live table.
+    private static string Place(TrialDocument trial) => trial.Pack is { } pack ? string.Create(CultureInfo.InvariantCulture, $"{pack}.{trial.Slot}") : "-";
 
     private static TextTable.Column Right(string title) => new(title, TextTable.Align.Right);
 

@@ -76,6 +76,32 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
                     WriteStrings(json, "workers", started.Workers.Select(worker => worker.Value));
                 });
                 break;
+            case SweepEvent.PackPlanned planned:
+                Write("pack_planned", fact, json =>
+                {
+                    json.WriteString("signature", planned.Signature);
+                    json.WriteNumber("slots", planned.Shape.Slots);
+                    json.WriteNumber("lanes", planned.Shape.Lanes);
+                    json.WriteNumber("threads", planned.Shape.Threads);
+                    json.WriteString("reason", planned.Reason);
+                });
+                break;
+            case SweepEvent.SlotFilled filled:
+                Write("slot_filled", fact, json =>
+                {
+                    json.WriteNumber("pack", filled.Pack);
+                    json.WriteNumber("attempt", filled.Attempt.Value);
+                    json.WriteNumber("slot", filled.Slot);
+                    json.WriteNumber("trial", filled.Trial);
+                });
+                break;
+            case SweepEvent.PackEnded ended:
+                Write("pack_ended", fact, json =>
+                {
+                    json.WriteNumber("pack", ended.Pack);
+                    json.WriteNumber("attempt", ended.Attempt.Value);
+                });
+                break;
             case SweepEvent.PackInterrupted interrupted:
                 Write("pack_interrupted", fact, json =>
                 {
@@ -99,11 +125,11 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
                     json.WriteString("failure", result.FailureText);
                 });
                 break;
-            case SweepEvent.Ended ended:
+            case SweepEvent.Ended sweepEnded:
                 Write("sweep_ended", fact, json =>
                 {
-                    json.WriteString("state", SweepDocument.Word(ended.State.ToString()));
-                    json.WriteString("reason", ended.Reason);
+                    json.WriteString("state", SweepDocument.Word(sweepEnded.State.ToString()));
+                    json.WriteString("reason", sweepEnded.Reason);
                 });
                 break;
         }

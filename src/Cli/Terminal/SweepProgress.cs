@@ -23,6 +23,7 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
     private const int RowsMax = 24; // A terminal's height; the rest is counted in the last line.
 
     private readonly SortedDictionary<int, Row> _rows = [];
+    private readonly Dictionary<int, ValueList<NodeId>> _packs = []; // Running ones and their workers.
     private int _workers;
 
     public int Ended { get; private set; }
@@ -59,10 +60,24 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
             case SweepEvent.DatasetReady ready:
                 var m = ready.Manifest;
                 return $"data: {m.TrainRows:N0} rows to train on, {m.HeldOut:N0} held out, {m.Channels} x {m.Height} x {m.Width}, fingerprint {m.Fingerprint[..12]}";
+            case SweepEvent.PackPlanned planned:
+                return $"packs: {planned.Reason}";
             case SweepEvent.PackStarted started:
-                foreach (var trial in started.Trials) Find(trial).Start(started.Workers.Count);
-                return $"trial {string.Join(", ", started.Trials)} started on {string.Join(", ", started.Workers)}: {Find(started.Trials[0]).Label}";
+                _packs[started.Pack] = started.Workers;
+                for (var slot = 0; slot < started.Trials.Count; slot++) Find(started.Trials[slot]).Start(started.Pack, slot, started.Workers.Count);
+                return started.Trials.Count == 1
+                    ? $"trial {started.Trials[0]} started on {string.Join(", ", started.Workers)}: {Find(started.Trials[0]).Label}"
+                    : $"pack {started.Pack} started on {string.Join(", ", started.Workers)} with trials {string.Join(", ", started.Trials)}";
+            case SweepEvent.SlotFilled filled:
+                var workers = _packs.GetValueOrDefault(filled.Pack) ?? [];
+                Find(filled.Trial).Start(filled.Pack, filled.Slot, workers.Count);
+                return $"trial {filled.Trial} started in pack {filled.Pack}: {Find(filled.Trial).Label}";
+            case SweepEvent.PackEnded packEnded:
+                _packs.Remove(packEnded.Pack);
+                return null;
             case SweepEvent.PackInterrupted interrupted:
+                _packs.Remove(interrupted.Pack);
+                foreach (var waiting in _rows.Values) waiting.Interrupt(interrupted);
                 return $"pack {interrupted.Pack} attempt {interrupted.Attempt.Value} {interrupted.State.ToString().ToLowerInvariant()}: {interrupted.Reason}; it will run again";
             case SweepEvent.TrialEnded ended:
                 Ended++;
@@ -118,15 +133,18 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
         table.AddColumn(new TableColumn("trial").RightAligned().NoWrap());
         table.AddColumn("hyperparameters");
         table.AddColumn(new TableColumn("state").NoWrap());
+        if (_rows.Values.Any(row => row.Slot > 0)) table.AddColumn(new TableColumn("pack").NoWrap());
         foreach (var title in (string[])["epoch", "loss", "ELBO", "active", "steps/s"]) table.AddColumn(new TableColumn(title).RightAligned().NoWrap());
         var shown = _rows.Values.OrderBy(row => row.State == TrialState.Running ? 0 : 1).ThenByDescending(row => row.Elbo ?? double.NegativeInfinity).Take(RowsMax);
-        foreach (var row in shown) row.AddTo(table);
+        foreach (var row in shown) row.AddTo(table, withPack: _rows.Values.Any(one => one.Slot > 0));
         var running = _rows.Values.Count(row => row.State == TrialState.Running);
-        var foot = Invariant($"{Ended} of {trials} ended, {running} running, {_workers} workers, {Elapsed:h\\:mm\\:ss}");
+        var foot = Invariant($"{Ended} of {trials} ended, {running} running{(running > _packs.Count ? $" in {Packs(_packs.Count)}" : "")}, {_workers} workers, {Elapsed:h\\:mm\\:ss}");
         var lines = new List<IRenderable> { new Markup($"[bold]{Markup.Escape(name)}[/] {sweep}"), table, new Markup($"[dim]{foot} - Ctrl-C stops cleanly[/]") };
         if (Notice.Length > 0) lines.Add(new Markup($"[yellow]{Markup.Escape(Notice)}[/]"));
         return new Rows(lines);
     }
+
+    private static string Packs(int count) => count == 1 ? "1 pack" : Invariant($"{count} packs");
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
@@ -145,10 +163,22 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
 
         public double? Elbo { get; private set; }
 
-        public void Start(int workers)
+        public int Slot { get; private set; } = -1;
+
+        private int Pack { get; set; } = -1;
+
+        public void Start(int pack, int slot, int workers)
         {
+            (Pack, Slot) = (pack, slot);
             State = TrialState.Running;
-            Verb = workers == 1 ? "running" : $"running x{workers}";
+            Verb = workers <= 1 ? "running" : $"running x{workers}";
+        }
+
+        public void Interrupt(SweepEvent.PackInterrupted interrupted)
+        {
+            if (State != TrialState.Running || Pack != interrupted.Pack) return;
+            State = interrupted.State;
+            Verb = State.ToString().ToLowerInvariant();
         }
 
         private string Verb { get; set; } = "queued";
@@ -179,13 +209,15 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
             }
         }
 
-        public void AddTo(Table table)
+        public void AddTo(Table table, bool withPack)
         {
             var color = State switch { TrialState.Running => "cyan", TrialState.Done => "green", TrialState.Failed => "red", _ => "yellow" };
-            table.AddRow(
-                Invariant($"{index}"), Markup.Escape(label), $"[{color}]{Verb}[/]", Invariant($"{_epoch}"),
+            string[] pack = withPack ? [Pack < 0 ? "" : Invariant($"{Pack}.{Slot}")] : [];
+            table.AddRow([
+                Invariant($"{index}"), Markup.Escape(label), $"[{color}]{Verb}[/]", .. pack, Invariant($"{_epoch}"),
                 _loss is { } loss ? Invariant($"{loss:F2}") : "", Elbo is { } elbo ? Invariant($"{elbo:F2}") : "",
-                _active is { } active ? Invariant($"{active}") : "", State == TrialState.Running && _rate > 0 ? Invariant($"{_rate:F0}") : "");
+                _active is { } active ? Invariant($"{active}") : "", State == TrialState.Running && _rate > 0 ? Invariant($"{_rate:F0}") : "",
+            ]);
         }
     }
 }

@@ -10,9 +10,6 @@ namespace Vae.Coordinator.Actors;
 /// <param name="Observers">Who is told what changes, after it is durable: the host's feeds of the dashboard and of live progress. A handful.</param>
 public sealed record CoordinatorContext(Term Term, Func<SweepId, IReadOnlyList<SweepEvent>> History, ValueList<ActorId> Observers)
 {
-    /// <summary>False where workers train one trial at a time, whatever the planner says.</summary>
-    public bool WorkersFuse { get; init; } = true;
-
     internal void Tell(ObserverMessage news, Effects effects)
     {
         foreach (var observer in Observers) effects.Send(observer, news);

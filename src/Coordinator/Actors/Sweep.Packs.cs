@@ -75,7 +75,6 @@ public sealed partial class Sweep
     {
         if (HasEnded || !_dataChecked) return;
         var shape = planned.Shape with { Latent = Math.Max(planned.Shape.Latent, _latentMax) };
-        if (!_context.WorkersFuse) shape = shape with { Slots = 1, Lanes = 1, Threads = _definition.Resources.Threads ?? 0 };
         if (_view.Plans.TryGetValue(planned.Signature, out var known) ? known.Shape != planned.Shape : _view.Plans.Count < PlansMax)
             Record(new SweepEvent.PackPlanned(planned.Signature, planned.Shape, planned.Reason) { Sweep = _view.Id }, effects);
         if (_queue.Find(new(planned.Signature)) is { } line) line.Shape = shape;

@@ -37,9 +37,20 @@ public sealed record SweepSummary(
 /// <param name="Attempts">How often it was started.</param>
 /// <param name="Reason">Why it failed or was interrupted; else empty.</param>
 /// <param name="Files">Names of its files, in the trial's folder.</param>
+/// <param name="Pack">The pack that it was last in; null before it was in any.</param>
+/// <param name="Slot">Its place in that pack.</param>
 public sealed record TrialDocument(
     int? Rank, int Trial, string State, string Label, IReadOnlyDictionary<string, string> Hyperparameters, double? Elbo, double? Distortion, double? Rate, int? ActiveUnits,
-    IReadOnlyList<double?> KlPerDimension, long? Steps, int? Epochs, double? Seconds, long? Parameters, IReadOnlyList<string> Workers, int Attempts, string Reason, IReadOnlyList<string> Files);
+    IReadOnlyList<double?> KlPerDimension, long? Steps, int? Epochs, double? Seconds, long? Parameters, IReadOnlyList<string> Workers, int Attempts, string Reason, IReadOnlyList<string> Files,
+    int? Pack, int? Slot);
+
+/// <summary>How the packs of one signature are trained.</summary>
+/// <param name="Signature">What its trials have in common.</param>
+/// <param name="Slots">Trials fused into one model.</param>
+/// <param name="Lanes">Packs side by side on a worker.</param>
+/// <param name="Threads">Compute threads of a lane; 0 where the worker chooses.</param>
+/// <param name="Reason">Why, in words.</param>
+public sealed record PlanDocument(string Signature, int Slots, int Lanes, int Threads, string Reason);
 
 /// <summary>A sweep as the command line shows it and the HTTP interface serves it: one form, so that they cannot disagree.</summary>
 /// <param name="Sweep">The sweep.</param>
@@ -47,7 +58,8 @@ public sealed record TrialDocument(
 /// <param name="TrainRows">Rows that are trained on; null before.</param>
 /// <param name="HeldOutRows">Rows that are evaluated on; null before.</param>
 /// <param name="Trials">Trials that something happened to, the best first, those without a result after them.</param>
-public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int? TrainRows, int? HeldOutRows, IReadOnlyList<TrialDocument> Trials)
+/// <param name="Plans">The planned shapes of packs, by signature.</param>
+public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int? TrainRows, int? HeldOutRows, IReadOnlyList<TrialDocument> Trials, IReadOnlyList<PlanDocument> Plans)
 {
     /// <summary>One line of a list.</summary>
     public static SweepSummary Summarize(SweepView view) => new(
@@ -63,7 +75,8 @@ public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int?
         var ranked = view.Ranked.Select((trial, place) => (Row: view.Row(trial.Index), Rank: (int?)(place + 1)));
         var others = view.Touched.Where(row => row.Result is not { State: TrialState.Done } result || !double.IsFinite(result.Elbo)).Select(row => (Row: row, Rank: (int?)null));
         var trials = ranked.Concat(others).Take(trialsMax).Select(pair => Describe(pair.Row, specs[pair.Row.Index], pair.Rank));
-        return new(Summarize(view), view.Dataset?.Fingerprint, view.Dataset?.TrainRows, view.Dataset?.HeldOut, [.. trials]);
+        var plans = view.Plans.Values.Select(plan => new PlanDocument(plan.Signature, plan.Shape.Slots, plan.Shape.Lanes, plan.Shape.Threads, plan.Reason));
+        return new(Summarize(view), view.Dataset?.Fingerprint, view.Dataset?.TrainRows, view.Dataset?.HeldOut, [.. trials], [.. plans]);
     }
 
     /// <summary>What the sweep was submitted with.</summary>
@@ -77,9 +90,12 @@ public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int?
     {
         var hyperparameters = spec.Assignments.ToDictionary(assignment => assignment.Path, assignment => assignment.Value);
         var workers = row.Workers.Select(worker => worker.Value).ToArray();
+        var (pack, slot) = row.Pack < 0 ? ((int?)null, (int?)null) : (row.Pack, row.Slot);
         if (row.Result is not { } result)
         {
-            return new(null, row.Index, Word(row.State.ToString()), spec.Label, hyperparameters, null, null, null, null, [], null, null, null, null, workers, row.Attempt.Value, row.Reason, []);
+            return new(
+                null, row.Index, Word(row.State.ToString()), spec.Label, hyperparameters, null, null, null, null, [], null, null, null, null, workers, row.Attempt.Value, row.Reason, [],
+                pack, slot);
         }
 
         var measured = result.State == TrialState.Done;
@@ -88,7 +104,7 @@ public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int?
             rank, row.Index, Word(row.State.ToString()), spec.Label, hyperparameters,
             measured ? Finite(result.Elbo) : null, measured ? Finite(result.Distortion) : null, measured ? Finite(result.Rate) : null, measured ? result.ActiveUnits : null,
             [.. result.KlPerDimension.Select(Finite)], result.Steps, result.Epochs, Finite(result.TrainSeconds), result.Parameters, workers, row.Attempt.Value,
-            result.FailureText, [.. files.Select(Hosting.SweepFolders.FileName)]);
+            result.FailureText, [.. files.Select(Hosting.SweepFolders.FileName)], pack, slot);
     }
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;

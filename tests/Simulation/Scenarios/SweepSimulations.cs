@@ -49,8 +49,9 @@ public class SweepSimulations
             {
                 TrialState.Done => FakeEngine.CanEndWell(row.Index),
                 TrialState.Cancelled => view.State == SweepState.Cancelled,
+                TrialState.Failed => !FakeEngine.CanEndWell(row.Index) || row.Result!.FailureText.StartsWith("Given up", StringComparison.Ordinal),
                 _ => row.Result!.FailureText.Length > 0,
-            }));
+            }, $"{row}"));
         }
     }
 

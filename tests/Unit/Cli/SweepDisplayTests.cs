@@ -22,6 +22,33 @@ public class SweepDisplayTests
     }
 
     [Fact]
+    public void A_pack_is_one_line_and_so_is_each_trial_that_takes_a_free_slot()
+    {
+        var pack = new SweepEvent.PackStarted(7, new Attempt(1), [0, 1], [new NodeId("worker-1")]) { Sweep = TestSweep.Id };
+        var filled = new SweepEvent.SlotFilled(7, new Attempt(1), 1, 2) { Sweep = TestSweep.Id };
+        var lost = new SweepEvent.PackInterrupted(7, new Attempt(1), TrialState.Lost, "worker-1: silent") { Sweep = TestSweep.Id };
+
+        Assert.Equal(
+            ["pack 7 started on worker-1 with trials 0, 1", "trial 2 started in pack 7: beta=2", "pack 7 attempt 1 lost: worker-1: silent; it will run again"],
+            Lines(Fact(pack), Fact(filled), Fact(lost)));
+    }
+
+    [Fact]
+    public async Task The_table_shows_packs_and_slots_once_a_pack_has_several_trials()
+    {
+        var (notes, results) = (new StringWriter(), new StringWriter());
+        var output = new Output(results, notes, new OutputMode(Json: false, Quiet: false, 0, ColorOn: false, Interactive: true));
+        await using (var display = SweepDisplay.For(output, _progress))
+        {
+            Lines(Fact(new SweepEvent.PackStarted(7, new Attempt(1), [0, 1], [new NodeId("worker-1")]) { Sweep = TestSweep.Id }));
+            display.Tick();
+        }
+
+        Assert.Contains("7.1", notes.ToString());
+        Assert.Contains("2 running in 1 pack", notes.ToString());
+    }
+
+    [Fact]
     public void The_end_of_the_sweep_is_known()
     {
         Assert.Null(_progress.State);
