@@ -50,10 +50,12 @@ struct Patches {
   int64_t row_step, column_step, image_row;  // from patch row to patch row, from patch to patch, from image row to image row
 };
 
-// Two taps, two results: y0 = g0 d0 + g1 d1 and y1 = g0 d1 + g1 d2 cost four products, or three (Winograd 1980, F(2,2)):
-//   with m0 = g0 (d0 - d1), m1 = (g0 + g1) d1, m2 = g1 (d2 - d1):   y0 = m0 + m1, y1 = m1 + m2
-// and in two dimensions nine in place of sixteen. A tile is 3 x 3 values d for 2 x 2 results; the nine products of all tiles and channels
-// are nine matrix products, one per plane. `plane` is the distance of two planes in floats.
+// Minimal filtering (Winograd 1980): m results of a filter of two taps, y[i] = g[0] d[i] + g[1] d[i+1], cost 2 m products, or m + 1 after a few
+// additions:
+//   m = 2:  p0 = g0 (d0 - d1)   p1 = (g0 + g1) d1   p2 = g1 (d2 - d1);   y0 = p0 + p1, y1 = p1 + p2
+//   m = 4:  the same by polynomials through the points 0, 1, -1, 1/2 and infinity
+// In two dimensions 9 products do for 16 and 25 for 64. A tile is (m+1) x (m+1) values d for m x m results; the products of all tiles and
+// channels are one matrix product for each of the (m+1)^2 planes. `plane` is the distance of two planes in floats.
 struct Tiles {
   const float* source;
   const int64_t* offsets;  // of a tile's first value in source
@@ -63,14 +65,14 @@ struct Tiles {
   int64_t target_step, plane;  // from tile to tile, from plane to plane
 };
 
-// Where the 2 x 2 results of a tile go; at an odd edge only some of them exist.
+// Where the m x m results of a tile go; at an odd edge only some of them exist.
 struct TileTarget {
   int64_t offset;
   int32_t rows, columns;
 };
 
 struct Results {
-  const float* source;  // the nine planes
+  const float* source;  // the planes
   int64_t plane, count, channels;
   float* target;
   const TileTarget* targets;
@@ -79,21 +81,26 @@ struct Results {
   bool relu;
 };
 
+struct TileKernels {
+  void (*spread_values)(const Tiles&);   // d to its planes
+  void (*spread_factors)(const Tiles&);  // m x m factors to planes, for the gradient of the taps: the sum over tiles of d times these
+  void (*collect)(const Results&);       // planes to y
+  // A 4 x 4 kernel of stride 2 is four kernels of 2 x 2 taps, one for each parity of row and column. taps is [16][count]; the value of
+  // parity p (0 .. 3) and plane q lies at spread + p * parity + q * plane.
+  void (*spread_taps)(const float* taps, int64_t count, float* spread, int64_t parity, int64_t plane);
+  void (*collect_taps)(const float* spread, int64_t parity, int64_t plane, int64_t count, float* taps);
+};
+
 struct Kernels {
   int64_t vector;     // floats
   int64_t row_block;  // rows of a block; columns of a full panel are two vectors
   void (*product)(const Product&);
   void (*outer_sum)(const OuterSum&);
   void (*add_patches)(const Patches&);
-  void (*keep_positive)(float* values, const float* sign, int64_t count);                  // values[i] = sign[i] <= 0 ? 0 : values[i]
-  void (*add_rows)(const float* values, int64_t rows, int64_t columns, float* sums);       // sums[c] += values[r][c]
-  void (*spread_values)(const Tiles&);   // d, 3 x 3, to nine planes
-  void (*spread_factors)(const Tiles&);  // g, 2 x 2, to nine planes
-  void (*collect)(const Results&);       // nine planes to y, 2 x 2
-  // A 4 x 4 kernel of stride 2 is four kernels of 2 x 2 taps, one for each parity of row and column. taps is [16][count]; the value of
-  // parity p (0 .. 3) and plane q lies at spread + p * parity + q * plane.
-  void (*spread_taps)(const float* taps, int64_t count, float* spread, int64_t parity, int64_t plane);
-  void (*collect_taps)(const float* spread, int64_t parity, int64_t plane, int64_t count, float* taps);
+  void (*finish_row)(const float* from, const float* bias, int64_t pixels, int64_t channels, bool relu, float* to);  // bias may be null
+  void (*keep_positive)(float* values, const float* sign, int64_t count);             // values[i] = sign[i] <= 0 ? 0 : values[i]
+  void (*add_rows)(const float* values, int64_t rows, int64_t columns, float* sums);  // sums[c] += values[r][c]
+  TileKernels tiles_of_two, tiles_of_four;                                            // m = 2 and m = 4
 };
 
 extern const Kernels kKernelsBase;

@@ -113,26 +113,42 @@ void outer_sum(const OuterSum& job) {
   }
 }
 
-typedef float Four __attribute__((vector_size(16)));
 typedef float UnalignedFour __attribute__((vector_size(16), aligned(4), may_alias));
 
-void add_patches(const Patches& job) {
+template <bool Four>
+VAE_FORCE_INLINE void add_patches_of(const Patches& job) {
   // Neighbouring patches overlap. Adding them one after the other would load what was stored a moment ago, in other pieces, and wait for
   // the store to finish; so first every n-th patch is added, then its right neighbours, and so on.
-  const int64_t turns = job.length > job.column_step ? (job.length + job.column_step - 1) / job.column_step : 1;
+  const int64_t length = job.length, size = job.patch_size, columns = job.columns, step = job.column_step;
+  const int64_t turns = length > step ? (length + step - 1) / step : 1;
   for (int64_t row = 0; row < job.rows; row++)
     for (int64_t kh = 0; kh < job.kernel_rows; kh++)
-      for (int64_t turn = 0; turn < turns; turn++)
-        for (int64_t column = turn; column < job.columns; column += turns) {
-          const float* from = job.patches + (row * job.columns + column) * job.patch_size + kh * job.length;
-          float* to = job.image + row * job.row_step + kh * job.image_row + column * job.column_step;
-          if (job.length == 4) {
-            const Four sum = *reinterpret_cast<const UnalignedFour*>(to) + *reinterpret_cast<const UnalignedFour*>(from);
-            *reinterpret_cast<UnalignedFour*>(to) = sum;
+      for (int64_t turn = 0; turn < turns; turn++) {
+        const float* from = job.patches + (row * columns + turn) * size + kh * length;
+        float* to = job.image + row * job.row_step + kh * job.image_row + turn * step;
+        for (int64_t column = turn; column < columns; column += turns, from += turns * size, to += turns * step) {
+          if (Four) {
+            *reinterpret_cast<UnalignedFour*>(to) = *reinterpret_cast<const UnalignedFour*>(to) + *reinterpret_cast<const UnalignedFour*>(from);
           } else {
-            for (int64_t i = 0; i < job.length; i++) to[i] += from[i];
+            for (int64_t i = 0; i < length; i++) to[i] += from[i];
           }
         }
+      }
+}
+
+void add_patches(const Patches& job) {
+  if (job.length == 4) add_patches_of<true>(job); else add_patches_of<false>(job);
+}
+
+void finish_row(const float* from, const float* bias, int64_t pixels, int64_t channels, bool relu, float* to) {
+  for (int64_t c = 0; c < channels; c++) {
+    const float b = bias ? bias[c] : 0.0f;
+#pragma GCC ivdep
+    for (int64_t w = 0; w < pixels; w++) {
+      const float value = from[w * channels + c] + b;
+      to[w * channels + c] = relu && value < 0.0f ? 0.0f : value;
+    }
+  }
 }
 
 void keep_positive(float* values, const float* sign, int64_t count) {
@@ -157,108 +173,182 @@ void add_rows(const float* values, int64_t rows, int64_t columns, float* sums) {
   }
 }
 
+// The transformations of minimal filtering in one dimension.
+template <int M>
+struct Filter;
+
+template <>
+struct Filter<2> {
+  static VAE_FORCE_INLINE void values(const Vector (&d)[3], Vector (&out)[3]) {
+    out[0] = d[0] - d[1];
+    out[1] = d[1];
+    out[2] = d[2] - d[1];
+  }
+  static VAE_FORCE_INLINE void factors(const Vector (&e)[2], Vector (&out)[3]) {
+    out[0] = e[0];
+    out[1] = e[0] + e[1];
+    out[2] = e[1];
+  }
+  static VAE_FORCE_INLINE void results(const Vector (&p)[3], Vector (&y)[2]) {
+    y[0] = p[0] + p[1];
+    y[1] = p[1] + p[2];
+  }
+  static VAE_FORCE_INLINE void taps(const Vector (&g)[2], Vector (&out)[3]) { factors(g, out); }
+  static VAE_FORCE_INLINE void collect_taps(const Vector (&p)[3], Vector (&g)[2]) { results(p, g); }
+};
+
+// A product is g(t) d'(t) at each point t; the constants that would make fractions of d' are moved into the taps.
+template <>
+struct Filter<4> {
+  static VAE_FORCE_INLINE void values(const Vector (&d)[5], Vector (&out)[5]) {
+    const Vector odd = d[1] - d[3];
+    out[0] = d[0] - d[2] - 2.0f * odd;
+    out[1] = d[2] + d[3] - odd;
+    out[2] = 3.0f * d[2] - d[1] - 2.0f * d[3];
+    out[3] = odd;
+    out[4] = odd - 2.0f * (d[2] - d[4]);
+  }
+  static VAE_FORCE_INLINE void factors(const Vector (&e)[4], Vector (&out)[5]) {
+    const Vector even = e[0] + e[2], odd = e[1] + e[3];
+    out[0] = e[0];
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = e[0] + 0.5f * e[1] + 0.25f * e[2] + 0.125f * e[3];
+    out[4] = e[3];
+  }
+  static VAE_FORCE_INLINE void results(const Vector (&p)[5], Vector (&y)[4]) {
+    const Vector sum = p[1] + p[2], difference = p[1] - p[2];
+    y[0] = p[0] + sum + p[3];
+    y[1] = difference + 0.5f * p[3];
+    y[2] = sum + 0.25f * p[3];
+    y[3] = difference + 0.125f * p[3] + p[4];
+  }
+  static VAE_FORCE_INLINE void taps(const Vector (&g)[2], Vector (&out)[5]) {
+    out[0] = g[0];
+    out[1] = 0.5f * (g[0] + g[1]);
+    out[2] = (1.0f / 6) * (g[0] - g[1]);
+    out[3] = (8.0f / 3) * g[0] + (4.0f / 3) * g[1];
+    out[4] = 0.5f * g[1];
+  }
+  static VAE_FORCE_INLINE void collect_taps(const Vector (&p)[5], Vector (&g)[2]) {
+    const Vector one = 0.5f * p[1], minus_one = (1.0f / 6) * p[2];
+    g[0] = p[0] + one + minus_one + (8.0f / 3) * p[3];
+    g[1] = one - minus_one + (4.0f / 3) * p[3] + 0.5f * p[4];
+  }
+};
+
+// Two dimensions: first down each column, then along each row. `In` values become `Out`.
+template <int In, int Out, void (*Transform)(const Vector (&)[In], Vector (&)[Out])>
+VAE_FORCE_INLINE void both_ways(const Vector (&in)[In][In], Vector (&out)[Out][Out]) {
+  Vector half[Out][In];
+#pragma GCC unroll 5
+  for (int j = 0; j < In; j++) {
+    Vector column[In], result[Out];
+#pragma GCC unroll 5
+    for (int i = 0; i < In; i++) column[i] = in[i][j];
+    Transform(column, result);
+#pragma GCC unroll 5
+    for (int i = 0; i < Out; i++) half[i][j] = result[i];
+  }
+#pragma GCC unroll 5
+  for (int i = 0; i < Out; i++) Transform(half[i], out[i]);
+}
+
+template <int N>
+VAE_FORCE_INLINE void load_square(const float* from, int64_t row, int64_t column, Vector (&square)[N][N]) {
+#pragma GCC unroll 5
+  for (int i = 0; i < N; i++)
+#pragma GCC unroll 5
+    for (int j = 0; j < N; j++) square[i][j] = load(from + i * row + j * column);
+}
+
+template <int N>
+VAE_FORCE_INLINE void store_planes(float* to, int64_t plane, const Vector (&square)[N][N]) {
+#pragma GCC unroll 5
+  for (int i = 0; i < N; i++)
+#pragma GCC unroll 5
+    for (int j = 0; j < N; j++) store(to + (N * i + j) * plane, square[i][j]);
+}
+
+template <int In, int Out, void (*Transform)(const Vector (&)[In], Vector (&)[Out])>
+VAE_FORCE_INLINE void spread(const Tiles& job) {
+  for (int64_t t = 0; t < job.count; t++) {
+    const float* from = job.source + job.offsets[t];
+    float* to = job.target + t * job.target_step;
+    for (int64_t c = 0; c < job.run; c += kVector) {
+      Vector in[In][In], out[Out][Out];
+      load_square(from + c, job.row, job.column, in);
+      both_ways<In, Out, Transform>(in, out);
+      store_planes(to + c, job.plane, out);
+    }
+  }
+}
+
+template <int M>
 void spread_values(const Tiles& job) {
-  for (int64_t t = 0; t < job.count; t++) {
-    const float* from = job.source + job.offsets[t];
-    float* to = job.target + t * job.target_step;
-    for (int64_t c = 0; c < job.run; c += kVector) {
-      Vector rows[3][3];
-#pragma GCC unroll 3
-      for (int j = 0; j < 3; j++) {
-        const float* at = from + j * job.column + c;
-        const Vector middle = load(at + job.row);
-        rows[0][j] = load(at) - middle;
-        rows[1][j] = middle;
-        rows[2][j] = load(at + 2 * job.row) - middle;
-      }
-#pragma GCC unroll 3
-      for (int i = 0; i < 3; i++) {
-        float* plane = to + 3 * i * job.plane + c;
-        store(plane, rows[i][0] - rows[i][1]);
-        store(plane + job.plane, rows[i][1]);
-        store(plane + 2 * job.plane, rows[i][2] - rows[i][1]);
-      }
-    }
-  }
+  spread<M + 1, M + 1, Filter<M>::values>(job);
 }
 
+template <int M>
 void spread_factors(const Tiles& job) {
-  for (int64_t t = 0; t < job.count; t++) {
-    const float* from = job.source + job.offsets[t];
-    float* to = job.target + t * job.target_step;
-    for (int64_t c = 0; c < job.run; c += kVector) {
-      const Vector g00 = load(from + c), g01 = load(from + job.column + c), g10 = load(from + job.row + c), g11 = load(from + job.row + job.column + c);
-      const Vector rows[3][2] = {{g00, g01}, {g00 + g10, g01 + g11}, {g10, g11}};
-#pragma GCC unroll 3
-      for (int i = 0; i < 3; i++) {
-        float* plane = to + 3 * i * job.plane + c;
-        store(plane, rows[i][0]);
-        store(plane + job.plane, rows[i][0] + rows[i][1]);
-        store(plane + 2 * job.plane, rows[i][1]);
-      }
-    }
-  }
+  spread<M, M + 1, Filter<M>::factors>(job);
 }
 
-VAE_FORCE_INLINE void sum_planes(const float* from, int64_t plane, Vector (&y)[2][2]) {
-  Vector rows[3][2];
-#pragma GCC unroll 3
-  for (int i = 0; i < 3; i++) {
-    const Vector middle = load(from + (3 * i + 1) * plane);
-    rows[i][0] = load(from + 3 * i * plane) + middle;
-    rows[i][1] = middle + load(from + (3 * i + 2) * plane);
-  }
-  for (int j = 0; j < 2; j++) {
-    y[0][j] = rows[0][j] + rows[1][j];
-    y[1][j] = rows[1][j] + rows[2][j];
-  }
-}
-
+template <int M>
 void collect(const Results& job) {
   for (int64_t t = 0; t < job.count; t++) {
     const TileTarget& target = job.targets[t];
     for (int64_t c = 0; c < job.channels; c += kVector) {
-      Vector y[2][2];
-      sum_planes(job.source + t * job.channels + c, job.plane, y);
       const Vector bias = job.bias ? load(job.bias + c) : Vector{};
-      for (int i = 0; i < target.rows; i++)
-        for (int j = 0; j < target.columns; j++) {
-          const Vector value = y[i][j] + bias;
-          store(job.target + target.offset + i * job.row + j * job.column + c, job.relu ? (value < 0.0f ? Vector{} : value) : value);
+      Vector in[M + 1][M + 1], y[M][M];
+      load_square(job.source + t * job.channels + c, (M + 1) * job.plane, job.plane, in);
+      both_ways<M + 1, M, Filter<M>::results>(in, y);
+#pragma GCC unroll 4
+      for (int i = 0; i < M; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < M; j++) {
+          Vector value = y[i][j] + bias;
+          if (job.relu) value = value < 0.0f ? Vector{} : value;
+          if (i < target.rows && j < target.columns) store(job.target + target.offset + i * job.row + j * job.column + c, value);
         }
     }
   }
 }
 
-void spread_taps(const float* taps, int64_t count, float* spread, int64_t parity, int64_t plane) {
+// Parity p of tap (i, j) is tap (2 i + p / 2, 2 j + p % 2) of the 4 x 4.
+VAE_FORCE_INLINE int64_t first_tap(int64_t parity) { return parity / 2 * 4 + parity % 2; }
+
+template <int M>
+void spread_taps(const float* taps, int64_t count, float* target, int64_t parity, int64_t plane) {
   for (int64_t c = 0; c < count; c += kVector)
     for (int64_t p = 0; p < 4; p++) {
-      const float* first = taps + (p / 2 * 4 + p % 2) * count + c;
-      const Vector g00 = load(first), g01 = load(first + 2 * count), g10 = load(first + 8 * count), g11 = load(first + 10 * count);
-      const Vector rows[3][2] = {{g00, g01}, {g00 + g10, g01 + g11}, {g10, g11}};
-      for (int i = 0; i < 3; i++) {
-        float* to = spread + p * parity + 3 * i * plane + c;
-        store(to, rows[i][0]);
-        store(to + plane, rows[i][0] + rows[i][1]);
-        store(to + 2 * plane, rows[i][1]);
-      }
+      Vector in[2][2], out[M + 1][M + 1];
+      load_square(taps + first_tap(p) * count + c, 8 * count, 2 * count, in);
+      both_ways<2, M + 1, Filter<M>::taps>(in, out);
+      store_planes(target + p * parity + c, plane, out);
     }
 }
 
-void collect_taps(const float* spread, int64_t parity, int64_t plane, int64_t count, float* taps) {
+template <int M>
+void collect_taps(const float* source, int64_t parity, int64_t plane, int64_t count, float* taps) {
   for (int64_t c = 0; c < count; c += kVector)
     for (int64_t p = 0; p < 4; p++) {
-      Vector y[2][2];
-      sum_planes(spread + p * parity + c, plane, y);
-      float* first = taps + (p / 2 * 4 + p % 2) * count + c;
+      Vector in[M + 1][M + 1], out[2][2];
+      load_square(source + p * parity + c, (M + 1) * plane, plane, in);
+      both_ways<M + 1, 2, Filter<M>::collect_taps>(in, out);
+      float* first = taps + first_tap(p) * count + c;
       for (int i = 0; i < 2; i++)
-        for (int j = 0; j < 2; j++) store(first + (8 * i + 2 * j) * count, y[i][j]);
+        for (int j = 0; j < 2; j++) store(first + (8 * i + 2 * j) * count, out[i][j]);
     }
+}
+
+template <int M>
+constexpr TileKernels tile_kernels() {
+  return {spread_values<M>, spread_factors<M>, collect<M>, spread_taps<M>, collect_taps<M>};
 }
 
 }  // namespace
 
-extern const Kernels VAE_TABLE = {kVector,       kRows,          product, outer_sum,   add_patches, keep_positive, add_rows,
-                                  spread_values, spread_factors, collect, spread_taps, collect_taps};
+extern const Kernels VAE_TABLE = {kVector, kRows, product, outer_sum, add_patches, finish_row, keep_positive, add_rows, tile_kernels<2>(), tile_kernels<4>()};
 
 }  // namespace vae::conv

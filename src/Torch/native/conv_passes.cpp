@@ -52,6 +52,16 @@ Side image_of(const Side& side, int64_t index) {
   return one;
 }
 
+void clear(float* from, const float* to) { std::memset(from, 0, static_cast<size_t>(to - from) * sizeof(float)); }
+
+// Zeros around the pixels of an image, and in them where they have surplus channels.
+void clear_border(float* image, int64_t height, int64_t width, int64_t top, int64_t left, int64_t rows, int64_t columns, int64_t pixel, bool inside) {
+  if (inside) return clear(image, image + rows * columns * pixel);
+  clear(image, image + (top * columns + left) * pixel);
+  for (int64_t h = 0; h + 1 < height; h++) clear(image + ((top + h) * columns + left + width) * pixel, image + ((top + h + 1) * columns + left) * pixel);
+  clear(image + ((top + height - 1) * columns + left + width) * pixel, image + rows * columns * pixel);
+}
+
 // Lays `count` images into `scratch`, which holds rows x columns pixels for each, the first value at (top, left).
 const float* load_side(const Kernels& kernels, Scratch& scratch, const Side& source, const Side* sign, int64_t count, int64_t channels, int64_t height, int64_t width,
                  int64_t top, int64_t left, int64_t rows, int64_t columns, int64_t pixel) {
@@ -60,9 +70,9 @@ const float* load_side(const Kernels& kernels, Scratch& scratch, const Side& sou
   const bool dense = source.channel == 1 && source.column == channels && source.row == width * channels && source.image == height * width * channels;
   if (!has_border && dense && sign == nullptr) return source.data;  // Already as the passes read it.
   float* memory = scratch.floats(size * count);
-  if (has_border) std::memset(memory, 0, static_cast<size_t>(size * count) * sizeof(float));
   for (int64_t i = 0; i < count; i++) {
     float* target = memory + i * size + (top * columns + left) * pixel;
+    if (has_border) clear_border(memory + i * size, height, width, top, left, rows, columns, pixel, pixel != channels);
     copy_pixels(image_of(source, i), channels, height, width, target, columns * pixel, pixel);
     if (sign != nullptr) mask_pixels(kernels, image_of(*sign, i), channels, height, width, target, columns * pixel, pixel);
   }
@@ -123,7 +133,7 @@ Passes::Passes(const Geometry& geometry) : g_(geometry), kernels_(kernels()) {
   }
   l_.feature_rows = g.out_height + 2 * l_.border;
   l_.feature_columns = g.out_width + 2 * l_.border;
-  if (TilePasses::fit(g, kernels_)) tiles_.emplace(g, kernels_, l_);
+  if (const auto tile = TilePasses::fit(g, kernels_)) tiles_.emplace(g, kernels_, tile, l_);
   const int64_t floats = l_.image_rows * l_.image_columns * g.cx + l_.feature_rows * l_.feature_columns * l_.feature_channels;
   images_at_once_ = tiles_ ? tiles_->images_at_once() : std::clamp<int64_t>(kScratchFloats / floats, 1, kImagesAtOnceMax);
 }
@@ -257,15 +267,8 @@ void Passes::patches_to_image(Workspace& work, const float* features, const floa
                       patches, patch_size, false});
     std::memset(image, 0, static_cast<size_t>(image_size) * sizeof(float));
     kernels_.add_patches({patches, patch_size, g.out_height, g.out_width, g.kernel_height, g.kernel_width * g.cx, image, g.stride * image_row, g.stride * g.cx, image_row});
-    for (int64_t h = 0; h < g.height; h++) {
-      const float* from = image + (h + g.padding) * image_row + g.padding * g.cx;
-      float* to = target + (i * g.height + h) * g.width * g.cx;
-      for (int64_t w = 0; w < g.width; w++)
-        for (int64_t c = 0; c < g.cx; c++) {
-          const float value = from[w * g.cx + c] + (bias ? bias[c] : 0.0f);
-          to[w * g.cx + c] = relu && value < 0.0f ? 0.0f : value;
-        }
-    }
+    for (int64_t h = 0; h < g.height; h++)
+      kernels_.finish_row(image + (h + g.padding) * image_row + g.padding * g.cx, bias, g.width, g.cx, relu, target + (i * g.height + h) * g.width * g.cx);
   }
 }
 
