@@ -53,7 +53,7 @@ struct Patches {
 // Minimal filtering (Winograd 1980): m results of a filter of two taps, y[i] = g[0] d[i] + g[1] d[i+1], cost 2 m products, or m + 1 after a few
 // additions:
 //   m = 2:  p0 = g0 (d0 - d1)   p1 = (g0 + g1) d1   p2 = g1 (d2 - d1);   y0 = p0 + p1, y1 = p1 + p2
-//   m = 4:  the same by polynomials through the points 0, 1, -1, 1/2 and infinity
+//   m = 4:  the same by polynomials through five points
 // In two dimensions 9 products do for 16 and 25 for 64. A tile is (m+1) x (m+1) values d for m x m results; the products of all tiles and
 // channels are one matrix product for each of the (m+1)^2 planes. `plane` is the distance of two planes in floats.
 struct Tiles {
