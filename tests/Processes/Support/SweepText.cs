@@ -10,7 +10,8 @@ internal static class SweepText
     /// <param name="workersPerPack">Worker processes of each trial.</param>
     /// <param name="count">Images; a fifth of them is held out.</param>
     /// <param name="encoder">Widths of the hidden layers.</param>
-    public static string Grid(string betas, string latents, int epochs, int workersPerPack = 1, int count = 625, string encoder = "64") => $$"""
+    /// <param name="resources">More of <c>resources</c>, as a comma and what follows it.</param>
+    public static string Grid(string betas, string latents, int epochs, int workersPerPack = 1, int count = 625, string encoder = "64", string resources = "") => $$"""
         version: 1
         name: tiny
         dataset: { source: sprites, count: {{count}}, size: 16, holdout: 0.2, binarize: dynamic }
@@ -21,6 +22,6 @@ internal static class SweepText
           parameters:
             training.beta: { values: [{{betas}}] }
             model.latent: { values: [{{latents}}] }
-        resources: { workers_per_pack: {{workersPerPack}} }
+        resources: { workers_per_pack: {{workersPerPack}}{{resources}} }
         """;
 }
