@@ -7,25 +7,31 @@ namespace Vae.Worker.Training;
 /// How the rows of a step are shared among the ranks. A step ends when the slowest rank has ended, so a rank that is slow for long gets fewer rows, until
 /// all take the same time. Gradients are sums over rows and noise belongs to the row, so who computes a row changes nothing but the order of additions.
 /// <para>
-/// Every <see cref="WindowSteps"/> steps the ranks sum up a list with one place for each of them, so that all see the same times and come to the same
-/// shares at the same step. The times are means, not medians: a worker that is stopped for a while every now and then has ordinary steps in between.
+/// At the end of a window of steps, about as many as fit into <see cref="PeriodSeconds"/>, the ranks sum up a list with one place for each of them, so that all see
+/// the same times and come to the same shares at the same step. The times are means, not medians: a worker that is stopped for a while every now and then has ordinary steps in between.
 /// Against mere disturbances stand the length of a period (at least <see cref="PeriodSeconds"/>), and that the same rank must be behind by more than
 /// <see cref="ActAbove"/> for <see cref="PeriodsToAct"/> of them. So machines that are alike keep equal parts, and a run on them repeats bit by bit.
 /// </para>
 /// </summary>
 public sealed class RowBalance
 {
-    /// <summary>Steps between two exchanges of times.</summary>
-    public const int WindowSteps = 32;
+    /// <summary>Fewest steps between two exchanges of times, and what the first exchange comes after.</summary>
+    public const int WindowStepsMin = 8;
+
+    /// <summary>Most steps between two exchanges of times.</summary>
+    public const int WindowStepsMax = 256;
 
     /// <summary>Least length of a period, in seconds of the slowest rank's work.</summary>
     public const double PeriodSeconds = 1;
 
-    /// <summary>Slowest over fastest: shares stay as they are up to this.</summary>
+    /// <summary>Slowest over fastest: equal parts stay equal up to this.</summary>
     public const double ActAbove = 1.25;
 
+    /// <summary>Slowest over fastest: parts that are unequal already stay as they are up to this.</summary>
+    public const double CorrectAbove = 1.08;
+
     /// <summary>Slowest over fastest: once shares are being changed, they are until it has come down to this.</summary>
-    public const double SettleBelow = 1.08;
+    public const double SettleBelow = 1.03;
 
     /// <summary>Periods in a row in which the same rank must be the slowest before anything is changed.</summary>
     public const int PeriodsToAct = 3;
@@ -41,7 +47,8 @@ public sealed class RowBalance
     private readonly float[] _window;
     private readonly double[] _period;
     private double _windowSeconds;
-    private int _windowSteps;
+    private int _steps;
+    private int _windowSteps = WindowStepsMin;
     private int _slowest = -1;
     private int _periodsUneven;
 
@@ -86,10 +93,10 @@ public sealed class RowBalance
     {
         if (_fixed) return false;
         _windowSeconds += busySeconds;
-        if (++_windowSteps < WindowSteps) return false;
+        if (++_steps < _windowSteps) return false;
         Array.Clear(_window);
         _window[allReduce.Rank] = (float)_windowSeconds;
-        (_windowSeconds, _windowSteps) = (0, 0);
+        (_windowSeconds, _steps) = (0, 0);
         allReduce.AllReduce(_window, step, bucket);
         return WindowDone(_window);
     }
@@ -98,7 +105,16 @@ public sealed class RowBalance
     /// <returns>True when the shares have changed.</returns>
     internal bool WindowDone(ReadOnlySpan<float> seconds)
     {
-        for (var rank = 0; rank < _period.Length; rank++) _period[rank] += seconds[rank];
+        var slowest = 0f;
+        for (var rank = 0; rank < _period.Length; rank++)
+        {
+            _period[rank] += seconds[rank];
+            slowest = Math.Max(slowest, seconds[rank]);
+        }
+
+        // From numbers that all ranks have, so that their windows end together.
+        var stepsOfPeriod = PeriodSeconds * _windowSteps / slowest;
+        _windowSteps = stepsOfPeriod < WindowStepsMax ? Math.Max((int)stepsOfPeriod, WindowStepsMin) : WindowStepsMax;
         if (_period.Max() < PeriodSeconds) return false;
         var changed = PeriodDone();
         Array.Clear(_period);
@@ -115,7 +131,7 @@ public sealed class RowBalance
         }
         else
         {
-            _periodsUneven = imbalance <= ActAbove ? 0 : slowest == _slowest ? _periodsUneven + 1 : 1;
+            _periodsUneven = imbalance <= (IsEven ? ActAbove : CorrectAbove) ? 0 : slowest == _slowest ? _periodsUneven + 1 : 1;
             Adjusting = _periodsUneven >= PeriodsToAct;
         }
 

@@ -13,8 +13,8 @@ public sealed class RowBalanceTests
         var balance = new RowBalance(2, Batch);
         Run(balance, periods: 12, rank => rank == 1 ? 2 : 1);
 
-        Assert.Equal(1.0 / 3, balance.Shares[1], 0.02);
-        Assert.InRange(balance.Split(Batch, 1).Count, 40, 45);
+        Assert.Equal(1.0 / 3, balance.Shares[1], 0.01);
+        Assert.InRange(balance.Split(Batch, 1).Count, 42, 44);
         Assert.False(balance.Adjusting);
     }
 
@@ -71,6 +71,16 @@ public sealed class RowBalanceTests
     }
 
     [Fact]
+    public void Parts_that_are_unequal_already_follow_smaller_changes()
+    {
+        var balance = new RowBalance(2, Batch);
+        Run(balance, periods: 12, rank => rank == 1 ? 2 : 1);
+        Run(balance, periods: 12, rank => rank == 1 ? 2.3 : 1);
+
+        Assert.Equal(1 / 3.3, balance.Shares[1], 0.01);
+    }
+
+    [Fact]
     public void Worker_that_recovers_gets_equal_parts_again()
     {
         var balance = new RowBalance(2, Batch);
@@ -97,7 +107,7 @@ public sealed class RowBalanceTests
     {
         using var allReduce = new NoAllReduce();
         var balance = new RowBalance(2, Batch, even: true);
-        for (var step = 0; step < 10 * RowBalance.WindowSteps; step++) Assert.False(balance.StepDone(allReduce, step, 1, step));
+        for (var step = 0; step < 10 * RowBalance.WindowStepsMax; step++) Assert.False(balance.StepDone(allReduce, step, 1, step));
 
         Assert.True(balance.IsEven);
         Assert.Equal(0, allReduce.Statistics.Calls);
@@ -120,7 +130,28 @@ public sealed class RowBalanceTests
 
         Assert.NotEmpty(changes[0]);
         Assert.All(changes, mine => Assert.Equal(changes[0], mine));
-        Assert.All(changes[0], change => Assert.Equal(RowBalance.WindowSteps - 1, change.Step % RowBalance.WindowSteps));
+    }
+
+    [Theory]
+    [InlineData(0.0001, RowBalance.WindowStepsMax)]
+    [InlineData(0.02, 50)]
+    [InlineData(10, RowBalance.WindowStepsMin)]
+    public void Windows_are_about_a_period_long_however_long_a_step_is(double secondsOfStep, int steps)
+    {
+        var exchanges = new List<int>();
+        RingThreads.Run(2, allReduce =>
+        {
+            var balance = new RowBalance(2, Batch);
+            for (var step = 0; step < 2000; step++)
+            {
+                var calls = allReduce.Statistics.Calls;
+                balance.StepDone(allReduce, step, 0, secondsOfStep);
+                if (allReduce.Rank == 0 && allReduce.Statistics.Calls > calls) exchanges.Add(step);
+            }
+        });
+
+        Assert.Equal(RowBalance.WindowStepsMin - 1, exchanges[0]);
+        Assert.All(exchanges.Zip(exchanges.Skip(1)), pair => Assert.InRange(pair.Second - pair.First, steps - 1, steps + 1));
     }
 
     // Each rank's time is its slowness times its share, and a period is as long as it has to be.
