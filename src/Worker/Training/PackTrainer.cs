@@ -55,6 +55,9 @@ public sealed class PackTrainer : IDisposable
     /// <summary>The rows that trials are judged by.</summary>
     public RowRange EvaluationRows => _pack.Data.EvaluationRows;
 
+    /// <summary>Why steps on a CUDA device are not recorded as graphs although they could be: slower, not wrong. Null otherwise.</summary>
+    public string? RecordingRefused => _graphs.Refusal;
+
     /// <summary>Whether no slot holds a trial.</summary>
     public bool IsEmpty => _pack.Filled == 0;
 

@@ -24,15 +24,16 @@ internal static class PackRuns
         Training = new() { Epochs = 1000, MaxSteps = steps, Batch = Batch, EvaluateEvery = 1000 },
     };
 
-    public static TrainingData Images(Binarize binarize = Binarize.Dynamic, int rows = Rows) =>
-        new(SpriteSource.Make(count: rows, size: 16, seed: 1), HeldOut, binarize, torch.CPU);
+    public static TrainingData Images(Binarize binarize = Binarize.Dynamic, int rows = Rows, torch.Device device = default) =>
+        new(SpriteSource.Make(count: rows, size: 16, seed: 1), HeldOut, binarize, device);
 
     /// <summary>All trials in one pack.</summary>
-    public static Curves Train(IReadOnlyList<TrialSpec> trials, TrainingData data, IAllReduce? allReduce = null)
+    public static Curves Train(IReadOnlyList<TrialSpec> trials, TrainingData data, IAllReduce? allReduce = null, torch.Device device = default)
     {
-        using var trainer = PackTrainer.Of(trials, data, torch.CPU);
+        using var trainer = PackTrainer.Of(trials, data, device);
         var curves = new Curves(trainer);
         trainer.Run(allReduce ?? new NoAllReduce(), curves, CancellationToken.None);
+        Assert.Null(trainer.RecordingRefused);
         return curves;
     }
 
