@@ -12,7 +12,7 @@ switch (args.FirstOrDefault())
     case "tests":
         return TestRun.Run(args.ElementAtOrDefault(1) ?? "Vae.Tests.Training.Torch");
     case "step":
-        PackStep.Run(new PackStepOptions(
+        StepTimes.Run(new StepTimesOptions(
             options.GetValueOrDefault("--model", "mlp"), Number("--batch", 32), Number("--slots", 1), Number("--steps", 200), Number("--warmup", 30), options.GetValueOrDefault("--device", "cuda")));
         return 0;
     case "facts":

@@ -12,6 +12,7 @@ public sealed class Lane : IDisposable
 
     private readonly BlockingCollection<Action> _work = new(boundedCapacity: 64);
     private readonly Thread _thread;
+    private CudaStream? _stream;
 
     /// <param name="name">Of the thread, for debuggers and profilers.</param>
     public Lane(string name)
@@ -45,6 +46,14 @@ public sealed class Lane : IDisposable
         return true;
     });
 
+    /// <summary>Gives the lane a stream of its own on an accelerator, so that packs of several lanes run side by side there and steps can be recorded. Call it on the lane.</summary>
+    public void Enter(torch.Device device)
+    {
+        if (device.type != DeviceType.CUDA || !torch.cuda.is_built()) return;
+        _stream ??= new CudaStream(device);
+        _stream.Use();
+    }
+
     /// <summary>
     /// Sets the threads that operations of this lane use. Call it on the lane. ATen's number belongs to the calling thread; the BLAS has one for the whole process, and where lanes share the
     /// process it must be 1, or the lanes would wait for each other inside it.
@@ -63,6 +72,7 @@ public sealed class Lane : IDisposable
         _work.CompleteAdding();
         _thread.Join(EndWithin);
         _work.Dispose();
+        _stream?.Dispose();
     }
 
     private void Run()

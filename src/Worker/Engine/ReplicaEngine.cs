@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
 using Vae.Data;
 using Vae.Shared;
 using Vae.Shared.Messages;
@@ -11,7 +12,7 @@ using Vae.Worker.Training;
 namespace Vae.Worker.Engine;
 
 /// <summary>One replica of one attempt, on a lane of its own: data and model in place, then a ring, then training. Results leave one by one, as trials end.</summary>
-internal sealed class ReplicaEngine : IAsyncDisposable
+internal sealed partial class ReplicaEngine : IAsyncDisposable
 {
     private static readonly TimeSpan RingDeadline = TimeSpan.FromSeconds(30);
 
@@ -39,6 +40,7 @@ internal sealed class ReplicaEngine : IAsyncDisposable
     public Task PrepareAsync(ImageSet images) => _lane.Do(() =>
     {
         Stopping.ThrowIfCancellationRequested();
+        _lane.Enter(_parts.Device);
         Lane.SetThreads(_parts.ThreadsOf(_assignment.Shape), _assignment.Shape.Lanes);
         _images = images;
         _data = _shelf.Take(_assignment.Dataset, _assignment.Source.Binarize, images);
@@ -111,6 +113,7 @@ internal sealed class ReplicaEngine : IAsyncDisposable
         finally
         {
             reporter.Flush();
+            if (_trainer!.RecordingRefused is { } reason) LogNotRecorded(_parts.Logger, _assignment.Pack, reason);
         }
     }
 
@@ -143,4 +146,7 @@ internal sealed class ReplicaEngine : IAsyncDisposable
 
         return Convert.ToHexStringLower(hash.GetCurrentHash())[..16];
     }
+
+    [LoggerMessage(EventId = 3002, Level = LogLevel.Warning, Message = "Steps of pack {Pack} were not recorded as graphs and ran one launch at a time: {Reason}")]
+    private static partial void LogNotRecorded(ILogger logger, PackId pack, string reason);
 }

@@ -14,6 +14,9 @@ internal sealed class PackStep : IDisposable
     private readonly Action _gradients;
     private readonly Action _update;
 
+    /// <summary>Why steps are not recorded as graphs although they could be; null otherwise.</summary>
+    public string? RecordingRefused => _graphs.Refusal;
+
     public PackStep(Pack pack, TimeProvider? time)
     {
         _pack = pack;

@@ -56,7 +56,7 @@ public sealed class PackTrainer : IDisposable
     public RowRange EvaluationRows => _pack.Data.EvaluationRows;
 
     /// <summary>Why steps on a CUDA device are not recorded as graphs although they could be: slower, not wrong. Null otherwise.</summary>
-    public string? RecordingRefused => _graphs.Refusal;
+    public string? RecordingRefused => _step.RecordingRefused;
 
     /// <summary>Whether no slot holds a trial.</summary>
     public bool IsEmpty => _pack.Filled == 0;

@@ -17,12 +17,12 @@ namespace Vae.Benchmarks.Gpu;
 /// <param name="Steps">Steps measured.</param>
 /// <param name="Warmup">Steps before, in which algorithms are chosen and graphs recorded.</param>
 /// <param name="Device">cuda or cpu.</param>
-internal sealed record PackStepOptions(string Model, int Batch, int Slots, int Steps, int Warmup, string Device);
+internal sealed record StepTimesOptions(string Model, int Batch, int Slots, int Steps, int Warmup, string Device);
 
 /// <summary>Times the steps of one pack of trials that differ in learning rate, beta and seed.</summary>
-internal static class PackStep
+internal static class StepTimes
 {
-    public static void Run(PackStepOptions options)
+    public static void Run(StepTimesOptions options)
     {
         TorchProcess.Initialize(new TorchSettings(Threads: 1));
         var device = new torch.Device(options.Device);
