@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Vae.Data.Png;
 
 /// <summary>What writer and reader of PNG share: signature, colour types and row filters.</summary>
@@ -8,6 +10,9 @@ public static class PngFormat
 
     /// <summary>None, left, above, average, Paeth.</summary>
     public const int Filters = 5;
+
+    /// <summary>The filter that takes each byte's difference from the one above.</summary>
+    public const byte Above = 2;
 
     /// <summary>The code of the format for 1 to 4 channels.</summary>
     public static byte ColourType(int channels) => channels switch { 1 => 0, 2 => 4, 3 => 2, _ => 6 };
@@ -21,6 +26,7 @@ public static class PngFormat
     /// <param name="above">The row above it, zeros for the first.</param>
     /// <param name="step">Bytes of a pixel.</param>
     /// <param name="target">As long as <paramref name="row"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // A worker draws two pictures per trial, beside training: too few to wait for the runtime to find these loops worth compiling well.
     public static void Filter(int filter, ReadOnlySpan<byte> row, ReadOnlySpan<byte> above, int step, Span<byte> target)
     {
         for (var i = 0; i < row.Length; i++)

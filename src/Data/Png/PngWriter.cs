@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Runtime.CompilerServices;
 using Vae.Data.Files;
 
 namespace Vae.Data.Png;
@@ -41,6 +42,15 @@ public static class PngWriter
             for (var y = 0; y < image.Height; y++)
             {
                 var row = image.Pixels.AsSpan(y * rowBytes, rowBytes);
+                if (y > 0 && row.SequenceEqual(above))
+                {
+                    // Most rows of an enlarged picture: no filter does better than one that leaves nothing.
+                    best[0] = PngFormat.Above;
+                    best.AsSpan(1).Clear();
+                    zlib.Write(best);
+                    continue;
+                }
+
                 var leastCost = long.MaxValue;
                 for (var filter = 0; filter < PngFormat.Filters; filter++)
                 {
@@ -60,6 +70,7 @@ public static class PngWriter
         return packed.ToArray();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // See PngFormat.Filter.
     private static long Cost(ReadOnlySpan<byte> filtered)
     {
         long cost = 0;
