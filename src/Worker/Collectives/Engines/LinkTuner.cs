@@ -23,10 +23,6 @@ internal static class LinkTuner
     // clearly faster here replaces it.
     private const double WorthChanging = 0.65;
 
-    // Buffers only grow from trial to trial: one that was set cannot be given back to the kernel's care. Where that turns out best, this ring takes the
-    // largest, which is close, and later rings have it.
-    private const int LargestBuffer = 4 << 20;
-
     private static readonly ConcurrentDictionary<LinkKind, LinkSetting> Known = new();
 
     /// <summary>The setting for this ring, and how it was come by.</summary>
@@ -45,7 +41,7 @@ internal static class LinkTuner
     private static async Task<(LinkSetting Setting, string Why)> MeasureAsync(RingLinks links, RingOptions options, LinkKind kind, CancellationToken cancellation)
     {
         var buffer = GC.AllocateArray<float>(TrialBytes / sizeof(float), pinned: true);
-        var (best, bestSeconds, firstSeconds, trials, step) = (new LinkSetting("reno", 0, options.PieceBytes), double.MaxValue, 0.0, 0, 0L);
+        var (best, bestSeconds, firstSeconds, trials, step) = (new LinkSetting(Unpaced, options.SocketBufferBytes, options.PieceBytes), double.MaxValue, 0.0, 0, 0L);
         using (var warm = RingAllReduce.OnTrial(links, best.In(options)))
         {
             // The first sum of a process is spent on compiling the code that the first step would wait for otherwise.
@@ -72,24 +68,23 @@ internal static class LinkTuner
         }
 
         Known[kind] = best;
-        var now = best.BufferBytes == 0 && trials > BuffersLeftAlone ? best with { BufferBytes = LargestBuffer } : best;
-        return (now, $"best of {trials} measured in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0.0} ms, {TrialBytes >> 20} MiB in {bestSeconds * 1e3:0.00} ms against {firstSeconds * 1e3:0.00} ms at first");
+        return (best, $"best of {trials} measured in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0.0} ms, {TrialBytes >> 20} MiB in {bestSeconds * 1e3:0.00} ms against {firstSeconds * 1e3:0.00} ms at first");
     }
 
-    // Each is tried with what was best so far. The first stands there twice, because the first trial of all is slow whatever it tries. The
-    // first three leave buffers to the kernel.
+    // Each is tried with what was best so far. The first stands there twice, because the first trial of all is slow whatever it tries. Buffers that
+    // the kernel adapts are not among them: a socket whose buffers were set once cannot be given back to its care.
     private static readonly Func<LinkSetting, LinkSetting>[] Changes =
     [
         best => best,
         best => best,
         best => best with { Congestion = "" },
-        best => best with { BufferBytes = 1 << 20 },
-        best => best with { BufferBytes = LargestBuffer },
-        best => best with { BufferBytes = best.BufferBytes == 0 ? LargestBuffer : best.BufferBytes, PieceBytes = 1 << 20 },
-        best => best with { BufferBytes = best.BufferBytes == 0 ? LargestBuffer : best.BufferBytes, PieceBytes = 64 << 10 },
+        best => best with { BufferBytes = 4 << 20 },
+        best => best with { PieceBytes = 1 << 20 },
+        best => best with { PieceBytes = 64 << 10 },
     ];
 
-    private const int FirstTrials = 2, BuffersLeftAlone = 3;
+    private const int FirstTrials = 2;
+    private const string Unpaced = "reno";
 
     // The ring blocks its thread, which is not the pool's to give.
     private static Task<double> OnThreadAsync(Func<double> time, CancellationToken cancellation) =>
