@@ -42,6 +42,22 @@ public class SharedMemoryTests : AllReduceConformance
         Assert.True(SameBits(wide[0], narrow[2]));
     }
 
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(200_003)]
+    public void Two_ranks_get_the_same_bits_through_memory_as_over_tcp(int elements)
+    {
+        using var memory = Ring(2);
+        using var tcp = new LocalRing(2);
+        var through = Enumerable.Range(0, 2).Select(rank => Input(rank, elements)).ToArray();
+        var over = through.Select(input => input.ToArray()).ToArray();
+
+        Assert.All(memory.OnAll(rank => rank.AllReduce(through[rank.Rank], 0, 0)), Assert.Null);
+        Assert.All(tcp.OnAll(rank => rank.AllReduce(over[rank.Rank], 0, 0)), Assert.Null);
+
+        Assert.True(SameBits(through[0], over[1]));
+    }
+
     [Fact]
     public void Buffers_of_changing_size_follow_each_other_through_the_same_slots()
     {
