@@ -28,7 +28,7 @@ internal static class SweepPlanCommand
         SweepPlan plan;
         try
         {
-            plan = SweepPlan.Of(sweep.Definition, new DataShape(data.TrainRows, images.Channels, images.Height, images.Width), FirstTrials);
+            plan = SweepPlan.Of(sweep.Definition, new DataShape(data.TrainRows, images.Channels, images.Height, images.Width, data.HeldOut), FirstTrials);
         }
         catch (ArgumentException misfit)
         {

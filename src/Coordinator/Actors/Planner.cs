@@ -108,7 +108,7 @@ public sealed class Planner(CoordinatorContext context) : IActor
             pending.Asked.Add(worker.Worker);
             if (onlyKnown) pending.MayAsk = false;
             else _probes++;
-            var order = OrderOf(pending.Question, room);
+            var order = ProbeOrder.Of(pending.Question, room);
             _probe = new(++_numbers, order.Key(worker.Facts), worker.Worker, pending);
             effects.Send(Addresses.Agent(worker.Worker), new AgentMessage.ProbePack(context.Term, _numbers, order, onlyKnown));
             effects.Wake(ProbeWithin, new PlannerMessage.ProbeOverdue(_numbers));
@@ -139,8 +139,5 @@ public sealed class Planner(CoordinatorContext context) : IActor
         effects.Send(pending.ReplyTo, new SweepMessage.PackPlanned(pending.Question.Signature.Key, choice.Shape, choice.Reason));
     }
 
-    private string KeyOf(PackQuestion question) => OrderOf(question, _workers.RoomFor(question)!).Key(_workers.FactsFor(question));
-
-    private static ProbeOrder OrderOf(PackQuestion question, WorkerRoom room) =>
-        new(question.Trial, question.Data, question.RowsPerWorker, PackPlanner.MemoryLimit(room), question.Resources.Precision);
+    private string KeyOf(PackQuestion question) => ProbeOrder.Of(question, _workers.RoomFor(question)!).Key(_workers.FactsFor(question));
 }

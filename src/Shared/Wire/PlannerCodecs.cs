@@ -10,12 +10,15 @@ internal static class PlannerCodecs
 {
     private static readonly Codec<NumericPrecision> Precision = Enum<NumericPrecision>();
 
+    private static readonly Codec<int?> OptionalI32 = OptionalValue(I32);
+
     public static readonly RecordCodec<DataShape> Data = Record<DataShape>()
         .Field("TrainRows", I32, x => x.TrainRows)
         .Field("Channels", I32, x => x.Channels)
         .Field("Height", I32, x => x.Height)
         .Field("Width", I32, x => x.Width)
-        .ReadBy((ref r) => new(I32.Read(ref r), I32.Read(ref r), I32.Read(ref r), I32.Read(ref r)));
+        .Field("HeldOut", I32, x => x.HeldOut)
+        .ReadBy((ref r) => new(I32.Read(ref r), I32.Read(ref r), I32.Read(ref r), I32.Read(ref r), I32.Read(ref r)));
 
     public static readonly RecordCodec<ProbeOrder> Order = Record<ProbeOrder>()
         .Field("Trial", SpecCodecs.Trial, x => x.Trial)
@@ -23,7 +26,11 @@ internal static class PlannerCodecs
         .Field("Rows", I32, x => x.Rows)
         .Field("MemoryBytes", I64, x => x.MemoryBytes)
         .Field("Precision", Precision, x => x.Precision)
-        .ReadBy((ref r) => new(SpecCodecs.Trial.Read(ref r), Data.Read(ref r), I32.Read(ref r), I64.Read(ref r), Precision.Read(ref r)));
+        .Field("SlotsMax", I32, x => x.SlotsMax)
+        .Field("Lanes", OptionalI32, x => x.Lanes)
+        .Field("Threads", OptionalI32, x => x.Threads)
+        .ReadBy((ref r) => new(SpecCodecs.Trial.Read(ref r), Data.Read(ref r), I32.Read(ref r), I64.Read(ref r), Precision.Read(ref r),
+            I32.Read(ref r), OptionalI32.Read(ref r), OptionalI32.Read(ref r)));
 
     public static readonly RecordCodec<ProbeReading> Reading = Record<ProbeReading>()
         .Field("Lanes", I32, x => x.Lanes)

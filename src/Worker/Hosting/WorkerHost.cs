@@ -14,6 +14,7 @@ using Vae.Worker.Collectives.Engines;
 using Vae.Worker.Collectives.Groups;
 using Vae.Worker.Collectives.SharedMemory;
 using Vae.Worker.Engine;
+using Vae.Worker.Probing;
 
 namespace Vae.Worker.Hosting;
 
@@ -32,6 +33,7 @@ public sealed class WorkerHost : IAsyncDisposable
     private readonly LanePool _lanes = new();
     private readonly Lane _studio = new("studio");
     private readonly EnginePort _engine;
+    private readonly ProbePort _probe;
     private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit);
     private readonly StepMeter _meter;
     private readonly Timer _load;
@@ -58,6 +60,8 @@ public sealed class WorkerHost : IAsyncDisposable
             points => _system.Post(outbox, new OutboxMessage.AddPoints(points)), logger);
         _engine = new EnginePort(parts, logger);
         _engine.Register(_system);
+        _probe = new ProbePort(new ProbeCache(Path.Combine(options.CacheFolder, "probes")), facts, (order, cancellation) => PackProbe.Run(order, device, facts.Threads, cancellation));
+        _probe.Register(_system);
         var endpoint = new DataEndpoint(options.DataHost ?? options.DataListen, _listener.Endpoint.Port);
         var incarnation = (ulong)(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1_000_000);
         var agent = Addresses.Agent(options.Name);
@@ -123,6 +127,7 @@ public sealed class WorkerHost : IAsyncDisposable
         await _system.DisposeAsync();
         await _blobs.DisposeAsync();
         _engine.Dispose();
+        _probe.Dispose();
         _transport.Dispose();
         _lanes.Dispose();
         _studio.Dispose();

@@ -89,7 +89,7 @@ public class PackPlannerTests
     [Fact]
     public void A_shape_that_does_not_fit_the_memory_is_not_chosen_and_the_reason_says_so()
     {
-        var fits = PackSize.WorkerBytes(Question(1).Trial, Mnist, new PackShape(4, 16, 1, 1), rows: 32);
+        var fits = PackSize.WorkerBytes(Question(1).Trial, Mnist, new PackShape(4, 16, 1, 1), rows: 32, cuda: true);
         var room = new WorkerRoom(Cuda: true, Cores: 4, MemoryBytes: (long)(fits / 0.79), Workers: 1);
         ProbeReading[] readings = [new(1, 1, 1, 100), new(1, 4, 1, 390), new(1, 8, 1, 700), new(1, 16, 1, 1_300)];
 

@@ -7,15 +7,18 @@ namespace Vae.Shared.Sweeps;
 /// <param name="Channels">1 for grey, 3 for colour.</param>
 /// <param name="Height">Pixels.</param>
 /// <param name="Width">Pixels.</param>
-public readonly record struct DataShape(int TrainRows, int Channels, int Height, int Width)
+/// <param name="HeldOut">Rows beyond these that are never trained on; they take up memory and nothing else.</param>
+public readonly record struct DataShape(int TrainRows, int Channels, int Height, int Width, int HeldOut = 0)
 {
+    public int Rows => TrainRows + HeldOut;
+
     public int Values => Channels * Height * Width;
 
-    public static DataShape Of(DatasetManifest manifest) => new(manifest.TrainRows, manifest.Channels, manifest.Height, manifest.Width);
+    public static DataShape Of(DatasetManifest manifest) => new(manifest.TrainRows, manifest.Channels, manifest.Height, manifest.Width, manifest.HeldOut);
 
     /// <summary>The shape of data that the program makes itself, known before it is made; null for data that must be read first.</summary>
     public static DataShape? Known(DatasetSource source) =>
-        source.Source == DatasetSource.Sprites ? new(source.Count - source.HeldOutOf(source.Count), 1, source.Size, source.Size) : null;
+        source.Source == DatasetSource.Sprites ? new(source.Count - source.HeldOutOf(source.Count), 1, source.Size, source.Size, source.HeldOutOf(source.Count)) : null;
 }
 
 /// <summary>Parameters and activations of a model, from its shapes alone.</summary>
@@ -49,6 +52,9 @@ public static class ModelSize
         foreach (var (inputs, outputs, weightsPerPair, pixels) in Layers(model, data)) count += (long)inputs * weightsPerPair * outputs * pixels;
         return count;
     }
+
+    /// <summary>Weights of the largest layer, without its bias.</summary>
+    public static long LargestLayer(ModelSpec model, DataShape data) => Layers(model, data).Max(layer => (long)layer.Inputs * layer.Outputs * layer.WeightsPerPair);
 
     /// <summary>Layers with weights.</summary>
     public static int LayerCount(ModelSpec model, DataShape data) => Layers(model, data).Count();

@@ -46,7 +46,7 @@ public static class PackPlanner
     public static long MemoryLimit(WorkerRoom room) =>
         room.MemoryBytes == 0 ? long.MaxValue : (long)(Fill * room.MemoryBytes) - (room.Cuda ? 0 : ProcessBytes);
 
-    internal static long MemoryOf(PackQuestion question, PackShape shape) => PackSize.WorkerBytes(question.Trial, question.Data, shape, question.RowsPerWorker);
+    internal static long MemoryOf(PackQuestion question, PackShape shape, WorkerRoom room) => PackSize.WorkerBytes(question.Trial, question.Data, shape, question.RowsPerWorker, room.Cuda);
 
     private static double StepSeconds(PackQuestion question, WorkerRoom room) => StepCost.Seconds(question.Trial.Model, question.Data, question.RowsPerWorker, room.Cuda);
 
@@ -63,10 +63,10 @@ public static class PackPlanner
         var reason = basis switch
         {
             PlanBasis.Forced => limits.ForcedReason,
-            PlanBasis.Memory => $"measured, but bounded by memory: {Words(limits.ShapeOf(fastest.Reading))} would be faster and needs {Gigabytes(MemoryOf(question, limits.ShapeOf(fastest.Reading)))} of {Gigabytes(MemoryLimit(room))}",
+            PlanBasis.Memory => $"measured, but bounded by memory: {Words(limits.ShapeOf(fastest.Reading))} would be faster and needs {Gigabytes(MemoryOf(question, limits.ShapeOf(fastest.Reading), room))} of {Gigabytes(MemoryLimit(room))}",
             _ => $"measured: {Words(shape)} makes {best.StepsPerSecond:N0} trial steps/s{Comparison(best, table)}",
         };
-        return new(shape, MemoryOf(question, shape), best.StepsPerSecond, true, basis, reason);
+        return new(shape, MemoryOf(question, shape, room), best.StepsPerSecond, true, basis, reason);
     }
 
     // Equal times go to the smaller pack: less memory, and less is lost with it.
@@ -88,9 +88,9 @@ public static class PackPlanner
             ? (PlanBasis.Forced, limits.ForcedReason)
             : shape == wanted
                 ? (PlanBasis.RuleOfThumb, $"rule of thumb: {PlanRules.Reason(question, room, shape)}")
-                : (PlanBasis.Memory, $"bounded by memory: {Words(wanted)} needs {Gigabytes(MemoryOf(question, wanted))} of {Gigabytes(MemoryLimit(room))}");
-        if (!limits.Fits(shape)) reason += $"; even this is predicted to need {Gigabytes(MemoryOf(question, shape))} of {Gigabytes(MemoryLimit(room))}";
-        return new(shape, MemoryOf(question, shape), speed, false, basis, reason);
+                : (PlanBasis.Memory, $"bounded by memory: {Words(wanted)} needs {Gigabytes(MemoryOf(question, wanted, room))} of {Gigabytes(MemoryLimit(room))}");
+        if (!limits.Fits(shape)) reason += $"; even this is predicted to need {Gigabytes(MemoryOf(question, shape, room))} of {Gigabytes(MemoryLimit(room))}";
+        return new(shape, MemoryOf(question, shape, room), speed, false, basis, reason);
     }
 
     private static double EstimatedSpeed(PackQuestion question, WorkerRoom room, PackShape shape) =>

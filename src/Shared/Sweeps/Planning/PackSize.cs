@@ -1,36 +1,66 @@
 namespace Vae.Shared.Sweeps;
 
 /// <summary>
-/// Predicts the memory of packs, so that nothing is ever found out by crashing. Counted in float32 values: what is kept per slot (weights,
-/// gradient, optimizer moments), what a step leaves behind for backward, the staging of a batch, and the evaluation's batch.
+/// Predicts the memory of packs at its peak, so that what does not fit is found out before it runs. Counted in float32 values: what a pack keeps (weights, gradient,
+/// optimizer moments, staged batch), what a step leaves behind for backward, and on a processor also what the C allocator does not give back and the files of finished trials.
+/// The factors are measured by <c>benchmarks/memory.sh</c>, which shows prediction and measurement side by side.
 /// </summary>
 public static class PackSize
 {
-    /// <summary>Rows of one forward pass over held-out rows.</summary>
+    /// <summary>Rows of one forward pass over held-out rows, shared by the slots of a pack.</summary>
     public const int EvaluationRows = 512;
 
     private const int Float = 4;
+
+    // Each activation is there twice at the worst: the value that backward needs, and the gradient on its way.
+    private const int CopiesOfActivations = 2;
+
+    // Backward makes the gradient of a layer aside before it is added to the buffer, while the one before is still alive.
+    private const int LayerGradients = 2;
+
+    // A slot is filled from a network of its own: its weights, and what drawing them leaves behind.
+    private const double OwnNetwork = 1.5;
+
+    // A finished trial's file, and the copy that it was written from, until the garbage collector comes round.
+    private const int CopiesInFiles = 2;
+
+    // Blocks above this come from the system and go back to it; smaller ones stay with the thread that freed them.
+    private const long ArenaBytes = 64L << 20;
+
+    // Code that is compiled, and buffers of the BLAS, on the first real product.
+    private const long ProcessorOverhead = 5L << 20;
 
     /// <summary>Bytes that one worker fills at its peak: the data set once, and <paramref name="shape"/>'s lanes.</summary>
     /// <param name="trial">Any trial of the pack's signature.</param>
     /// <param name="data">Its images.</param>
     /// <param name="shape">Slots, latent and lanes.</param>
     /// <param name="rows">Rows of one step of one slot on this worker.</param>
-    public static long WorkerBytes(TrialSpec trial, DataShape data, PackShape shape, int rows) =>
-        DatasetBytes(data) + (shape.Lanes * LaneBytes(trial, data, shape, rows));
+    /// <param name="cuda">Whether the memory of a CUDA device is meant, or that of the process.</param>
+    public static long WorkerBytes(TrialSpec trial, DataShape data, PackShape shape, int rows, bool cuda) =>
+        DatasetBytes(data, cuda) + (shape.Lanes * LaneBytes(trial, data, shape, rows, cuda)) + (cuda ? 0 : ProcessorOverhead);
 
-    /// <summary>One byte per value, held once for all lanes.</summary>
-    public static long DatasetBytes(DataShape data) => (long)data.TrainRows * data.Values;
+    /// <summary>One byte per value, once for all lanes; on a processor beside the decoded images that it was copied from.</summary>
+    public static long DatasetBytes(DataShape data, bool cuda) => (long)data.Rows * data.Values * (cuda ? 1 : 2);
 
-    /// <summary>Bytes of one lane at its peak.</summary>
-    public static long LaneBytes(TrialSpec trial, DataShape data, PackShape shape, int rows)
+    /// <summary>Bytes of one lane at its peak, without the data set.</summary>
+    /// <inheritdoc cref="WorkerBytes"/>
+    public static long LaneBytes(TrialSpec trial, DataShape data, PackShape shape, int rows, bool cuda)
     {
         var model = trial.Model with { Latent = shape.Latent };
-        var kept = ModelSize.Parameters(model, data) * (2 + Moments(trial.Training));
-        var step = 2L * rows * ModelSize.ActivationsPerRow(model, data);
-        var staged = (long)Math.Max(rows, EvaluationRows) * (data.Values + model.Latent);
-        return Float * shape.Slots * (kept + step + staged);
+        var parameters = ModelSize.Parameters(model, data);
+        var staged = Math.Max(rows, EvaluationRows / shape.Slots) * (long)(data.Values + model.Latent);
+        var kept = shape.Slots * ((parameters * (2 + Moments(trial.Training))) + staged);
+        var step = shape.Slots * ((CopiesOfActivations * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)));
+        if (cuda) return Float * (kept + step);
+
+        // What is free since the pack was built serves the steps; only what they need beyond is new.
+        var freed = (Freed(model, data, shape.Slots) * shape.Slots) + (long)(OwnNetwork * parameters);
+        return Float * (kept + Math.Max(freed, step) + (CopiesInFiles * shape.Slots * parameters));
     }
+
+    // Of the model as it was first built, before its weights moved into one buffer: what stays with the thread.
+    private static long Freed(ModelSpec model, DataShape data, int slots) =>
+        Float * slots * ModelSize.LargestLayer(model, data) < ArenaBytes ? ModelSize.Parameters(model, data) : ModelSize.Parameters(model, data) / 2;
 
     private static int Moments(TrainingSpec training) => training.Optimizer switch
     {

@@ -59,7 +59,7 @@ internal sealed class PlanLimits
 
     public bool Fits(ProbeReading reading) => Fits(ShapeOf(reading));
 
-    public bool Fits(PackShape shape) => PackPlanner.MemoryOf(_question, shape) <= PackPlanner.MemoryLimit(_room);
+    public bool Fits(PackShape shape) => PackPlanner.MemoryOf(_question, shape, _room) <= PackPlanner.MemoryLimit(_room);
 
     /// <summary>The shape with fewer slots, then fewer lanes, until it fits; lanes that the sweep file names stay.</summary>
     public PackShape Shrink(PackShape shape)

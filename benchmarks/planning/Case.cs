@@ -1,0 +1,52 @@
+using System.Globalization;
+using Vae.Data;
+using Vae.Shared.Sweeps;
+using Vae.Torch;
+
+namespace Vae.Benchmarks.Planning;
+
+/// <summary>A model to plan for, on images that are made up.</summary>
+internal sealed class Case
+{
+    public const int Rows = 10_000;
+    public const int HeldOut = 2_000;
+
+    public Case(string model, int batch, string[] rest)
+    {
+        Device = rest is [var device, ..] ? torch.Device.TryParse(device, out var known) ? known : throw new ArgumentException($"{device} is no device.", nameof(rest)) : torch.CPU;
+        var (spec, size) = model switch
+        {
+            "mlp" => (new ModelSpec { Encoder = [512, 256], Latent = 16 }, 28),
+            "wide" => (new ModelSpec { Encoder = [2048, 2048, 1024], Latent = 64 }, 28),
+            "gelu" => (new ModelSpec { Encoder = [512, 256], Latent = 16, Activation = Shared.Sweeps.Activation.Gelu }, 28),
+            "tiny" => (new ModelSpec { Encoder = [64], Latent = 8 }, 28),
+            "tiniest" => (new ModelSpec { Encoder = [16], Latent = 2 }, 8),
+            "conv" => (new ModelSpec { Architecture = Architecture.Conv, Channels = [32, 32, 64, 64], Hidden = 256, Latent = 10 }, 64),
+            "smallconv" => (new ModelSpec { Architecture = Architecture.Conv, Channels = [32, 64], Hidden = 256, Latent = 16 }, 28),
+            _ => throw new ArgumentException($"There is no model {model}.", nameof(model)),
+        };
+        Data = new DataShape(Rows - HeldOut, 1, size, size, HeldOut);
+        Trial = new TrialSpec { Index = 0, Model = spec, Training = new TrainingSpec { Batch = batch, Epochs = 1_000_000, MaxSteps = 12, EvaluateEvery = 1_000_000 } };
+    }
+
+    public TrialSpec Trial { get; }
+
+    public DataShape Data { get; }
+
+    public torch.Device Device { get; }
+
+    public static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+    public static int Usage()
+    {
+        Console.Error.WriteLine("usage: planning memory MODEL BATCH SLOTS LANES [DEVICE] | planning probe MODEL BATCH THREADS [DEVICE]");
+        return 2;
+    }
+
+    public ImageSet Images()
+    {
+        var pixels = new byte[(long)Rows * Data.Values];
+        new Random(1).NextBytes(pixels);
+        return new ImageSet(Data.Channels, Data.Height, Data.Width, pixels);
+    }
+}

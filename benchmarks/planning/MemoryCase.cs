@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Text.Json;
+using Vae.Data;
+using Vae.Models.Evaluation;
+using Vae.Models.Files;
+using Vae.Shared;
+using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
+using Vae.Torch;
+using Vae.Worker.Collectives;
+using Vae.Worker.Engine;
+using Vae.Worker.Training;
+
+namespace Vae.Benchmarks.Planning;
+
+/// <summary>
+/// Trains packs from nothing to their trials' files and looks at the process's resident memory: before anything of them is there (libraries loaded and warmed up by another, tiny
+/// pack), and at its highest since. What the allocator keeps for later counts, because nobody else can use it.
+/// </summary>
+internal static class MemoryCase
+{
+    public static int Run(Case what, int slots, int lanes)
+    {
+        TorchProcess.Initialize(new TorchSettings(Threads: 1));
+        var threads = Enumerable.Range(0, lanes).Select(_ => new Lane(1)).ToArray();
+        WarmUp(what, threads);
+        var before = Baseline();
+        var marks = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        void Mark(string phase)
+        {
+            lock (marks) marks[phase] = Status("VmHWM") - before;
+        }
+
+        var images = what.Images();
+        using var data = new TrainingData(images, Case.HeldOut, Binarize.None, what.Device);
+        Mark("1 data");
+        Task.WaitAll([.. threads.Select(lane => OnLane(lane, () => Train(what.Trial, data, slots, what.Device, Mark)))]);
+        var peak = Status("VmHWM") - before;
+        GC.KeepAlive(images);
+        var shape = new PackShape(slots, what.Trial.Model.Latent, lanes, 1);
+        var predicted = PackSize.WorkerBytes(what.Trial, what.Data, shape, what.Trial.Training.Batch, cuda: false);
+        Console.WriteLine(JsonSerializer.Serialize(new { slots, lanes, batch = what.Trial.Training.Batch, predicted, peak, ratio = (double)predicted / peak, marks }));
+        foreach (var lane in threads) lane.Dispose();
+        return 0;
+    }
+
+    // Every thread has met every library before the count begins.
+    private static void WarmUp(Case what, Lane[] lanes)
+    {
+        var trial = what.Trial with { Model = what.Trial.Model with { Encoder = [16], Channels = [2], Hidden = 8, Latent = 2 }, Training = what.Trial.Training with { Batch = 8 } };
+        var pixels = new byte[32 * what.Data.Values];
+        using var data = new TrainingData(new ImageSet(what.Data.Channels, what.Data.Height, what.Data.Width, pixels), 8, Binarize.None, what.Device);
+        Task.WaitAll([.. lanes.Select(lane => OnLane(lane, () =>
+        {
+            using var left = torch.ones([256, 256]);
+            using var product = left.matmul(left);
+            Train(trial, data, 2, what.Device, _ => { });
+        }))]);
+    }
+
+    private static void Train(TrialSpec trial, TrainingData data, int slots, torch.Device device, Action<string> mark)
+    {
+        using var trainer = PackTrainer.Of([.. Enumerable.Range(0, slots).Select(slot => trial with { Index = slot, Training = trial.Training with { Seed = (ulong)slot } })], data, device);
+        mark("2 pack");
+        using var alone = new NoAllReduce();
+        trainer.Run(alone, new Files(trainer, data, mark), CancellationToken.None);
+    }
+
+    private static long Baseline()
+    {
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        File.WriteAllText("/proc/self/clear_refs", "5"); // The highest mark falls to what is resident now.
+        return Status("VmRSS");
+    }
+
+    private static long Status(string key) => 1024 * long.Parse(
+        File.ReadLines("/proc/self/status").First(line => line.StartsWith(key + ":", StringComparison.Ordinal)).Split(':')[1].Trim().Split(' ')[0], CultureInfo.InvariantCulture);
+
+    private static Task OnLane(Lane lane, Action work)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lane.Post(() =>
+        {
+            try
+            {
+                work();
+                done.SetResult();
+            }
+            catch (Exception failure)
+            {
+                done.SetException(failure);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <summary>Keeps each finished trial's model in memory, as the worker does until it is stored.</summary>
+    private sealed class Files(PackTrainer trainer, TrainingData data, Action<string> mark) : ITrainingListener
+    {
+        private readonly List<byte[]> _kept = [];
+
+        public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds) { }
+
+        public void StepTimed(StepClock clock, int trials, int rows) => mark("3 steps");
+
+        public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss) => mark("4 evaluation");
+
+        public void SlotEnded(SlotEnd end)
+        {
+            using var network = trainer.Extract(end.Slot);
+            using var file = new MemoryStream();
+            TrainedModel.Write(file, network, 0, new ModelConfig(end.Trial, new DatasetSource { Source = DatasetSource.Sprites }, data.Shape, null, null));
+            _kept.Add(file.ToArray());
+            mark("5 files");
+        }
+    }
+}

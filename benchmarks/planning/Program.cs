@@ -1,0 +1,10 @@
+using Vae.Benchmarks.Planning;
+
+// planning memory MODEL BATCH SLOTS LANES [DEVICE]   peak memory of packs beside its prediction, one JSON object
+// planning probe MODEL BATCH THREADS [DEVICE]        the probe's choice beside the best of all shapes, one JSON object
+return args switch
+{
+    ["memory", var model, var batch, var slots, var lanes, .. var rest] => MemoryCase.Run(new Case(model, Case.Number(batch), rest), Case.Number(slots), Case.Number(lanes)),
+    ["probe", var model, var batch, var threads, .. var rest] => ProbeCase.Run(new Case(model, Case.Number(batch), rest), Case.Number(threads)),
+    _ => Case.Usage(),
+};
