@@ -34,12 +34,12 @@ public sealed class ProbeSearch(IPackBench bench, TimeSpan budget, Func<TimeSpan
 {
     private const int StepsOfBurst = 4;
     private const int WarmUpSteps = 2; // The bench's own, before its clock runs.
-    private const int Finalists = 3;
-    private const int FinalTurns = 2;
-    private const double Gain = 1.03; // Less than this is noise, and larger packs cost memory.
+    private const int Finalists = 4;
+    private const int FinalTurns = 4;
+    private const int StepsDown = 2; // One number of slots that gains nothing may be noise, two in a row are not.
     private const double InReach = 0.75; // Of the best: what a burst may be off by.
 
-    private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(60);
     private static readonly TimeSpan FinalBurst = TimeSpan.FromMilliseconds(200);
 
     private readonly SortedDictionary<(int Lanes, int Threads, int Slots), Measured> _measured = [];
@@ -56,9 +56,10 @@ public sealed class ProbeSearch(IPackBench bench, TimeSpan budget, Func<TimeSpan
     {
         foreach (var (lanes, threads) in Lines(space)) Try(new(lanes, 1, threads), space, Burst, cancellation);
         foreach (var (lanes, threads) in _measured.OrderByDescending(one => one.Value.Rate).Select(one => (one.Key.Lanes, one.Key.Threads)).ToArray()) Climb(lanes, threads, space, cancellation);
+        var finalists = Best();
         for (var turn = 0; turn < FinalTurns; turn++)
         {
-            foreach (var shape in Best()) Try(shape, space, FinalBurst, cancellation);
+            foreach (var shape in finalists) Try(shape, space, FinalBurst, cancellation);
         }
 
         return _measured.Where(one => one.Value.Rate > 0).Select(one => new ProbeReading(one.Key.Lanes, one.Key.Slots, one.Key.Threads, one.Value.Rate)).ToValueList();
@@ -87,10 +88,12 @@ public sealed class ProbeSearch(IPackBench bench, TimeSpan budget, Func<TimeSpan
     private void Climb(int lanes, int threads, ProbeSpace space, CancellationToken cancellation)
     {
         var best = _measured[(lanes, threads, 1)].Rate;
-        for (var slots = 2; slots <= space.SlotsMax; slots *= 2)
+        var down = 0;
+        for (var slots = 2; slots <= space.SlotsMax && down < StepsDown; slots *= 2)
         {
-            if (Try(new(lanes, slots, threads), space, Burst, cancellation) is not { } rate || rate < best * Gain) return;
-            best = rate;
+            if (Try(new(lanes, slots, threads), space, Burst, cancellation) is not { } rate) return;
+            down = rate > best ? 0 : down + 1;
+            best = Math.Max(best, rate);
         }
     }
 

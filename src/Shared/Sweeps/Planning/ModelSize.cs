@@ -37,11 +37,14 @@ public static class ModelSize
         return count;
     }
 
-    /// <summary>Values that one row's forward pass leaves behind: the outputs of all layers.</summary>
+    /// <summary>
+    /// Values that one row's forward pass leaves behind: the outputs of all layers, and for activations whose gradient needs what went in, that as well.
+    /// </summary>
     public static long ActivationsPerRow(ModelSpec model, DataShape data)
     {
         long count = data.Values + (3L * model.Latent); // The input, and mean, log variance and sample are all kept.
         foreach (var (_, outputs, _, pixels) in Layers(model, data)) count += (long)outputs * pixels;
+        if (model.Activation is not (Activation.Relu or Activation.Tanh)) count += count - (2 * data.Values) - (5L * model.Latent); // All but the ends, which have no activation.
         return count;
     }
 
