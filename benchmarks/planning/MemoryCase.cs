@@ -22,7 +22,7 @@ internal static class MemoryCase
     public static int Run(Case what, int slots, int lanes)
     {
         TorchProcess.Initialize(new TorchSettings(Threads: 1));
-        var threads = Enumerable.Range(0, lanes).Select(_ => new Lane(1)).ToArray();
+        var threads = Enumerable.Range(0, lanes).Select(lane => new Lane($"lane {lane}")).ToArray();
         WarmUp(what, threads);
         var before = Baseline();
         var marks = new SortedDictionary<string, long>(StringComparer.Ordinal);
@@ -34,7 +34,7 @@ internal static class MemoryCase
         var images = what.Images();
         using var data = new TrainingData(images, Case.HeldOut, Binarize.None, what.Device);
         Mark("1 data");
-        Task.WaitAll([.. threads.Select(lane => OnLane(lane, () => Train(what.Trial, data, slots, what.Device, Mark)))]);
+        Task.WaitAll([.. threads.Select(lane => lane.Do(() => Train(what.Trial, data, slots, what.Device, Mark)))]);
         var peak = Status("VmHWM") - before;
         GC.KeepAlive(images);
         var shape = new PackShape(slots, what.Trial.Model.Latent, lanes, 1);
@@ -50,8 +50,9 @@ internal static class MemoryCase
         var trial = what.Trial with { Model = what.Trial.Model with { Encoder = [16], Channels = [2], Hidden = 8, Latent = 2 }, Training = what.Trial.Training with { Batch = 8 } };
         var pixels = new byte[32 * what.Data.Values];
         using var data = new TrainingData(new ImageSet(what.Data.Channels, what.Data.Height, what.Data.Width, pixels), 8, Binarize.None, what.Device);
-        Task.WaitAll([.. lanes.Select(lane => OnLane(lane, () =>
+        Task.WaitAll([.. lanes.Select(lane => lane.Do(() =>
         {
+            Lane.SetThreads(1, lanes.Length);
             using var left = torch.ones([256, 256]);
             using var product = left.matmul(left);
             Train(trial, data, 2, what.Device, _ => { });
@@ -75,24 +76,6 @@ internal static class MemoryCase
 
     private static long Status(string key) => 1024 * long.Parse(
         File.ReadLines("/proc/self/status").First(line => line.StartsWith(key + ":", StringComparison.Ordinal)).Split(':')[1].Trim().Split(' ')[0], CultureInfo.InvariantCulture);
-
-    private static Task OnLane(Lane lane, Action work)
-    {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lane.Post(() =>
-        {
-            try
-            {
-                work();
-                done.SetResult();
-            }
-            catch (Exception failure)
-            {
-                done.SetException(failure);
-            }
-        });
-        return done.Task;
-    }
 
     /// <summary>Keeps each finished trial's model in memory, as the worker does until it is stored.</summary>
     private sealed class Files(PackTrainer trainer, TrainingData data, Action<string> mark) : ITrainingListener

@@ -99,7 +99,7 @@ public sealed partial class Sweep
         pack.BeginAttempt();
         var shape = pack.Shape!;
         var question = QuestionOf(pack.Trials.Count > 0 ? pack.Trials[0] : _queue.Find(pack.Signature)!.Largest, 1);
-        var memory = PackSize.LaneBytes(question.Trial, question.Data, shape, question.RowsPerWorker);
+        var memory = PackSize.LaneBytes(question.Trial, question.Data, shape, question.RowsPerWorker, cuda: _definition.Resources.Device == DeviceChoice.Cuda);
         var plan = new PackPlan(pack.Id, pack.Attempt, shape, memory, _view.Dataset!, _definition.Dataset, _definition.Resources);
         var term = _context.Term;
         _runners.Add(plan.Runner.Name, pack);

@@ -44,7 +44,7 @@ public sealed class PackBench : IPackBench, IDisposable
     /// <inheritdoc/>
     public double Measure(ProbeShape shape, TimeSpan atLeast, int stepsAtLeast, CancellationToken cancellation)
     {
-        while (_lanes.Count < shape.Lanes) _lanes.Add(new Lane(1));
+        while (_lanes.Count < shape.Lanes) _lanes.Add(new Lane($"probe {_lanes.Count}"));
         using var together = new Barrier(shape.Lanes);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var bursts = Enumerable.Range(0, shape.Lanes).Select(lane => RunAsync(_lanes[lane], shape, () => new LaneBurst(together, atLeast, stepsAtLeast, stop.Token), stop)).ToArray();
@@ -75,27 +75,22 @@ public sealed class PackBench : IPackBench, IDisposable
     private static bool IsMemory(Exception failure) => failure is OutOfMemoryException or TorchException { IsOutOfMemory: true };
 
     // Steps per second of one lane's pack.
-    private Task<double> RunAsync(Lane lane, ProbeShape shape, Func<LaneBurst> begin, CancellationTokenSource stop)
+    private Task<double> RunAsync(Lane lane, ProbeShape shape, Func<LaneBurst> begin, CancellationTokenSource stop) => lane.Do(() =>
     {
-        var done = new TaskCompletionSource<double>(TaskCreationOptions.RunContinuationsAsynchronously);
-        lane.Post(() =>
+        try
         {
-            try
-            {
-                TorchProcess.SetThreads(shape.Threads);
-                using var trainer = PackTrainer.Of([.. Enumerable.Range(0, shape.Slots).Select(Trial)], _data, _device);
-                using var alone = new NoAllReduce();
-                using var burst = begin();
-                done.SetResult(burst.Run(trainer, alone));
-            }
-            catch (Exception failure)
-            {
-                stop.Cancel(); // The other lanes would wait at the barrier for ever.
-                done.SetException(failure);
-            }
-        });
-        return done.Task;
-    }
+            Lane.SetThreads(shape.Threads, shape.Lanes);
+            using var trainer = PackTrainer.Of([.. Enumerable.Range(0, shape.Slots).Select(Trial)], _data, _device);
+            using var alone = new NoAllReduce();
+            using var burst = begin();
+            return burst.Run(trainer, alone);
+        }
+        catch
+        {
+            stop.Cancel(); // The other lanes would wait at the barrier for ever.
+            throw;
+        }
+    });
 
     private TrialSpec Trial(int slot) =>
         _trial with { Index = slot, Training = _trial.Training with { Seed = _sameSeeds ? _trial.Training.Seed : (ulong)slot } };
