@@ -27,7 +27,10 @@ internal sealed record LocalPlan(int Workers, int Threads, string Device, int Cu
     /// <summary>More processes than this on one machine is a typing mistake.</summary>
     public const int WorkersMax = 256;
 
-    /// <summary>One worker per accelerator; without one, as many as the sweep can use and the machine has cores.</summary>
+    /// <summary>
+    /// One worker per accelerator. Without one: a single worker, which trains packs side by side on lanes of its own and holds the data set and the libraries once (docs/adr/0008);
+    /// only where trials are shared between workers, as many as the sweep can use and the machine has cores.
+    /// </summary>
     /// <exception cref="CliException">The sweep needs more workers than were asked for.</exception>
     public static LocalPlan For(SweepDefinition sweep, int? workers, int? threads, string? device, LocalMachine machine)
     {
@@ -41,7 +44,8 @@ internal sealed record LocalPlan(int Workers, int Threads, string Device, int Cu
 
         var cudaDevices = device == "cpu" ? 0 : machine.CudaDevices;
         var useful = (long)Math.Min(SweepTrials.Count(sweep) * (double)sweep.Resources.WorkersPerPackMax, WorkersMax);
-        var count = workers ?? Math.Max(least, cudaDevices > 0 ? cudaDevices : (int)Math.Min(machine.Cores, useful));
+        var shared = sweep.Resources.WorkersPerPackMax > 1 ? (int)Math.Min(machine.Cores, useful) : 1;
+        var count = workers ?? Math.Max(least, cudaDevices > 0 ? cudaDevices : shared);
         return new(count, threads ?? sweep.Resources.Threads ?? Math.Max(1, machine.Cores / count), device, cudaDevices);
     }
 

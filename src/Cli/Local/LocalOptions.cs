@@ -7,7 +7,7 @@ internal sealed class LocalOptions
 {
     public Option<int?> Workers { get; } = new("--workers")
     {
-        Description = "Worker processes on this machine. Default: one per CUDA device; without one, as many as the sweep can use and there are cores.",
+        Description = "Worker processes on this machine. Default: one per CUDA device; without one, a single worker with a lane per core, or one per core where workers share trials (workers_per_pack).",
         HelpName = "N",
     };
 

@@ -42,27 +42,20 @@ public sealed class ProbeSearch(IPackBench bench, TimeSpan budget, Func<TimeSpan
     private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(60);
     private static readonly TimeSpan FinalBurst = TimeSpan.FromMilliseconds(200);
 
-    private readonly SortedDictionary<(int Lanes, int Threads, int Slots), Measured> _measured = [];
-
-    private sealed class Measured
-    {
-        public double Rate { get; set; }
-
-        public int Turns { get; set; }
-    }
+    private readonly SortedDictionary<(int Lanes, int Threads, int Slots), double> _rates = [];
 
     /// <returns>One reading per shape that was tried and fits; empty when not even one step was possible in time.</returns>
     public ValueList<ProbeReading> Run(ProbeSpace space, CancellationToken cancellation)
     {
         foreach (var (lanes, threads) in Lines(space)) Try(new(lanes, 1, threads), space, Burst, cancellation);
-        foreach (var (lanes, threads) in _measured.OrderByDescending(one => one.Value.Rate).Select(one => (one.Key.Lanes, one.Key.Threads)).ToArray()) Climb(lanes, threads, space, cancellation);
+        foreach (var (lanes, threads) in _rates.OrderByDescending(one => one.Value).Select(one => (one.Key.Lanes, one.Key.Threads)).ToArray()) Climb(lanes, threads, space, cancellation);
         var finalists = Best();
         for (var turn = 0; turn < FinalTurns; turn++)
         {
             foreach (var shape in finalists) Try(shape, space, FinalBurst, cancellation);
         }
 
-        return _measured.Where(one => one.Value.Rate > 0).Select(one => new ProbeReading(one.Key.Lanes, one.Key.Slots, one.Key.Threads, one.Value.Rate)).ToValueList();
+        return _rates.Where(one => one.Value > 0).Select(one => new ProbeReading(one.Key.Lanes, one.Key.Slots, one.Key.Threads, one.Value)).ToValueList();
     }
 
     /// <summary>Numbers of lanes and threads to look at, the most promising first. Lanes are one-thread: BLAS libraries do the products of several multi-threaded lanes of a process one after the other.</summary>
@@ -87,7 +80,7 @@ public sealed class ProbeSearch(IPackBench bench, TimeSpan budget, Func<TimeSpan
 
     private void Climb(int lanes, int threads, ProbeSpace space, CancellationToken cancellation)
     {
-        var best = _measured[(lanes, threads, 1)].Rate;
+        var best = _rates[(lanes, threads, 1)];
         var down = 0;
         for (var slots = 2; slots <= space.SlotsMax && down < StepsDown; slots *= 2)
         {
@@ -103,11 +96,8 @@ public sealed class ProbeSearch(IPackBench bench, TimeSpan budget, Func<TimeSpan
         if (!space.Fits(shape) || elapsed() + Expected(shape, burst) > budget) return null;
         var rate = bench.Measure(shape, burst, StepsOfBurst, cancellation);
         var key = (shape.Lanes, shape.Threads, shape.Slots);
-        if (!_measured.TryGetValue(key, out var known)) _measured[key] = known = new();
-        else if (known.Turns == 1) known = _measured[key] = new(); // A long burst counts for more than the short one before it.
-        known.Rate = ((known.Rate * known.Turns) + rate) / (known.Turns + 1);
-        known.Turns += burst == Burst ? 1 : 2;
-        return known.Rate;
+        // The best burst counts: whatever else runs on the machine only ever makes one slower.
+        return _rates[key] = Math.Max(rate, _rates.GetValueOrDefault(key));
     }
 
     // A step of twice the slots takes twice as long at the worst.
@@ -115,21 +105,21 @@ public sealed class ProbeSearch(IPackBench bench, TimeSpan budget, Func<TimeSpan
     {
         for (var slots = shape.Slots; slots >= 1; slots /= 2)
         {
-            if (!_measured.TryGetValue((shape.Lanes, shape.Threads, slots), out var known) || known.Rate <= 0) continue;
-            var step = TimeSpan.FromSeconds(shape.Lanes * shape.Slots / known.Rate);
+            if (!_rates.TryGetValue((shape.Lanes, shape.Threads, slots), out var rate) || rate <= 0) continue;
+            var step = TimeSpan.FromSeconds(shape.Lanes * shape.Slots / rate);
             var steps = (WarmUpSteps + StepsOfBurst) * step;
             return steps > burst ? steps : burst;
         }
 
-        return _measured.Count == 0 ? TimeSpan.Zero : Slowest();
+        return _rates.Count == 0 ? TimeSpan.Zero : Slowest();
     }
 
-    private TimeSpan Slowest() => TimeSpan.FromSeconds((WarmUpSteps + StepsOfBurst) * _measured.Max(one => one.Value.Rate > 0 ? one.Key.Lanes * one.Key.Slots / one.Value.Rate : 0));
+    private TimeSpan Slowest() => TimeSpan.FromSeconds((WarmUpSteps + StepsOfBurst) * _rates.Max(one => one.Value > 0 ? one.Key.Lanes * one.Key.Slots / one.Value : 0));
 
     private ProbeShape[] Best()
     {
-        if (_measured.Count == 0) return [];
-        var reach = InReach * _measured.Values.Max(one => one.Rate);
-        return [.. _measured.Where(one => one.Value.Rate >= reach).OrderByDescending(one => one.Value.Rate).Take(Finalists).Select(one => new ProbeShape(one.Key.Lanes, one.Key.Slots, one.Key.Threads))];
+        if (_rates.Count == 0) return [];
+        var reach = InReach * _rates.Values.Max();
+        return [.. _rates.Where(one => one.Value >= reach).OrderByDescending(one => one.Value).Take(Finalists).Select(one => new ProbeShape(one.Key.Lanes, one.Key.Slots, one.Key.Threads))];
     }
 }

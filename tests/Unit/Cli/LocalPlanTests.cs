@@ -10,8 +10,12 @@ public class LocalPlanTests
     private static readonly LocalMachine EightCores = new(Cores: 8, CudaDevices: 0);
 
     [Fact]
-    public void Without_a_gpu_there_are_as_many_workers_as_the_sweep_can_use_and_cores() =>
-        Assert.Equal([(1, 8), (3, 2), (8, 1), (8, 1)], new[] { 1, 3, 8, 100 }.Select(trials => Shape(LocalPlan.For(Sweep(trials), null, null, null, EightCores))));
+    public void Without_a_gpu_one_worker_has_all_cores_for_its_lanes() =>
+        Assert.All(new[] { 1, 3, 100 }, trials => Assert.Equal((1, 8), Shape(LocalPlan.For(Sweep(trials), null, null, null, EightCores))));
+
+    [Fact]
+    public void Where_workers_share_trials_there_are_as_many_as_the_sweep_can_use_and_cores() =>
+        Assert.Equal([(2, 4), (6, 1), (8, 1)], new[] { 1, 3, 100 }.Select(trials => Shape(LocalPlan.For(Sweep(trials, most: 2), null, null, null, EightCores))));
 
     [Fact]
     public void Workers_that_share_a_trial_are_counted() => Assert.Equal(4, LocalPlan.For(Sweep(2, least: 1, most: 2), null, null, null, EightCores).Workers);
@@ -33,7 +37,7 @@ public class LocalPlanTests
     {
         var plan = LocalPlan.For(Sweep(100), null, null, "cpu", EightCores with { CudaDevices = 2 });
 
-        Assert.Equal((8, "cpu"), (plan.Workers, plan.DeviceOf(1)));
+        Assert.Equal((1, "cpu"), (plan.Workers, plan.DeviceOf(1)));
     }
 
     [Fact]
