@@ -22,12 +22,13 @@ internal static class Packs
         ("784-512-256-16", 28, [512, 256], 16, 128),
     ];
 
-    public static void Run(ReadOnlySpan<int> sizes, int rounds, double budgetMilliseconds)
+    public static void Run(ReadOnlySpan<int> sizes, int rounds, double budgetMilliseconds, string only)
     {
         Console.WriteLine("| model | batch | rows | K | step of the pack, us | per trial, us | alone, us | alone / per trial |");
         Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- |");
         foreach (var model in s_models)
         {
+            if (only.Length > 0 && model.Name != only) continue;
             using var data = Data(model.Side);
             foreach (var sharing in (bool[])[true, false])
             {

@@ -24,7 +24,7 @@ TorchProcess.Initialize(new TorchSettings(Threads: threads, FlushDenormals: Text
 
 if (Text("--packs", "") is { Length: > 0 } packs)
 {
-    Packs.Run([.. packs.Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))], Number("--rounds", 3), Number("--budget-ms", 300));
+    Packs.Run([.. packs.Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))], Number("--rounds", 3), Number("--budget-ms", 300), Text("--only", ""));
     return;
 }
 

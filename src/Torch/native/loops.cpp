@@ -49,11 +49,10 @@ VAE_CLONES double squared_error(const float* __restrict mean, const float* __res
   return sum;
 }
 
-VAE_CLONES void posterior_forward(const PosteriorRow& row, int64_t count) {
-  const float *__restrict mean = row.mean, *__restrict raw = row.raw, *__restrict noise = row.noise, *__restrict mask = row.mask;
-  float *__restrict sample = row.sample, *__restrict out_mean = row.out_mean, *__restrict out_l = row.out_log_variance;
-  float *__restrict deviation = row.deviation, *__restrict slope = row.slope;
-  double* __restrict divergence = row.divergence;
+VAE_CLONES void posterior_forward(const PosteriorElements& elements, int64_t count) {
+  const float *__restrict mean = elements.mean, *__restrict raw = elements.raw, *__restrict noise = elements.noise;
+  float *__restrict sample = elements.sample, *__restrict log_variance = elements.log_variance, *__restrict divergence = elements.divergence;
+  float *__restrict deviation = elements.deviation, *__restrict slope = elements.slope;
 #pragma omp simd
   for (int64_t j = 0; j < count; j++) {
     const float lift = raw[j] - kLogVarianceMin, inner = kLogVarianceMin + softplus(lift);
@@ -61,17 +60,9 @@ VAE_CLONES void posterior_forward(const PosteriorRow& row, int64_t count) {
     const float m = mean[j], s = exp(0.5f * l);
     slope[j] = sigmoid(lift) * sigmoid(drop);
     deviation[j] = s;
-    out_mean[j] = m;
-    out_l[j] = l;
+    log_variance[j] = l;
     sample[j] = m + s * noise[j];
-    const float kl = 0.5f * (m * m + exp_minus_1_minus_x(l));
-    divergence[j] += mask == nullptr || mask[j] != 0.0f ? kl : 0.0f;
-  }
-  if (mask == nullptr) return;
-  for (int64_t j = 0; j < count; j++) {
-    if (mask[j] != 0.0f) continue;
-    // A masked dimension belongs to the padding of a pack: exactly nothing, even where the padded weights are not finite.
-    sample[j] = out_mean[j] = out_l[j] = 0.0f;
+    divergence[j] = 0.5f * (m * m + exp_minus_1_minus_x(l));
   }
 }
 

@@ -18,13 +18,12 @@ double bernoulli_nll(const float* logits, const float* target, float* gradient, 
 // Sum over j of (x - m)^2; where gradient is not null: gradient[j] = (m - x) * factor.
 double squared_error(const float* mean, const float* target, float* gradient, int64_t count, float factor);
 
-// One row of the Gaussian posterior. All pointers but `mask` have `count` elements and none may be null; mask may be null.
-struct PosteriorRow {
-  const float *mean, *raw, *noise, *mask;
-  float *sample, *out_mean, *out_log_variance, *deviation, *slope;
-  double* divergence;  // added to
+// The Gaussian posterior, element by element. All pointers have `count` elements and none may be null.
+struct PosteriorElements {
+  const float *mean, *raw, *noise;
+  float *sample, *log_variance, *deviation, *slope, *divergence;
 };
-void posterior_forward(const PosteriorRow& row, int64_t count);
+void posterior_forward(const PosteriorElements& elements, int64_t count);
 
 // Gradients of one row; incoming ones may be null (absent).
 struct PosteriorGradientRow {

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <vector>
 
 #include "loops.h"
@@ -34,6 +35,15 @@ std::vector<int64_t> used_rows(const SlotReader& reader, int64_t replicas) {
   return used;
 }
 
+// A masked dimension belongs to the padding of a pack: exactly nothing, even where the padded weights are not finite.
+void clear_masked(std::initializer_list<float*> results, const float* mask, int64_t rows, int64_t d) {
+  for (int64_t j = 0; j < d; j++) {
+    if (mask[j] != 0.0f) continue;
+    for (float* result : results)
+      for (int64_t i = 0; i < rows; i++) result[i * d + j] = 0.0f;
+  }
+}
+
 struct PosteriorFunction : torch::autograd::Function<PosteriorFunction> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& h, const at::Tensor& noise, const Limits& limits) {
     ctx->set_materialize_grads(false);
@@ -51,13 +61,20 @@ struct PosteriorFunction : torch::autograd::Function<PosteriorFunction> {
     auto* kp = divergence.data_ptr<float>();
     at::parallel_for(0, replicas, 1, [&](int64_t begin, int64_t end) {
       std::vector<double> sums(static_cast<size_t>(d));
+      // Rows are as short as two numbers, so all rows of a slot are laid end to end and passed as one: raw log variances and divergences.
+      std::vector<float> scratch(static_cast<size_t>(2 * rows * d));
+      float *raw = scratch.data(), *kl = raw + rows * d;
       for (int64_t k = begin; k < end; k++) {
-        std::fill(sums.begin(), sums.end(), 0.0);
-        const int64_t used = reader.rows_of(k);
+        const int64_t used = reader.rows_of(k), first = k * rows * d;
         for (int64_t i = 0; i < used; i++) {
-          const int64_t row = k * rows + i, at = row * d;
-          loops::posterior_forward({xp + 2 * at, xp + 2 * at + d, ep + (shared_noise ? i : row) * d, offset_or_null(lp, k * d), zp + at, mp + at, vp + at, dp + at, sp + at, sums.data()}, d);
+          std::copy_n(xp + 2 * (first + i * d), d, mp + first + i * d);
+          std::copy_n(xp + 2 * (first + i * d) + d, d, raw + i * d);
         }
+        loops::posterior_forward({mp + first, raw, ep + (shared_noise ? 0 : first), zp + first, vp + first, dp + first, sp + first, kl}, used * d);
+        if (lp) clear_masked({zp + first, mp + first, vp + first, kl}, lp + k * d, used, d);
+        std::fill(sums.begin(), sums.end(), 0.0);
+        for (int64_t i = 0; i < used; i++)
+          for (int64_t j = 0; j < d; j++) sums[j] += static_cast<double>(kl[i * d + j]);
         const int64_t rest = (k * rows + used) * d;
         for (auto* out : {zp, mp, vp}) std::fill(out + rest, out + (k + 1) * rows * d, 0.0f);
         for (int64_t j = 0; j < d; j++) kp[k * d + j] = static_cast<float>(sums[j]);
