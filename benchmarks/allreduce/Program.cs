@@ -7,10 +7,11 @@ using Microsoft.Extensions.Logging;
 using Vae.Shared.Sweeps;
 using Vae.Worker.Collectives;
 using Vae.Worker.Collectives.Engines;
+using Vae.Worker.Collectives.Groups;
 using Vae.Worker.Collectives.SharedMemory;
 
 // usage: allreduce --ranks 2 --sizes 4096,1048576 [--seconds 0.5] [--piece BYTES] [--socket BYTES] [--exchange BYTES] [--spin MICROSECONDS]
-//                  [--engine messagepack|shared_memory|auto] [--block BYTES] [--memory-spin MICROSECONDS] [--deadline SECONDS] [--congestion NAME]
+//                  [--engine messagepack|shared_memory|gloo|auto] [--compression bfloat16] [--block BYTES] [--memory-spin MICROSECONDS] [--deadline SECONDS] [--congestion NAME]
 // Starts one process per rank and prints one JSON line per size, measured on rank 0. Exit code 3: an all-reduce failed; each rank says why.
 var flags = args.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
 int Number(string name, int fallback) => flags.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
@@ -50,7 +51,7 @@ async Task<int> RunRankAsync(int rank)
     var members = ports.Select((port, index) => new RingMember(index, "127.0.0.1", port)).ToList();
     var engine = Enum.Parse<AllReduceEngine>(flags.GetValueOrDefault("--engine", "messagepack").Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
     var remarks = new Remarks();
-    var factory = new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], remarks);
+    var factory = new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine(), new GlooEngine()], remarks);
     try
     {
         using var ring = await factory.ConnectAsync(new(new("bench", 1, 1), rank, ranks, 0, "bench"), members, transport, TimeSpan.FromSeconds(20), new(engine, Options: options));
@@ -80,9 +81,16 @@ void MeasureAll(IAllReduce ring, string setting)
 double[] Measure(IAllReduce ring, int bytes, double seconds, ref long step)
 {
     var buffer = GC.AllocateArray<float>(bytes / sizeof(float), pinned: true);
+    var residual = flags.ContainsKey("--compression") ? new float[buffer.Length] : null;
+    void Sum(long number)
+    {
+        if (residual is null) ring.AllReduce(buffer, number, 0);
+        else ((ICompressingAllReduce)ring).AllReduce(buffer, residual, number, 0);
+    }
+
     var warm = Stopwatch.GetTimestamp();
     const int warmUps = 3;
-    for (var i = 0; i < warmUps; i++) ring.AllReduce(buffer, step++, 0);
+    for (var i = 0; i < warmUps; i++) Sum(step++);
     Span<float> rounds = [ring.Rank == 0 ? (float)Math.Clamp(seconds / (Stopwatch.GetElapsedTime(warm).TotalSeconds / warmUps), 7, 20_000) : 0];
     ring.AllReduce(rounds, step++, 0);
 
@@ -90,7 +98,7 @@ double[] Measure(IAllReduce ring, int bytes, double seconds, ref long step)
     for (var i = 0; i < times.Length; i++)
     {
         var start = Stopwatch.GetTimestamp();
-        ring.AllReduce(buffer, step++, 0);
+        Sum(step++);
         times[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 

@@ -18,6 +18,7 @@ string Text(string name, string fallback) => options.GetValueOrDefault(name, fal
 int Number(string name, int fallback) => options.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
 
 var (model, exchange, overlap, balance) = (Text("--model", "mlp"), Text("--exchange", "auto"), Text("--overlap", "auto"), Text("--balance", "even"));
+var compression = Text("--compression", "none");
 var (batch, steps, warmup, threads) = (Number("--batch", 128), Number("--steps", 300), Number("--warmup", 100), Number("--threads", 1));
 var (world, rank, port, megabytes) = (Number("--world", 2), Number("--rank", 0), Number("--port", 29611), Number("--megabytes-per-second", 0));
 TorchProcess.Initialize(new TorchSettings(Threads: threads));
@@ -37,14 +38,15 @@ var trial = new TrialSpec
 };
 
 using var data = new TrainingData(dataset.Images, dataset.HeldOut, source.Binarize, torch.CPU);
-var gang = new GangOptions(balance == "even" ? BalanceMode.Even : BalanceMode.Auto, overlap switch { "on" => OverlapMode.On, "off" => OverlapMode.Off, _ => OverlapMode.Auto });
+var gang = new GangOptions(balance == "even" ? BalanceMode.Even : BalanceMode.Auto, overlap switch { "on" => OverlapMode.On, "off" => OverlapMode.Off, _ => OverlapMode.Auto },
+    compression == "bfloat16" ? GradientCompression.Bfloat16 : GradientCompression.None);
 using var trainer = PackTrainer.Of([trial], data, torch.CPU, gang);
 using var allReduce = Connect();
 var readings = new Readings(warmup);
 trainer.Run(allReduce, readings, CancellationToken.None);
 Console.WriteLine(JsonSerializer.Serialize(new
 {
-    rank, model, batch, world, overlap, balance, engine = allReduce.Engine, ms = readings.MedianMilliseconds, mean = readings.MeanMilliseconds, rows = readings.RowsPerStep,
+    rank, model, batch, world, overlap, balance, compression, engine = allReduce.Engine, bytes = allReduce.Statistics.BytesSent, ms = readings.MedianMilliseconds, mean = readings.MeanMilliseconds, rows = readings.RowsPerStep,
     communication = readings.ExchangeMilliseconds, hidden = readings.HiddenShare, phases = readings.PhaseMilliseconds, loss = readings.Loss,
     chosen = readings.Choice?.Chosen, with = readings.Choice?.SecondsWith * 1e3, without = readings.Choice?.SecondsWithout * 1e3, shares = readings.Shares,
     wait = (allReduce.Statistics.ReduceScatterWait + allReduce.Statistics.AllGatherWait).TotalMilliseconds / (warmup + steps),
