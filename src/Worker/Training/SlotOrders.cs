@@ -10,25 +10,21 @@ namespace Vae.Worker.Training;
 public sealed class SlotOrders
 {
     private readonly object _gate = new();
-    private readonly Queue<SlotOrder> _queue = [];
+    private readonly Dictionary<long, SlotOrder> _waiting = [];
+    private long _next = 1;
     private volatile bool _holdsNext;
-    private long _known;
 
-    /// <summary>Queues orders; those that are known already are skipped. Any thread may.</summary>
-    /// <exception cref="ArgumentException">A number is missing.</exception>
+    /// <summary>Queues orders; those that are known already are skipped. Any thread may, and in any order: an order waits for those before it.</summary>
     public void Add(ValueList<SlotOrder> orders)
     {
         lock (_gate)
         {
             foreach (var order in orders.Span)
             {
-                if (order.Number <= _known) continue;
-                if (order.Number != _known + 1) throw new ArgumentException($"Slot order {order.Number} came after {_known}; the ones between are missing.", nameof(orders));
-                _queue.Enqueue(order);
-                _known = order.Number;
+                if (order.Number >= _next) _waiting[order.Number] = order;
             }
 
-            _holdsNext = _queue.Count > 0;
+            _holdsNext = _waiting.ContainsKey(_next);
             Monitor.PulseAll(_gate);
         }
     }
@@ -41,9 +37,9 @@ public sealed class SlotOrders
     {
         lock (_gate)
         {
-            var order = _queue.Dequeue();
-            _holdsNext = _queue.Count > 0;
-            return order;
+            _waiting.Remove(_next++, out var order);
+            _holdsNext = _waiting.ContainsKey(_next);
+            return order ?? throw new InvalidOperationException("The next order has not come.");
         }
     }
 

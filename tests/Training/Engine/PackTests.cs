@@ -180,7 +180,8 @@ public sealed class PackTests : TorchTest
             mine.AfterStep = step =>
             {
                 if (step == 10 + allReduce.Rank) orders.Add([new SlotOrder(1, SlotOrderKind.Empty, 1, null, "pruned at rung 1")]);
-                if (step == 20 - allReduce.Rank) orders.Add([new SlotOrder(1, SlotOrderKind.Empty, 1, null, ""), new SlotOrder(2, SlotOrderKind.Fill, 1, newcomer, ""), new SlotOrder(3, SlotOrderKind.Close, 0, null, "")]);
+                if (step == 8) orders.Add([new SlotOrder(3, SlotOrderKind.Close, 0, null, "")]); // Jobs overtake each other.
+                if (step == 20 - allReduce.Rank) orders.Add([new SlotOrder(1, SlotOrderKind.Empty, 1, null, "known"), new SlotOrder(2, SlotOrderKind.Fill, 1, newcomer, "")]);
             };
             trainer.Run(allReduce, mine, orders, closed: false, CancellationToken.None);
         });
