@@ -32,12 +32,16 @@ public class LostWorkerTests
         Assert.Contains($"{killed} ended with exit code 137", ending.Error, StringComparison.Ordinal);
         var trials = lines[^1].Items("trials");
         Assert.All(trials, trial => Assert.Equal("done", trial.Text("state")));
-        var retried = trials.Single(trial => trial.Int("trial") == pack.Items("trials").Single().GetInt32());
-        Assert.Equal(2, retried.Int("attempts"));
-        Assert.Contains(peer, retried.Texts("workers"));
-        Assert.DoesNotContain(killed, retried.Texts("workers"));
-        var curves = EndToEnd.Curves.Read(home.TrialFile(lines[^1].GetProperty("sweep").Text("id"), retried.Int("trial"), "curves.csv"));
-        Assert.Equal(Enumerable.Range(1, retried.Int("steps")), curves.Train.Select(row => row.Step)); // Of the second attempt alone.
+        var inPack = pack.Items("trials").Select(trial => trial.GetInt32()).ToHashSet();
+        Assert.NotEmpty(inPack);
+        foreach (var retried in trials.Where(trial => inPack.Contains(trial.Int("trial"))))
+        {
+            Assert.Equal(2, retried.Int("attempts"));
+            Assert.Contains(peer, retried.Texts("workers"));
+            Assert.DoesNotContain(killed, retried.Texts("workers"));
+            var curves = EndToEnd.Curves.Read(home.TrialFile(lines[^1].GetProperty("sweep").Text("id"), retried.Int("trial"), "curves.csv"));
+            Assert.Equal(Enumerable.Range(1, retried.Int("steps")), curves.Train.Select(row => row.Step)); // Of the second attempt alone.
+        }
     }
 
     [Fact]
