@@ -1,19 +1,23 @@
 #include "blas.h"
 
-#include <ATen/ATen.h>
-
 #include <dlfcn.h>
 
-#include <algorithm>
+#include <atomic>
 #include <limits>
+
+#include "abi.h"
 
 namespace vae::blas {
 
 namespace {
 
-using Sgemm = void (*)(const char*, const char*, const int*, const int*, const int*, const float*, const float*, const int*, const float*, const int*, const float*, float*, const int*);
+// A BLAS takes pointers to 32-bit or to 64-bit sizes, and its name does not tell; on a little-endian machine the same 64 bits serve both.
+using Size = int64_t;
+using Sgemm = void (*)(const char*, const char*, const Size*, const Size*, const Size*, const float*, const float*, const Size*, const float*, const Size*, const float*, float*, const Size*);
 
-// The Fortran name is exported by every BLAS with 32-bit sizes. Where libtorch has linked its own BLAS invisibly, the products go through ATen.
+std::atomic<bool> aten_only{false};
+
+// The Fortran name is exported by every BLAS. Where libtorch has linked its own invisibly, the products go through ATen.
 Sgemm find_sgemm() { return reinterpret_cast<Sgemm>(dlsym(RTLD_DEFAULT, "sgemm_")); }
 
 bool fits(int64_t value) { return value <= std::numeric_limits<int>::max(); }
@@ -34,15 +38,16 @@ void multiply_by_aten(const Product& p) {
 void multiply(const Product& p) {
   static const Sgemm sgemm = find_sgemm();
   if (p.m == 0 || p.n == 0) return;
-  if (sgemm == nullptr || !fits(p.lda) || !fits(p.ldb) || !fits(p.ldc) || !fits(p.m)) {
+  if (sgemm == nullptr || aten_only || !fits(p.lda) || !fits(p.ldb) || !fits(p.ldc) || !fits(p.m)) {
     multiply_by_aten(p);
     return;
   }
   // BLAS thinks in columns: the row-major product is C^T = op(B)^T op(A)^T.
-  const auto m = static_cast<int>(p.n), n = static_cast<int>(p.m), k = static_cast<int>(p.k);
-  const auto lda = static_cast<int>(std::max<int64_t>(p.lda, 1)), ldb = static_cast<int>(std::max<int64_t>(p.ldb, 1)), ldc = static_cast<int>(p.ldc);
   const float one = 1.0f;
-  sgemm(p.transpose_b ? "T" : "N", p.transpose_a ? "T" : "N", &m, &n, &k, &one, p.b, &ldb, p.a, &lda, &p.beta, p.c, &ldc);
+  sgemm(p.transpose_b ? "T" : "N", p.transpose_a ? "T" : "N", &p.n, &p.m, &p.k, &one, p.b, &p.ldb, p.a, &p.lda, &p.beta, p.c, &p.ldc);
 }
 
 }  // namespace vae::blas
+
+// For tests of the path that machines take whose libtorch hides its BLAS.
+VAE_API void vae_products_by_aten(int only) { vae::blas::aten_only = only != 0; }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Vae.Torch;
+using Vae.Torch.Interop;
 using static Vae.Torch.torch;
 
 namespace Vae.Tests.Training.Torch;
@@ -104,6 +105,38 @@ public class DenseStackTests
             }
 
             return model.Flat.Gradients.clone();
+        }
+    }
+
+    [Fact]
+    public void Where_libtorch_hides_its_blas_the_products_are_the_same()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Model("relu", 2);
+        var x = randn([2, N, In], requires_grad: true);
+        var rows = tensor([7L, 3]).to(int32);
+        var (y, parameters, input) = Run();
+        NativeAutograd.vae_products_by_aten(1);
+        try
+        {
+            var other = Run();
+            TorchSupport.Close(y, other.Y, 1e-5, 1e-5);
+            TorchSupport.Close(parameters, other.Parameters, 1e-5, 1e-5);
+            TorchSupport.Close(input, other.Input, 1e-5, 1e-5);
+        }
+        finally
+        {
+            NativeAutograd.vae_products_by_aten(0);
+        }
+
+        (Tensor Y, Tensor Parameters, Tensor Input) Run()
+        {
+            model.Flat.zero_grad();
+            x.grad = null;
+            using var step = nn.training_step(rows);
+            var result = model.Stack.forward(x);
+            result.backward(Upstream(result, float32));
+            return (result.detach().clone(), model.Flat.Gradients.clone(), x.grad!.clone());
         }
     }
 
