@@ -39,7 +39,7 @@ internal sealed class Case
 
     public static int Usage()
     {
-        Console.Error.WriteLine("usage: planning memory MODEL BATCH SLOTS LANES [DEVICE] | planning probe MODEL BATCH THREADS [DEVICE]");
+        Console.Error.WriteLine("usage: planning memory MODEL BATCH SLOTS LANES [DEVICE] | planning probe MODEL BATCH THREADS [DEVICE] | planning rate MODEL BATCH LANES SLOTS THREADS SECONDS [DEVICE]");
         return 2;
     }
 

@@ -24,21 +24,25 @@ internal static class MemoryCase
         TorchProcess.Initialize(new TorchSettings(Threads: 1));
         var threads = Enumerable.Range(0, lanes).Select(lane => new Lane($"lane {lane}")).ToArray();
         WarmUp(what, threads);
-        var before = Baseline();
+        var cuda = what.Device.type == DeviceType.CUDA;
+        if (cuda) torch.cuda.reset_peak_memory_stats(what.Device.index);
+        var before = cuda ? torch.cuda.memory(what.Device.index).Allocated : Baseline();
         var marks = new SortedDictionary<string, long>(StringComparer.Ordinal);
         void Mark(string phase)
         {
-            lock (marks) marks[phase] = Status("VmHWM") - before;
+            lock (marks) marks[phase] = Highest() - before;
         }
+
+        long Highest() => cuda ? torch.cuda.memory(what.Device.index).Peak : Status("VmHWM");
 
         var images = what.Images();
         using var data = new TrainingData(images, Case.HeldOut, Binarize.None, what.Device);
         Mark("1 data");
         Task.WaitAll([.. threads.Select(lane => lane.Do(() => Train(what.Trial, data, slots, what.Device, Mark)))]);
-        var peak = Status("VmHWM") - before;
+        var peak = Highest() - before;
         GC.KeepAlive(images);
         var shape = new PackShape(slots, what.Trial.Model.Latent, lanes, 1);
-        var predicted = PackSize.WorkerBytes(what.Trial, what.Data, shape, what.Trial.Training.Batch, cuda: false);
+        var predicted = PackSize.WorkerBytes(what.Trial, what.Data, shape, what.Trial.Training.Batch, cuda);
         Console.WriteLine(JsonSerializer.Serialize(new { slots, lanes, batch = what.Trial.Training.Batch, predicted, peak, ratio = (double)predicted / peak, marks }));
         foreach (var lane in threads) lane.Dispose();
         return 0;

@@ -28,7 +28,7 @@ internal sealed record LocalPlan(int Workers, int Threads, string Device, int Cu
     public const int WorkersMax = 256;
 
     /// <summary>
-    /// One worker per accelerator. Without one: a single worker, which trains packs side by side on lanes of its own and holds the data set and the libraries once (docs/adr/0008);
+    /// One worker per accelerator. Without one: a single worker, which trains packs side by side on lanes of its own and holds the data set and the libraries once (docs/adr/0011);
     /// only where trials are shared between workers, as many as the sweep can use and the machine has cores.
     /// </summary>
     /// <exception cref="CliException">The sweep needs more workers than were asked for.</exception>

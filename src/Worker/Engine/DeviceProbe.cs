@@ -21,8 +21,22 @@ public static class DeviceProbe
         var facts = TorchProcess.Facts;
         return (device, new DeviceFacts(
             Environment.MachineName, Environment.ProcessId, facts.Processor, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-            device.ToString(), device.type == DeviceType.CUDA ? torch.cuda.get_device_name(device.index) : "", 0, threads,
+            device.ToString(), device.type == DeviceType.CUDA ? torch.cuda.get_device_name(device.index) : "",
+            device.type == DeviceType.CUDA ? MemoryOf(device) : 0, threads,
             facts.LibtorchVersion, Blas(facts), facts.CpuCapability, ProgramVersion.Text));
+    }
+
+    // 0, unknown, where the shim was built without the driver's headers: plans are then not bounded by memory.
+    private static long MemoryOf(torch.Device device)
+    {
+        try
+        {
+            return torch.cuda.memory(device.index).Total;
+        }
+        catch (TorchException)
+        {
+            return 0;
+        }
     }
 
     private static torch.Device Choose(string wanted)

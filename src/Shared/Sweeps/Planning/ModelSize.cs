@@ -59,6 +59,9 @@ public static class ModelSize
     /// <summary>Weights of the largest layer, without its bias.</summary>
     public static long LargestLayer(ModelSpec model, DataShape data) => Layers(model, data).Max(layer => (long)layer.Inputs * layer.Outputs * layer.WeightsPerPair);
 
+    /// <summary>Values of one row in the widest output of a layer.</summary>
+    public static long LargestOutput(ModelSpec model, DataShape data) => Layers(model, data).Max(layer => (long)layer.Outputs * layer.Pixels);
+
     /// <summary>Layers with weights.</summary>
     public static int LayerCount(ModelSpec model, DataShape data) => Layers(model, data).Count();
 

@@ -12,8 +12,15 @@ public static class PackSize
 
     private const int Float = 4;
 
-    // Each activation is there twice at the worst: the value that backward needs, and the gradient on its way.
+    // Each activation is there twice at the worst: the value that backward needs, and the gradient on its way. Convolutions rearrange one of them besides.
     private const int CopiesOfActivations = 2;
+    private const int CopiesOfImages = 3;
+
+    // An evaluation keeps nothing, but the widest layer's input and output are there at once.
+    private const int CopiesInEvaluation = 2;
+
+    // What the processor's convolutions keep for transformed weights and tiles.
+    private const long ConvolutionScratch = 10L << 20;
 
     // Backward makes the gradient of a layer aside before it is added to the buffer, while the one before is still alive.
     private const int LayerGradients = 2;
@@ -37,10 +44,10 @@ public static class PackSize
     /// <param name="rows">Rows of one step of one slot on this worker.</param>
     /// <param name="cuda">Whether the memory of a CUDA device is meant, or that of the process.</param>
     public static long WorkerBytes(TrialSpec trial, DataShape data, PackShape shape, int rows, bool cuda) =>
-        DatasetBytes(data, cuda) + (shape.Lanes * LaneBytes(trial, data, shape, rows, cuda)) + (cuda ? 0 : ProcessorOverhead);
+        DatasetBytes(data) + (shape.Lanes * LaneBytes(trial, data, shape, rows, cuda)) + (cuda ? 0 : ProcessorOverhead);
 
-    /// <summary>One byte per value, once for all lanes; on a processor beside the decoded images that it was copied from.</summary>
-    public static long DatasetBytes(DataShape data, bool cuda) => (long)data.Rows * data.Values * (cuda ? 1 : 2);
+    /// <summary>One byte per value, once for all lanes.</summary>
+    public static long DatasetBytes(DataShape data) => (long)data.Rows * data.Values;
 
     /// <summary>Bytes of one lane at its peak, without the data set.</summary>
     /// <inheritdoc cref="WorkerBytes"/>
@@ -48,14 +55,19 @@ public static class PackSize
     {
         var model = trial.Model with { Latent = shape.Latent };
         var parameters = ModelSize.Parameters(model, data);
-        var staged = Math.Max(rows, EvaluationRows / shape.Slots) * (long)(data.Values + model.Latent);
-        var kept = shape.Slots * ((parameters * (2 + Moments(trial.Training))) + staged);
-        var step = shape.Slots * ((CopiesOfActivations * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)));
-        if (cuda) return Float * (kept + step);
+        var evaluated = (long)shape.Slots * Math.Max(rows, EvaluationRows / shape.Slots);
+        var kept = (shape.Slots * parameters * (2 + Moments(trial.Training))) + (evaluated * (data.Values + model.Latent));
+        var isConv = model.Architecture == Architecture.Conv;
+        var step = shape.Slots * (((isConv ? CopiesOfImages : CopiesOfActivations) * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)));
+        var evaluation = CopiesInEvaluation * evaluated * ModelSize.LargestOutput(model, data);
+        if (cuda) return Float * (kept + Math.Max(step, evaluation));
 
-        // What is free since the pack was built serves the steps; only what they need beyond is new.
+        // What is free since the pack was built serves the steps, and that of the steps the evaluation; the large blocks of images find no such place.
         var freed = (Freed(model, data, shape.Slots) * shape.Slots) + (long)(OwnNetwork * parameters);
-        return Float * (kept + Math.Max(freed, step) + (CopiesInFiles * shape.Slots * parameters));
+        var files = CopiesInFiles * shape.Slots * parameters;
+        return isConv
+            ? ConvolutionScratch + (Float * (kept + freed + step + evaluation + files))
+            : Float * (kept + Math.Max(freed, Math.Max(step, evaluation)) + files);
     }
 
     // Of the model as it was first built, before its weights moved into one buffer: what stays with the thread.
