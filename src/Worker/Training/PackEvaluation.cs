@@ -19,12 +19,13 @@ internal sealed class PackEvaluation : IDisposable
     private readonly Pack _pack;
     private readonly HeldOutSums[] _sums;
     private readonly (VaeNetwork Network, VaeObjective Objective)?[] _views;
-    private readonly int[] _rows = new int[RowsOfOnePass];
+    private readonly int[] _rows;
     private float[] _exchanged = [];
 
     public PackEvaluation(Pack pack)
     {
         _pack = pack;
+        _rows = new int[Math.Max(RowsOfOnePass, pack.Batch.EvaluationRows)]; // A fused pass takes as many rows of each slot as a step does.
         _sums = new HeldOutSums[pack.Slots.Length];
         _views = new (VaeNetwork, VaeObjective)?[pack.Slots.Length];
     }

@@ -39,6 +39,17 @@ public sealed class PackTests : TorchTest
             plain with { Index = index, Model = plain.Model with { Latent = latent }, Training = change(plain.Training) };
     }
 
+    [Fact]
+    public void A_batch_above_the_rows_of_an_evaluation_pass_is_evaluated_like_any_other()
+    {
+        using var data = new TrainingData(Vae.Data.Sprites.SpriteSource.Make(count: 1_400, size: 16, seed: 1), 700, Binarize.None, torch.CPU);
+        var trials = Enumerable.Range(0, 2).Select(k => Trial(k, steps: 2)).Select(trial => trial with { Training = trial.Training with { Batch = 600 } }).ToList();
+
+        var packed = PackRuns.Train(trials, data);
+
+        foreach (var trial in trials) SameCurve(PackRuns.Train([trial], data), packed, trial.Index);
+    }
+
     [Theory]
     [InlineData(OptimizerKind.AdamW)]
     [InlineData(OptimizerKind.Sgd)]
