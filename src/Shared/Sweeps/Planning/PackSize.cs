@@ -35,7 +35,7 @@ public static class PackSize
     private const long ArenaBytes = 64L << 20;
 
     // Code that is compiled, and buffers of the BLAS, on the first real product.
-    private const long ProcessorOverhead = 5L << 20;
+    private const long ProcessorOverhead = 10L << 20;
 
     /// <summary>Bytes that one worker fills at its peak: the data set once, and <paramref name="shape"/>'s lanes.</summary>
     /// <param name="trial">Any trial of the pack's signature.</param>
@@ -62,12 +62,16 @@ public static class PackSize
         var evaluation = CopiesInEvaluation * evaluated * ModelSize.LargestOutput(model, data);
         if (cuda) return Float * (kept + Math.Max(step, evaluation));
 
-        // What is free since the pack was built serves the steps, and that of the steps the evaluation; the large blocks of images find no such place.
-        var freed = (Freed(model, data, shape.Slots) * shape.Slots) + (long)(OwnNetwork * parameters);
+        // What is free since the pack was built serves the steps, and what they leave serves the evaluation.
+        var freed = shape.Slots * Freed(model, data, shape.Slots);
+        var own = (long)(OwnNetwork * parameters);
         var files = CopiesInFiles * shape.Slots * parameters;
-        return isConv
-            ? ConvolutionScratch + (Float * (kept + freed + step + evaluation + files))
-            : Float * (kept + Math.Max(freed, Math.Max(step, evaluation)) + files);
+        if (!isConv) return Float * (kept + Math.Max(freed + own, Math.Max(step, evaluation)) + files);
+
+        // Small blocks of images stay with the thread and are too small for an evaluation; large ones went back to the system.
+        var stays = Float * shape.Slots * rows * ModelSize.LargestOutput(model, data) < ArenaBytes / 2;
+        var working = stays ? Math.Max(freed, step) + evaluation : Math.Max(freed, Math.Max(step, evaluation));
+        return ConvolutionScratch + (Float * (kept + own + working + files));
     }
 
     // Of the model as it was first built, before its weights moved into one buffer: what stays with the thread.
