@@ -19,6 +19,7 @@ internal static unsafe partial class NativeAutograd
     [LibraryImport(Library.Name)] internal static partial int vae_hook_gradient_ready(nint t, delegate* unmanaged<long, void> callback, long tag, nint* owner);
     [LibraryImport(Library.Name)] internal static partial void vae_unhook(nint owner);
 
+    [LibraryImport(Library.Name)] internal static partial int vae_set_reduced_products(int on);
     [LibraryImport(Library.Name)] internal static partial int vae_begin_training_step(nint rows);
     [LibraryImport(Library.Name)] internal static partial void vae_end_training_step();
     [LibraryImport(Library.Name)] internal static partial void vae_products_by_aten(int only);

@@ -11,6 +11,7 @@
 
 #include "conv_passes.h"
 #include "gradients.h"
+#include "layers.h"
 
 using namespace vae;
 using conv::Geometry;
@@ -37,11 +38,14 @@ at::Tensor unfold(const at::Tensor& x, int64_t replicas) {
 
 at::Tensor convolve_elsewhere(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const Settings& s) {
   const auto replicas = weight.size(0);
-  const auto flat_bias = bias.defined() ? bias.reshape({-1}) : bias;
+  // Casts that autograd knows: gradients arrive at the parameters in their own type.
+  const auto type = reduced_products() ? at::kBFloat16 : weight.scalar_type();
+  const auto flat_bias = bias.defined() ? bias.reshape({-1}).to(type) : bias;
+  const auto images = fold(x).to(type), kernels = weight.flatten(0, 1).to(type);
   const at::IntArrayRef stride = s.stride, padding = s.padding, dilation = s.dilation;
-  auto y = s.transposed ? at::conv_transpose2d(fold(x), weight.flatten(0, 1), flat_bias, stride, padding, at::IntArrayRef(s.output_padding), s.groups * replicas, dilation)
-                        : at::conv2d(fold(x), weight.flatten(0, 1), flat_bias, stride, padding, dilation, s.groups * replicas);
-  y = unfold(y, replicas);
+  auto y = s.transposed ? at::conv_transpose2d(images, kernels, flat_bias, stride, padding, at::IntArrayRef(s.output_padding), s.groups * replicas, dilation)
+                        : at::conv2d(images, kernels, flat_bias, stride, padding, dilation, s.groups * replicas);
+  y = unfold(y, replicas).to(weight.scalar_type());
   return s.relu ? at::relu(y) : y;
 }
 
@@ -284,7 +288,7 @@ at::Tensor convolve(const char* name, const at::Tensor& input, const at::Tensor&
   TORCH_CHECK(s.stride > 0 && s.dilation > 0 && s.padding >= 0 && s.output_padding >= 0 && s.groups > 0, name, ": stride, dilation and groups must be positive, paddings not negative");
   // A broadcast input costs nothing: its replicas are the same memory.
   const auto x = input.size(0) == replicas ? input : input.expand({replicas, -1, -1, -1, -1});
-  const bool ours = is_plain_cpu_float(x) && is_plain_cpu_float(weight) && (!bias.defined() || is_plain_cpu_float(bias)) && s.groups == 1 && s.dilation == 1 && x.numel() > 0;
+  const bool ours = !reduced_products() && is_plain_cpu_float(x) && is_plain_cpu_float(weight) && (!bias.defined() || is_plain_cpu_float(bias)) && s.groups == 1 && s.dilation == 1 && x.numel() > 0;
   if (!ours) return convolve_elsewhere(x, weight, bias, s);
   const auto g = geometry_of(x.sizes(), weight.sizes(), s);
   TORCH_CHECK(g.height > 0 && g.width > 0 && g.out_height > 0 && g.out_width > 0 && (s.transposed || (x.size(3) + 2 * s.padding >= weight.size(3) && x.size(4) + 2 * s.padding >= weight.size(4))),

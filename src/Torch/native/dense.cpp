@@ -145,7 +145,7 @@ at::Tensor fused(const at::Tensor& input, std::vector<DenseLayer> layers, bool r
 bool plain(const at::Tensor& t) { return !t.defined() || (is_plain_cpu_float(t) && t.is_contiguous()); }
 
 at::Tensor dense(const at::Tensor& x, std::vector<DenseLayer> layers) {
-  bool wanted = x.requires_grad(), host = is_plain_cpu_float(x);
+  bool wanted = x.requires_grad(), host = is_plain_cpu_float(x) && !reduced_products();
   for (const auto& layer : layers) {
     wanted = wanted || wants_gradient(layer.weight) || wants_gradient(layer.bias);
     host = host && plain(layer.weight) && plain(layer.bias);

@@ -73,8 +73,28 @@ void vae::check_linear(const at::Tensor& x, const at::Tensor& w, const at::Tenso
   TORCH_CHECK(!bias.defined() || bias.numel() == w.size(0) * w.size(1), "linear: bias ", bias.sizes(), " does not fit weight ", w.sizes(), " ([K,out,in])");
 }
 
+namespace {
+thread_local bool products_are_reduced = false;
+}  // namespace
+
+bool vae::reduced_products() noexcept { return products_are_reduced; }
+
+// Matrix products and convolutions that this thread records from now on round their inputs to bfloat16 and give float32; sums inside stay float32.
+VAE_API int vae_set_reduced_products(int on) {
+  const int previous = products_are_reduced ? 1 : 0;
+  products_are_reduced = on != 0;
+  return previous;
+}
+
 at::Tensor vae::linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   check_linear(x, weight, bias);
+  if (reduced_products()) {
+    // Casts that autograd knows: gradients arrive at the parameters as float32.
+    auto rows = x.dim() == 2 ? x.unsqueeze(0) : x;
+    auto y = at::matmul(rows.to(at::kBFloat16), weight.to(at::kBFloat16).transpose(1, 2)).to(weight.scalar_type());
+    if (bias.defined()) y = y + bias.view({weight.size(0), 1, weight.size(1)});
+    return x.dim() == 2 ? y.squeeze(0) : y;
+  }
   const bool spread = x.dim() == 3 && x.size(0) != weight.size(0);
   auto input = spread ? x.expand({weight.size(0), x.size(1), x.size(2)}) : x;
   return bias.defined() ? LinearFunction::apply(input, weight, bias, true) : LinearFunction::apply(input, weight, weight.detach(), false);

@@ -44,7 +44,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         Lane.SetThreads(_parts.ThreadsOf(_assignment.Shape), _assignment.Shape.Lanes);
         _images = images;
         _data = _shelf.Take(_assignment.Dataset, _assignment.Source.Binarize, images);
-        _trainer = new PackTrainer(_assignment.Shape.Slots, _assignment.Shape.Latent, _assignment.Slots[0].Trial, _data, _parts.Device, new GangOptions(_assignment.Resources.Balance, _assignment.Resources.Overlap, _assignment.Resources.Compression));
+        _trainer = new PackTrainer(_assignment.Shape.Slots, _assignment.Shape.Latent, _assignment.Slots[0].Trial, _data, _parts.Device, new GangOptions(_assignment.Resources.Balance, _assignment.Resources.Overlap, _assignment.Resources.Compression), _assignment.Resources.Precision);
         foreach (var fill in _assignment.Slots) _trainer.Fill(fill.Slot, fill.Trial);
         return true;
     });

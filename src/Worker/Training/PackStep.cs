@@ -1,4 +1,5 @@
 using Vae.Models.Objectives;
+using Vae.Shared.Sweeps;
 using Vae.Torch;
 
 namespace Vae.Worker.Training;
@@ -10,6 +11,7 @@ internal sealed class PackStep : IDisposable
     private readonly PackStatistics _statistics;
     private readonly string?[] _failures;
     private readonly bool _onHost;
+    private readonly bool _reduced;
     private readonly StepGraphs _graphs;
     private readonly Action _gradients;
     private readonly Action _update;
@@ -17,8 +19,9 @@ internal sealed class PackStep : IDisposable
     /// <summary>Why steps are not recorded as graphs although they could be; null otherwise.</summary>
     public string? RecordingRefused => _graphs.Refusal;
 
-    public PackStep(Pack pack, TimeProvider? time)
+    public PackStep(Pack pack, TimeProvider? time, NumericPrecision precision = NumericPrecision.Float32)
     {
+        _reduced = precision == NumericPrecision.Bfloat16;
         _pack = pack;
         Clock = new StepClock(time);
         _statistics = new PackStatistics(pack.Slots.Length, pack.Network.Latent);
@@ -84,7 +87,7 @@ internal sealed class PackStep : IDisposable
         var bound = default(BoundSums);
         if (batch.Rows > 0)
         {
-            bound = _pack.Objective.Forward(batch.X, batch.Noise, batch.Weights);
+            bound = Forward(batch);
             _statistics.WriteSums(_pack.Flat, bound.Distortion, bound.RatePerDimension);
         }
 
@@ -104,11 +107,17 @@ internal sealed class PackStep : IDisposable
         Clock.End(StepPhase.Backward);
     }
 
+    private BoundSums Forward(PackBatch batch)
+    {
+        using var products = torch.reduced_products(_reduced);
+        return _pack.Objective.Forward(batch.X, batch.Noise, batch.Weights);
+    }
+
     private void MakeGradients()
     {
         using var scope = torch.NewDisposeScope();
         var batch = _pack.Batch;
-        var bound = _pack.Objective.Forward(batch.X, batch.Noise, batch.Weights);
+        var bound = Forward(batch);
         _statistics.WriteSums(_pack.Flat, bound.Distortion, bound.RatePerDimension);
         torch.autograd.backward([bound.Distortion, bound.RatePerDimension], [batch.DistortionWeight, batch.RateWeight]);
     }

@@ -27,18 +27,19 @@ public sealed class PackTrainer : IDisposable
     /// <param name="data">The rows, on <paramref name="device"/>. Not owned.</param>
     /// <param name="device">Where to compute.</param>
     /// <param name="gang">How ranks work together; default: everything by measurement.</param>
-    public PackTrainer(int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device, GangOptions? gang = null)
+    /// <param name="precision">Of the products of training; held-out rows are always judged in float32.</param>
+    public PackTrainer(int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device, GangOptions? gang = null, NumericPrecision precision = NumericPrecision.Float32)
     {
         _gang = gang ?? new GangOptions();
         _pack = new Pack(slots, latent, shape, data, device);
-        _step = new PackStep(_pack, _gang.Time);
+        _step = new PackStep(_pack, _gang.Time, precision);
         _evaluation = new PackEvaluation(_pack);
     }
 
     /// <summary>A pack with exactly these trials, slot by slot.</summary>
-    public static PackTrainer Of(IReadOnlyList<TrialSpec> trials, TrainingData data, torch.Device device, GangOptions? gang = null)
+    public static PackTrainer Of(IReadOnlyList<TrialSpec> trials, TrainingData data, torch.Device device, GangOptions? gang = null, NumericPrecision precision = NumericPrecision.Float32)
     {
-        var trainer = new PackTrainer(trials.Count, trials.Max(trial => trial.Model.Latent), trials[0], data, device, gang);
+        var trainer = new PackTrainer(trials.Count, trials.Max(trial => trial.Model.Latent), trials[0], data, device, gang, precision);
         for (var slot = 0; slot < trials.Count; slot++) trainer.Fill(slot, trials[slot]);
         return trainer;
     }

@@ -64,8 +64,8 @@ public sealed class CudaTests : TorchTest
     {
         foreach (var k in (int[])[1, 3])
         {
-            SameOnBoth(inputs => nn.functional.conv2d(inputs[0], inputs[1], inputs[2], 2, 1), [4, k * 3, 16, 16], [k, 5, 3, 4, 4], [k, 5]);
-            SameOnBoth(inputs => nn.functional.conv_transpose2d(inputs[0], inputs[1], inputs[2], 2, 1), [4, k * 5, 8, 8], [k, 5, 3, 4, 4], [k, 3]);
+            SameOnBoth(inputs => nn.functional.conv2d(inputs[0], inputs[1], inputs[2], 2, 1), [k, 4, 3, 16, 16], [k, 5, 3, 4, 4], [k, 5]);
+            SameOnBoth(inputs => nn.functional.conv_transpose2d(inputs[0], inputs[1], inputs[2], 2, 1), [k, 4, 5, 8, 8], [k, 5, 3, 4, 4], [k, 3]);
         }
     }
 
