@@ -96,9 +96,28 @@ void gather_on_cpu(const at::Tensor& data, const Index* rows, int64_t count, con
   });
 }
 
+// A data set that stays on the host while its batches go to a device: the rows are picked into page-locked memory, from which the copy runs beside the
+// host's next work, and converted on the device. libtorch's allocator keeps the memory until the copy is done.
+template <class Index>
+bool gather_across(const at::Tensor& data, const Index* rows, int64_t count, const at::Tensor& out, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
+  if (!data.is_cpu() || !device::has_kernels(out)) return false;
+  const int64_t width = data.size(1), available = data.size(0);
+  auto picked = at::empty({count, width}, at::TensorOptions().dtype(at::kByte).pinned_memory(true));
+  const auto* source = data.data_ptr<uint8_t>();
+  auto* target = picked.data_ptr<uint8_t>();
+  std::vector<int32_t> places(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; i++) {
+    TORCH_CHECK(rows[i] >= 0 && rows[i] < available, "row ", rows[i], " is outside 0 .. ", available - 1);
+    std::copy_n(source + rows[i] * width, width, target + i * width);
+    places[i] = static_cast<int32_t>(i);
+  }
+  auto there = picked.to(out.device(), /*non_blocking=*/true);
+  return device::gather(there, places.data(), count, out, mode, seed, stream, first_row);
+}
+
 template <class Index>
 void gather_elsewhere(const at::Tensor& data, const Index* rows, int64_t count, const at::Tensor& out, int mode, uint64_t seed, uint64_t stream, int64_t first_row) {
-  if (device::gather(data, rows, count, out, mode, seed, stream, first_row)) return;
+  if (device::gather(data, rows, count, out, mode, seed, stream, first_row) || gather_across(data, rows, count, out, mode, seed, stream, first_row)) return;
   auto index = at::empty({count}, at::TensorOptions().dtype(at::kLong));
   std::copy(rows, rows + count, index.data_ptr<int64_t>());
   auto picked = data.index_select(0, index.to(data.device())).to(out.device());

@@ -9,7 +9,7 @@ namespace Vae.Worker.Training;
 
 /// <summary>
 /// A data set on the training device, one byte per value: a gather turns the wanted rows into floats there, so a step moves a few row
-/// numbers instead of a batch of floats.
+/// numbers instead of a batch of floats. One that would take more than half of an accelerator's memory stays on the host, and each batch's bytes go over.
 /// </summary>
 public sealed class TrainingData : IDisposable
 {
@@ -32,8 +32,11 @@ public sealed class TrainingData : IDisposable
             Binarize.Dynamic => ByteConversion.RandomBits,
             _ => throw new ArgumentOutOfRangeException(nameof(binarize), binarize, "Unknown mode."),
         };
-        _pixels = device.type == DeviceType.CPU ? Borrow(images) : torch.tensor(images.Pixels.Span, [images.Count, Shape.Values], device).DetachFromDisposeScope();
+        _pixels = StaysOnHost(device, images.Pixels.Length) ? Borrow(images) : torch.tensor(images.Pixels.Span, [images.Count, Shape.Values], device).DetachFromDisposeScope();
     }
+
+    private static bool StaysOnHost(torch.Device device, long bytes) =>
+        device.type == DeviceType.CPU || (torch.cuda.is_built() && bytes > torch.cuda.memory(device.index).Total / 2);
 
     /// <summary>One row.</summary>
     public ImageShape Shape { get; }

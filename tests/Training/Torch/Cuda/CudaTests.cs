@@ -42,10 +42,12 @@ public sealed class CudaTests : TorchTest
         Tensor data = tensor(bytes, [300, 49]), onDevice = data.to(CUDA);
         foreach (var mode in Enum.GetValues<ByteConversion>())
         {
-            Tensor host = zeros([2, 1_300, 49]), device = zeros([2, 1_300, 49], device: CUDA);
+            Tensor host = zeros([2, 1_300, 49]), device = zeros([2, 1_300, 49], device: CUDA), across = zeros([2, 1_300, 49], device: CUDA);
             Fused.gather_rows(data, rows, host, 1, mode, 3, 4, 5);
             Fused.gather_rows(onDevice, rows, device, 1, mode, 3, 4, 5);
+            Fused.gather_rows(data, rows, across, 1, mode, 3, 4, 5); // The data set stays on the host.
             Assert.True(TorchSupport.SameBits(host, device.cpu()));
+            Assert.True(TorchSupport.SameBits(host, across.cpu()));
         }
     }
 
