@@ -52,7 +52,8 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
             case ReplicaMessage.StopTraining stop: effects.Stop(stop.Reason); break;
             case ReplicaMessage.ReportDue due when due.Number == _repeats: Repeat(effects); break;
             case ReplicaMessage.FormRing or ReplicaMessage.TrainingStarted or ReplicaMessage.ChangeSlots or ReplicaMessage.SlotEndAccepted
-                or ReplicaMessage.OutcomeAccepted or ReplicaMessage.ReportDue: break; // Of another attempt or generation, or out of date.
+                or ReplicaMessage.OutcomeAccepted or ReplicaMessage.ReportDue:
+                break; // Of another attempt or generation, or out of date.
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
     }

@@ -165,7 +165,7 @@ public sealed class PackTrainer : IDisposable
 
         var rows = _pack.Data.EvaluationRows;
         var share = course.ShareOf(rows.Count);
-        _evaluation.Run( new RowRange(rows.First + share.First, share.Count), course.Exchange, _packStep, cancellation);
+        _evaluation.Run(new RowRange(rows.First + share.First, share.Count), course.Exchange, _packStep, cancellation);
         foreach (var slot in _pack.Slots)
         {
             if (slot.Trial is null || !slot.IsEvaluationDue) continue;

@@ -294,8 +294,15 @@ public class DenseStackTests
 
         private Activation Activation() => _activation switch
         {
-            "relu" => nn.ReLU(), "leaky" => nn.LeakyReLU(0.2), "tanh" => nn.Tanh(), "sigmoid" => nn.Sigmoid(), "silu" => nn.SiLU(),
-            "gelu" => nn.GELU(), "elu" => nn.ELU(), "softplus" => nn.Softplus(), _ => nn.Identity(),
+            "relu" => nn.ReLU(),
+            "leaky" => nn.LeakyReLU(0.2),
+            "tanh" => nn.Tanh(),
+            "sigmoid" => nn.Sigmoid(),
+            "silu" => nn.SiLU(),
+            "gelu" => nn.GELU(),
+            "elu" => nn.ELU(),
+            "softplus" => nn.Softplus(),
+            _ => nn.Identity(),
         };
 
         private Tensor Apply(Tensor x) => Activation().forward(x);

@@ -20,8 +20,18 @@ public class PackSignatureTests
             Model = Base.Model with { Latent = 3 },
             Training = Base.Training with
             {
-                Beta = 4, LearningRate = 0.1, KlWarmupEpochs = 2, Seed = 9, Epochs = 3, MaxSteps = 4, EvaluateEvery = 2, WeightDecay = 0.1, AdamBeta1 = 0.5,
-                AdamBeta2 = 0.6, AdamEpsilon = 1e-3, GradientClip = 1,
+                Beta = 4,
+                LearningRate = 0.1,
+                KlWarmupEpochs = 2,
+                Seed = 9,
+                Epochs = 3,
+                MaxSteps = 4,
+                EvaluateEvery = 2,
+                WeightDecay = 0.1,
+                AdamBeta1 = 0.5,
+                AdamBeta2 = 0.6,
+                AdamEpsilon = 1e-3,
+                GradientClip = 1,
             },
         };
 
