@@ -38,7 +38,8 @@ internal sealed unsafe partial class NativeSocket : IDisposable
     /// <summary>errno EAGAIN.</summary>
     public const int Again = 11;
 
-    private const int DontWait = 0x40, NoSignal = 0x4000, Interrupted = 4;
+    private const int DontWait = 0x40, NoSignal = 0x4000, Interrupted = 4, Delete = 2;
+    private static ReadOnlySpan<byte> EventLoop => "anon_inode:[eventpoll]"u8;
 
     private readonly Socket _socket;
     private readonly bool _owned;
@@ -51,6 +52,7 @@ internal sealed unsafe partial class NativeSocket : IDisposable
         (_socket, _owned) = (socket, owned);
         socket.SafeHandle.DangerousAddRef(ref _held);
         Descriptor = (int)socket.SafeHandle.DangerousGetHandle();
+        LeaveEventLoops(Descriptor);
     }
 
     public int Descriptor { get; }
@@ -111,6 +113,25 @@ internal sealed unsafe partial class NativeSocket : IDisposable
         LastError = result == 0 ? 0 : Marshal.GetLastPInvokeError();
         return LastError switch { Again => Transfer.WouldBlock, Interrupted => null, _ => Transfer.Lost };
     }
+
+    // Whoever shook hands over the socket may have waited for it asynchronously, and from then on the runtime's event loop is woken at every packet,
+    // though nobody asks it any more. On busy cores that halves the speed of a ring. No asynchronous call may follow.
+    private static void LeaveEventLoops(int descriptor)
+    {
+        Span<byte> target = stackalloc byte[EventLoop.Length + 1]; // One more, so that a longer name does not look like it.
+        foreach (var path in Directory.EnumerateFileSystemEntries("/proc/self/fd"))
+        {
+            // A descriptor may be closed while we look: then the link cannot be read, and it is not the loop, which lives as long as the process.
+            var length = ReadLink(path, target, (nuint)target.Length);
+            if (length == EventLoop.Length && target[..EventLoop.Length].SequenceEqual(EventLoop) && int.TryParse(Path.GetFileName(path), out var loop)) _ = ControlEventLoop(loop, Delete, descriptor, 0);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "readlink", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint ReadLink(string path, Span<byte> target, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "epoll_ctl")]
+    private static partial int ControlEventLoop(int loop, int operation, int descriptor, nint none);
 
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
     private static partial nint SendMessage(int descriptor, MessageHeader* message, int flags);

@@ -13,6 +13,8 @@ public sealed class RingLinks : IDisposable
     /// <summary>Most bytes a rank may say in one <see cref="GatherAsync"/>. Facts about a host take some hundreds.</summary>
     public const int GatherBytesMax = 64 * 1024;
 
+    private const int CancellationEveryMilliseconds = 20;
+
     internal RingLinks(RingHello self, Socket right, Socket left)
     {
         (Rank, WorldSize, Generation) = (self.Rank, self.WorldSize, self.Key.Generation);
@@ -38,19 +40,11 @@ public sealed class RingLinks : IDisposable
     /// <returns>What each rank gave, by rank.</returns>
     /// <exception cref="PeerLostException">A neighbour hung up.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the circle is of no further use.</exception>
-    public async Task<IReadOnlyList<byte[]>> GatherAsync(ReadOnlyMemory<byte> own, CancellationToken cancellation)
+    public Task<IReadOnlyList<byte[]>> GatherAsync(ReadOnlyMemory<byte> own, CancellationToken cancellation)
     {
         if (own.Length > GatherBytesMax) throw new ArgumentException($"A rank says at most {GatherBytesMax} bytes, not {own.Length}.", nameof(own));
-        var said = new byte[WorldSize][];
-        said[Rank] = own.ToArray();
-        for (var hop = 0; hop < WorldSize - 1; hop++)
-        {
-            var sending = SendAsync(said[(Rank - hop + WorldSize) % WorldSize], cancellation);
-            said[(Rank - hop - 1 + WorldSize) % WorldSize] = await ReceiveAsync(cancellation);
-            await sending;
-        }
-
-        return said;
+        var mine = own.ToArray();
+        return Task.Factory.StartNew<IReadOnlyList<byte[]>>(() => Gather(mine, cancellation), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>Closes both connections.</summary>
@@ -60,36 +54,75 @@ public sealed class RingLinks : IDisposable
         Left.Dispose();
     }
 
-    private async Task SendAsync(byte[] bytes, CancellationToken cancellation)
+    // By hand and not by the sockets' own asynchronous calls: those would enter the sockets into the runtime's event loop, see NativeSocket.
+    private byte[][] Gather(byte[] own, CancellationToken cancellation)
     {
-        var frame = new byte[sizeof(int) + bytes.Length];
-        BinaryPrimitives.WriteInt32LittleEndian(frame, bytes.Length);
-        bytes.CopyTo(frame, sizeof(int));
-        try
+        using var right = new NativeSocket(Right, owned: false);
+        using var left = new NativeSocket(Left, owned: false);
+        var said = new byte[WorldSize][];
+        said[Rank] = own;
+        for (var hop = 0; hop < WorldSize - 1; hop++)
         {
-            for (var sent = 0; sent < frame.Length;) sent += await Right.SendAsync(frame.AsMemory(sent), cancellation);
+            said[(Rank - hop - 1 + WorldSize) % WorldSize] = Pass(right, left, said[(Rank - hop + WorldSize) % WorldSize], cancellation);
         }
-        catch (SocketException e)
+
+        return said;
+    }
+
+    // Sends one rank's bytes to the right while another's come from the left; ahead of both goes their length.
+    private unsafe byte[] Pass(NativeSocket right, NativeSocket left, byte[] outgoing, CancellationToken cancellation)
+    {
+        var frame = new byte[sizeof(int) + outgoing.Length];
+        BinaryPrimitives.WriteInt32LittleEndian(frame, outgoing.Length);
+        outgoing.CopyTo(frame, sizeof(int));
+        var incoming = new byte[sizeof(int)];
+        var (sent, received, hasLength) = (0, 0, false);
+        var entries = stackalloc NativeSocket.PollEntry[2];
+        while (true)
         {
-            throw Lost(RingSchedule.RightOf(Rank, WorldSize), e);
+            if (received == incoming.Length)
+            {
+                if (!hasLength) (incoming, received, hasLength) = (new byte[LengthOf(incoming)], 0, true);
+                if (received == incoming.Length && sent == frame.Length) return incoming;
+            }
+
+            var moved = false;
+            if (sent < frame.Length)
+            {
+                fixed (byte* source = frame)
+                {
+                    var transfer = right.Send(source + sent, frame.Length - sent, null, 0, out var count);
+                    if (transfer == Transfer.Lost) throw Lost(RingSchedule.RightOf(Rank, WorldSize));
+                    if (transfer == Transfer.Moved) (sent, moved) = (sent + (int)count, true);
+                }
+            }
+
+            if (received < incoming.Length)
+            {
+                fixed (byte* target = incoming)
+                {
+                    var transfer = left.Receive(target + received, incoming.Length - received, out var count);
+                    if (transfer == Transfer.Lost) throw Lost(RingSchedule.LeftOf(Rank, WorldSize));
+                    if (transfer == Transfer.Moved) (received, moved) = (received + (int)count, true);
+                }
+            }
+
+            if (moved) continue;
+            cancellation.ThrowIfCancellationRequested();
+            var waiting = 0;
+            if (sent < frame.Length) entries[waiting++] = new() { Descriptor = right.Descriptor, Events = NativeSocket.Writable };
+            if (received < incoming.Length) entries[waiting++] = new() { Descriptor = left.Descriptor, Events = NativeSocket.Readable };
+            NativeSocket.Poll(entries, waiting, CancellationEveryMilliseconds);
         }
     }
 
-    private async Task<byte[]> ReceiveAsync(CancellationToken cancellation)
+    private int LengthOf(byte[] bytes)
     {
+        var length = BinaryPrimitives.ReadInt32LittleEndian(bytes);
         var left = RingSchedule.LeftOf(Rank, WorldSize);
-        try
-        {
-            var length = BinaryPrimitives.ReadInt32LittleEndian(await RingConnector.ReadExactlyAsync(Left, sizeof(int), cancellation));
-            if (length is < 0 or > GatherBytesMax) throw new RingRefusedException(left, $"Rank {left} says {length} bytes while the ranks agree on an all-reduce engine; at most {GatherBytesMax} are allowed. Run the same version on all workers.");
-            return await RingConnector.ReadExactlyAsync(Left, length, cancellation);
-        }
-        catch (Exception e) when (e is SocketException or EndOfStreamException)
-        {
-            throw Lost(left, e);
-        }
+        return length is >= 0 and <= GatherBytesMax
+            ? length : throw new RingRefusedException(left, $"Rank {left} says {length} bytes while the ranks agree on an all-reduce engine; at most {GatherBytesMax} are allowed. Run the same version on all workers.");
     }
 
-    private static PeerLostException Lost(int rank, Exception cause) =>
-        new(rank, 0, $"the connection ended while the ranks agreed on an all-reduce engine ({cause.Message.TrimEnd('.')})");
+    private static PeerLostException Lost(int rank) => new(rank, 0, "the connection ended while the ranks agreed on an all-reduce engine");
 }
