@@ -43,10 +43,11 @@ for ((i = 1; i <= repeats; i++)); do
   done
 done
 
+commit="$(git rev-parse --short HEAD)$([ -z "$(git status --porcelain)" ] || echo ' with changes')"
 report() {
   echo "# All-reduce against PyTorch's Gloo on one host"
   echo
-  echo "- date $(date -u +%F), commit $(git rev-parse --short HEAD)$([ -z "$(git status --porcelain)" ] || echo ' with changes')"
+  echo "- date $(date -u +%F), commit $commit"
   echo "- processor $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, Linux $(uname -r), load average $(cut -d' ' -f1-3 /proc/loadavg)"
   echo "- $(dotnet --version | sed 's/^/.NET SDK /'), PyTorch $("$python" -c 'import torch; print(torch.__version__)')"
   echo "- TCP congestion control: system default $(cat /proc/sys/net/ipv4/tcp_congestion_control), which Gloo uses; ours chooses by a short measurement (below its table)"
