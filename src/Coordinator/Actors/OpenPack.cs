@@ -43,11 +43,17 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
     /// <summary>Attempts lost so far. Preempted and refused ones do not count.</summary>
     public int Losses { get; private set; }
 
-    /// <summary>A half of a pack that could not be trained: it takes no other trial, or those would fail with it.</summary>
-    public bool IsSplit { get; private set; }
+    /// <summary>What is left of a pack that could not be trained: it takes no other trial, or those would fail with it.</summary>
+    public bool IsUnderSuspicion { get; private set; }
+
+    /// <summary>
+    /// The attempt began with one trial and never got another: only then is its failure that trial's own. Of what is left in the slots at the end nothing can be concluded, for a trial that broke
+    /// the attempt may have been stopped, or have ended, before the failure was heard of.
+    /// </summary>
+    public bool IsOfOneTrial { get; private set; }
 
     /// <summary>Whether further trials may join: not while one of its own is under suspicion.</summary>
-    public bool TakesOthers => !IsSplit && Losses == 0;
+    public bool TakesOthers => !IsUnderSuspicion && Losses == 0;
 
     /// <summary>What became of the last few attempts, oldest first.</summary>
     public string History => string.Join("; ", _history);
@@ -59,14 +65,14 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
         Attempt = Attempt.Next();
         IsRunning = true;
         Start = null;
-        (IsClosed, _orders) = (false, 0);
+        (IsClosed, IsOfOneTrial, _orders) = (false, false, 0);
     }
 
     /// <summary>The attempt has its workers and its trials.</summary>
     public void BeginTraining(PackMessage.StartRecorded start)
     {
         Start = start;
-        IsClosed = start.Closed;
+        (IsClosed, IsOfOneTrial) = (start.Closed, start.Slots.Count == 1);
         foreach (var fill in start.Slots) Slots.Add(fill.Slot, new(fill.Trial));
         Trials = [];
     }
@@ -82,6 +88,7 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
 
     public SlotOrder Fill(int slot, TrialSpec trial)
     {
+        IsOfOneTrial = false;
         Slots.Add(slot, new(trial));
         return new(++_orders, SlotOrderKind.Fill, slot, trial, "");
     }
@@ -117,12 +124,15 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
     public OpenPack SplitInto(PackId other)
     {
         var kept = (Trials.Count + 1) / 2;
-        var half = new OpenPack(other, Signature, Trials.Skip(kept).ToValueList()) { Shape = Shape, Attempt = Attempt, Losses = Losses, IsSplit = true };
+        var half = new OpenPack(other, Signature, Trials.Skip(kept).ToValueList()) { Shape = Shape, Attempt = Attempt, Losses = Losses, IsUnderSuspicion = true };
         foreach (var line in _history) half._history.Enqueue(line);
         Trials = Trials.Take(kept).ToValueList();
-        IsSplit = true;
+        IsUnderSuspicion = true;
         return half;
     }
+
+    /// <summary>Its trials are tried again among themselves.</summary>
+    public void Suspect() => IsUnderSuspicion = true;
 
     public static bool CountsAsLoss(FailureKind kind) => kind is FailureKind.Lost or FailureKind.PeerLost or FailureKind.Data;
 

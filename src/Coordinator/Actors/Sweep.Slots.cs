@@ -80,7 +80,7 @@ public sealed partial class Sweep
         }
 
         var isAlone = pack.Trials.Count == 1;
-        if (OpenPack.CountsAgainstTrial(kind) && isAlone)
+        if (OpenPack.CountsAgainstTrial(kind) && isAlone && pack.IsOfOneTrial)
         {
             GiveUp(pack, text, effects);
             return;
@@ -93,13 +93,15 @@ public sealed partial class Sweep
         else TryAgain(pack, kind, effects);
     }
 
-    // One trial out of many may be what no worker can train, or what kills each of its workers. Halves go on alone until it stands alone.
+    // One trial out of many may be what no worker can train, or what kills each of its workers. Halves go on alone until it stands alone. A trial that is left over from an attempt with others
+    // is tried once more by itself: the one to blame may be gone.
     private void TryAgain(OpenPack pack, FailureKind kind, Effects effects)
     {
         var pause = PauseBefore(pack, kind);
+        if (OpenPack.CountsAgainstTrial(kind)) pack.Suspect();
+        if (kind == FailureKind.OutOfMemory) LearnSlotsMax(pack);
         if (pack.Trials.Count > 1 && (OpenPack.CountsAgainstTrial(kind) || (OpenPack.CountsAsLoss(kind) && pack.Losses > 1)))
         {
-            if (kind == FailureKind.OutOfMemory) LearnSlotsMax(pack);
             var half = pack.SplitInto(new(_view.Id, _nextPack++));
             _open.Add(half.Id.Number, half);
             effects.Wake(pause, new SweepMessage.RetryDue(half.Id.Number, half.Attempt));

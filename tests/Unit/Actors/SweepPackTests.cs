@@ -185,6 +185,42 @@ public class SweepPackTests
         Assert.Equal(TrialState.Preempted, View().Row(1).State);
     }
 
+    [Theory]
+    [InlineData(FailureKind.OutOfMemory)]
+    [InlineData(FailureKind.Engine)]
+    public void A_trial_whose_companion_was_being_stopped_when_the_pack_failed_is_tried_alone_before_it_is_blamed(FailureKind kind)
+    {
+        Start(6, slots: 2);
+        Begin(0);
+        Feed(new SweepMessage.StopTrial(1, TrialState.Pruned, "it cannot win"));
+        var failed = Fail(0, kind);
+        Assert.Equal((1, TrialState.Pruned), Assert.Single(failed.Facts<SweepEvent.TrialEnded>()).Result is var stopped ? (stopped.TrialIndex, stopped.State) : default);
+        BlameOnlyAlone(failed, kind, trial: 0);
+    }
+
+    [Theory]
+    [InlineData(1, FailureKind.OutOfMemory)]
+    [InlineData(1, FailureKind.Engine)]
+    [InlineData(2, FailureKind.OutOfMemory)]
+    [InlineData(2, FailureKind.Engine)]
+    public void The_last_trial_of_a_pack_that_held_others_is_tried_alone_before_it_is_blamed(int slots, FailureKind kind)
+    {
+        Start(slots + 1, slots);
+        Begin(0);
+        for (var slot = 0; slot < slots; slot++) End(0, slot, Some.Done(slot, -1));
+        BlameOnlyAlone(Fail(0, kind), kind, trial: slots);
+    }
+
+    private void BlameOnlyAlone(IReadOnlyList<Effect> failed, FailureKind kind, int trial)
+    {
+        Assert.DoesNotContain(failed.Facts<SweepEvent.TrialEnded>(), ended => ended.Result.TrialIndex == trial);
+        Feed(Assert.Single(failed.OfType<Effect.Wake>(), wake => wake.Message is SweepMessage.RetryDue).Message);
+        var alone = Begin(0, 2);
+        Assert.Equal(([trial], true, 1), (Trials(alone).ToValueList(), alone.Closed, alone.Shape.Slots));
+        var blamed = Assert.Single(Fail(0, kind, 2).Facts<SweepEvent.TrialEnded>()).Result;
+        Assert.Equal((trial, TrialState.Failed, "w0: it broke"), (blamed.TrialIndex, blamed.State, blamed.FailureText));
+    }
+
     [Fact]
     public void After_a_lack_of_memory_further_packs_have_half_the_slots()
     {
