@@ -29,7 +29,10 @@ publish() {
   ln -sfn ../../native "$target/src/Torch/native"
   cp -r tests/Training/Torch/Cuda "$target/tests/Training/Torch/"
   : >"$target/Vae.Distributed.sln"
-  printf '#!/usr/bin/env bash\nexec "$(dirname "${BASH_SOURCE[0]}")/app/vae" "$@"\n' >"$target/vae"
+  cat >"$target/vae" <<'SH'
+#!/usr/bin/env bash
+exec "$(dirname "${BASH_SOURCE[0]}")/app/vae" "$@"
+SH
   chmod +x "$target/vae"
   git rev-parse --short HEAD >"$target/COMMIT" 2>/dev/null || true
   rm -f "$target/app/libvae_torch.so" # It was built for this machine's libtorch.

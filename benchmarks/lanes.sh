@@ -24,9 +24,9 @@ report() {
   echo "- as many packs at a time as cores, one thread each; updates of single trials per second, medians of $rounds rounds of $seconds s; resident memory of all processes together"
   echo "- command: \`$command\`"
   echo
-  python3 - "$rounds" "$seconds" $cases <<'PYTHON'
+  python3 - "$rounds" "$seconds" "$cases" <<'PYTHON'
 import json, os, statistics, subprocess, sys
-rounds, seconds, cases = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+rounds, seconds, cases = int(sys.argv[1]), sys.argv[2], sys.argv[3].split()
 program, cores = "benchmarks/planning/bin/Release/net10.0/planning", os.cpu_count()
 
 def run(processes, lanes, model, batch, slots):

@@ -1,3 +1,4 @@
+using Vae.Coordinator.Projections;
 using Vae.Runtime.Actors;
 using Vae.Runtime.Blobs;
 using Vae.Shared.Messages;
@@ -7,14 +8,35 @@ namespace Vae.Coordinator.Hosting;
 /// <summary>Serves shards and keeps artifacts. An artifact is taken only from the attempt that runs now: an older one that wakes up late overwrites nothing.</summary>
 internal sealed class ArtifactStore(SweepFolders folders, SweepViews views, DatasetShelf shelf) : IBlobStore
 {
+    private static readonly TimeSpan ViewsFollowWithin = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(10);
+
     public Task<ShardBlob?> OpenShardAsync(string fingerprint, int index, CancellationToken cancellation) => Task.FromResult(shelf.Open(fingerprint, index));
 
-    public Task<IArtifactSink> StoreArtifactAsync(ArtifactKey key, long length, CancellationToken cancellation)
+    public async Task<IArtifactSink> StoreArtifactAsync(ArtifactKey key, long length, CancellationToken cancellation)
     {
         if (key.Kind == ArtifactKind.Curves) throw new UserFitException("The coordinator writes curves itself; none is taken from a worker.");
-        var wanted = views.Read(key.Trial.Sweep, view => key.Trial.Index >= 0 && key.Trial.Index < view.Trials
-            && view.Row(key.Trial.Index) is { State: TrialState.Running } row && row.Attempt == key.Attempt);
-        if (!wanted) throw new UserFitException($"Attempt {key.Attempt.Value} of trial {key.Trial} does not run now; its files are not taken.");
-        return Task.FromResult<IArtifactSink>(ArtifactFile.Create(Path.Combine(folders.Trial(key.Trial), SweepFolders.FileName(key.Kind)), length));
+        if (!await RunsAsync(key, cancellation)) throw new UserFitException($"Attempt {key.Attempt.Value} of trial {key.Trial} does not run now; its files are not taken.");
+        return ArtifactFile.Create(Path.Combine(folders.Trial(key.Trial), SweepFolders.FileName(key.Kind)), length);
+    }
+
+    // The views follow the facts with a delay, for the curves of ended trials are written between. A short trial may be over before its start is seen here.
+    private async Task<bool> RunsAsync(ArtifactKey key, CancellationToken cancellation)
+    {
+        var deadline = Environment.TickCount64 + (long)ViewsFollowWithin.TotalMilliseconds;
+        while (true)
+        {
+            var (known, runs) = views.Read(key.Trial.Sweep, view => Look(view, key));
+            if (known || Environment.TickCount64 >= deadline) return runs;
+            await Task.Delay(LookAgain, cancellation);
+        }
+    }
+
+    // Known: the views have seen this attempt's start, or that of a later one.
+    private static (bool Known, bool Runs) Look(SweepView view, ArtifactKey key)
+    {
+        if (key.Trial.Index < 0 || key.Trial.Index >= view.Trials) return (true, false);
+        var row = view.Row(key.Trial.Index);
+        return (row.Attempt.Value >= key.Attempt.Value, row.State == TrialState.Running && row.Attempt == key.Attempt);
     }
 }
