@@ -97,7 +97,7 @@ internal sealed class PackBatch : IDisposable
 
         _vectors.Upload();
         // Always by slot in a pack, even while all stand together: what a slot computes must not depend on the others, not in the last bit.
-        Weights = slots.Length == 1 ? new SlotWeights(_vectors.ScaleOf(0)) : new SlotWeights(1, _vectors.Rows, _vectors.Scale, _vectors.Mask);
+        Weights = slots.Length == 1 ? new SlotWeights(_vectors.ScaleOf(0), Mask: _vectors.Mask) : new SlotWeights(1, _vectors.Rows, _vectors.Scale, _vectors.Mask);
     }
 
     /// <summary>Views of the buffers for <paramref name="slots"/> slots of <paramref name="rows"/> rows, valid until the next load.</summary>

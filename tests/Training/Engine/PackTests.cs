@@ -125,6 +125,23 @@ public sealed class PackTests : TorchTest
     }
 
     [Fact]
+    public void Trial_alone_in_a_place_made_for_a_larger_latent_follows_its_own_curve()
+    {
+        using var data = Images();
+        TrialSpec larger = Trial(0, latent: 7, steps: 30), trial = Trial(1, latent: 2, steps: 60);
+        trial = trial with { Training = trial.Training with { Beta = 4 } };
+        using var trainer = new PackTrainer(1, 7, larger, data, torch.CPU);
+        var curves = new Curves(trainer);
+        trainer.Fill(0, larger);
+        trainer.Run(new NoAllReduce(), curves, CancellationToken.None);
+
+        trainer.Fill(0, trial); // As a refill does: the noise of the larger one is still there.
+        trainer.Run(new NoAllReduce(), curves, CancellationToken.None);
+
+        SameCurve(PackRuns.Train([trial], data), curves, trial.Index);
+    }
+
+    [Fact]
     public void Trial_leaves_a_pack_in_its_own_shapes()
     {
         using var data = Images();
