@@ -25,7 +25,7 @@ python=${PYTHON:-/usr/bin/python3}
 report() {
   echo "# A sweep of small trials beside one PyTorch process for each"
   echo
-  echo "- date $(date -u +%F), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)$([ -z "$(git status --porcelain 2>/dev/null)" ] || echo ' with changes')"
+  echo "- date $(date -u +%F), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)$([ -z "$(git status --porcelain -- . ':!benchmarks/results' 2>/dev/null)" ] || echo ' with changes')"
   echo "- processor $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, Linux $(uname -r), load average before $(cut -d' ' -f1-3 /proc/loadavg)"
   echo "- PyTorch $("$python" -c 'import torch; print(torch.__version__)'), OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-unset}, one thread for each PyTorch process"
   echo "- both sides: start-up, loading, 8,000 rows to train on, Adam, dynamic binarisation, one evaluation on 2,000 held-out rows for each trial, weights saved; ours also draws two pictures for each trial and keeps every step's losses"
