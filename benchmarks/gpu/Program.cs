@@ -11,6 +11,9 @@ switch (args.FirstOrDefault())
 {
     case "tests":
         return TestRun.Run(args.ElementAtOrDefault(1) ?? "Vae.Tests.Training.Torch");
+    case "step" when options.GetValueOrDefault("--device", "cuda").StartsWith("cuda", StringComparison.Ordinal) && !torch.cuda.is_available():
+        Console.Error.WriteLine("This libtorch sees no CUDA device. Run `gpucheck facts` to see what it is, or use --device cpu.");
+        return 1;
     case "step":
         StepTimes.Run(new StepTimesOptions(
             options.GetValueOrDefault("--model", "mlp"), Number("--batch", 32), Number("--slots", 1), Number("--steps", 200), Number("--warmup", 30), options.GetValueOrDefault("--device", "cuda")));
