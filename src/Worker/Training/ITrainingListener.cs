@@ -38,6 +38,10 @@ public interface ITrainingListener
     /// <summary>All ranks have applied this order, between the same two steps.</summary>
     void OrderApplied(long number) { }
 
+    /// <summary>An act is over and the next has not begun: the pack's state is at rest until this returns.</summary>
+    /// <param name="position">Acts since the attempt began.</param>
+    void ActDone(long position) { }
+
     /// <summary>All slots are empty; the pack waits for an order.</summary>
     void Idle() { }
 }

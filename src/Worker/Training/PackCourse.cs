@@ -7,6 +7,8 @@ namespace Vae.Worker.Training;
 /// <summary>What a pack trains with in one generation of its gang, and what the ranks have agreed on in it.</summary>
 internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchange, RowBalance balance, ITrainingListener listener, SlotOrders orders)
 {
+    private double? _busySeconds;
+
     public IAllReduce AllReduce => allReduce;
 
     public IGradientExchange Exchange => exchange;
@@ -15,7 +17,7 @@ internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchang
 
     public SlotOrders Orders => orders;
 
-    /// <summary>All ranks hold the next order, and all know it: it is applied before the next step.</summary>
+    /// <summary>All ranks hold the next order, and all know it: it is applied before the next act.</summary>
     public bool OrderIsDue { get; private set; }
 
     /// <summary>Takes in how many ranks held the next order when they sent their statistics.</summary>
@@ -31,9 +33,17 @@ internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchang
     /// <summary>This rank's part of <paramref name="rows"/> rows.</summary>
     public RowRange ShareOf(int rows) => balance.Split(rows, allReduce.Rank);
 
-    /// <summary>Lets the rows be shared by what each rank needed for the step, without its waiting.</summary>
-    public void StepDone(long step, StepClock clock)
+    /// <summary>A step was applied: what it took, without waiting, goes into the next exchange of times.</summary>
+    public void StepDone(StepClock clock) => _busySeconds = clock.StepSeconds - clock.Seconds(StepPhase.AllReduce);
+
+    /// <summary>
+    /// Lets the rows be shared by what each rank needed for its steps, when a window of them is over. This is a sum of its own, so it comes at the beginning of an act: one that fails must not
+    /// part what a step was from what follows from it.
+    /// </summary>
+    public void ShareRows(long position)
     {
-        if (balance.StepDone(allReduce, step, exchange.FreeBucket + 1, clock.StepSeconds - clock.Seconds(StepPhase.AllReduce))) listener.RowsShared(balance);
+        if (_busySeconds is not { } busy) return;
+        _busySeconds = null;
+        if (balance.StepDone(allReduce, position, exchange.FreeBucket + 1, busy)) listener.RowsShared(balance);
     }
 }

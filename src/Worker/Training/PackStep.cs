@@ -15,6 +15,7 @@ internal sealed class PackStep : IDisposable
     private readonly StepGraphs _graphs;
     private readonly Action _gradients;
     private readonly Action _update;
+    private (int Rank, int WorldSize) _place;
 
     /// <summary>Why steps are not recorded as graphs although they could be; null otherwise.</summary>
     public string? RecordingRefused => _graphs.Refusal;
@@ -37,7 +38,14 @@ internal sealed class PackStep : IDisposable
     /// <summary>Ranks that held the next order when they sent their statistics.</summary>
     public int Votes => _statistics.Votes;
 
-    /// <summary>Computes and applies the update after <paramref name="number"/> steps of the pack.</summary>
+    /// <summary>Takes a place in another ring: with other parts of the rows, what was recorded for the old ones is of no more use.</summary>
+    public void Join(int rank, int worldSize)
+    {
+        if (_place != (rank, worldSize)) _graphs.Forget();
+        _place = (rank, worldSize);
+    }
+
+    /// <summary>Computes and applies the update that is the pack's act <paramref name="number"/>.</summary>
     public void Run(PackCourse course, long number)
     {
         Clock.Begin();

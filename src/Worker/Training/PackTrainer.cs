@@ -19,7 +19,6 @@ public sealed class PackTrainer : IDisposable
     private readonly PackStep _step;
     private readonly PackEvaluation _evaluation;
     private readonly GangOptions _gang;
-    private long _packStep;
 
     /// <param name="slots">Places for trials, K, at least 1.</param>
     /// <param name="latent">Latent size of the fused model, at least that of every trial.</param>
@@ -59,6 +58,9 @@ public sealed class PackTrainer : IDisposable
     /// <summary>Why steps on a CUDA device are not recorded as graphs although they could be: slower, not wrong. Null otherwise.</summary>
     public string? RecordingRefused => _step.RecordingRefused;
 
+    /// <summary>Where the pack stands beside its trials. Changes on the training thread alone.</summary>
+    public PackProgress Progress { get; private set; }
+
     /// <summary>Whether no slot holds a trial.</summary>
     public bool IsEmpty => _pack.Filled == 0;
 
@@ -68,6 +70,9 @@ public sealed class PackTrainer : IDisposable
     /// <summary>Begins a trial in an empty slot, from the initial weights that it has when trained alone. Between two steps.</summary>
     /// <exception cref="ArgumentException">The slot is taken, or the trial is of another signature or too large for the pack.</exception>
     public void Fill(int slot, TrialSpec trial) => _pack.Fill(slot, trial);
+
+    /// <summary>Wall time that the trial of a slot has had, in seconds; 0 when the slot is empty.</summary>
+    public double SecondsAt(int slot) => _pack.Slots[slot].Trial is null ? 0 : _pack.Slots[slot].Seconds;
 
     /// <summary>Takes the trial out of a slot. Between two steps; other slots do not notice.</summary>
     public void Empty(int slot) => _pack.Empty(slot);
@@ -79,32 +84,40 @@ public sealed class PackTrainer : IDisposable
     /// <inheritdoc cref="Run(IAllReduce, ITrainingListener, SlotOrders, bool, CancellationToken)"/>
     public void Run(IAllReduce allReduce, ITrainingListener listener, CancellationToken cancellation) => Run(allReduce, listener, new SlotOrders(), closed: true, cancellation);
 
-    /// <summary>Trains until the pack is closed and all slots are empty, evaluating each trial as it says, and always at its end.</summary>
+    /// <summary>
+    /// Trains until the pack is closed and all slots are empty, evaluating each trial as it says, and always at its end. Either exception is a halt: the act that was under way is not applied,
+    /// everything else is as it was, and the next call goes on there, with the ring of another generation, whatever this rank and its world are in it.
+    /// </summary>
     /// <param name="allReduce">The ring of this generation.</param>
     /// <param name="listener">Hears of everything.</param>
     /// <param name="orders">Changes to the slots.</param>
     /// <param name="closed">No trial will be filled in.</param>
-    /// <param name="cancellation">Stops between two steps.</param>
-    /// <exception cref="AllReduceException">A peer is gone or silent.</exception>
+    /// <param name="cancellation">Stops between two acts.</param>
+    /// <exception cref="AllReduceException">A peer is gone or silent, or the ring was told to stop.</exception>
     /// <exception cref="OperationCanceledException">Stopped from outside.</exception>
     public void Run(IAllReduce allReduce, ITrainingListener listener, SlotOrders orders, bool closed, CancellationToken cancellation)
     {
+        if (closed) Progress = Progress with { Closed = true };
+        orders.Applied(Progress.OrdersApplied);
         using var exchange = _gang.CreateExchange(_pack.Flat, allReduce, listener);
         var balance = _gang.CreateBalance(allReduce.WorldSize, _pack.Batches.BatchSize);
         var course = new PackCourse(allReduce, exchange, balance, listener, orders);
         _pack.Batch.Join(balance, allReduce.Rank);
+        _step.Join(allReduce.Rank, allReduce.WorldSize);
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (course.OrderIsDue) closed |= Apply(course);
-            else if (!IsEmpty) RunStep(course, cancellation);
-            else if (closed) return;
+            if (Progress.EvaluationDue) Evaluate(course, cancellation);
+            else if (!IsEmpty) RunStep(course);
+            else if (Progress.Closed) return;
             else RunIdle(course, cancellation);
+            if (course.OrderIsDue && !Progress.EvaluationDue) Apply(course);
+            listener.ActDone(Progress.Position);
         }
     }
 
-    // The order that all ranks are known to hold.
-    private bool Apply(PackCourse course)
+    // The order that all ranks are known to hold. It belongs to the act whose votes said so: no rank can be lost between the two.
+    private void Apply(PackCourse course)
     {
         var order = course.TakeOrder();
         switch (order.Kind)
@@ -119,8 +132,8 @@ public sealed class PackTrainer : IDisposable
                 break;
         }
 
+        Progress = Progress with { OrdersApplied = order.Number, Closed = Progress.Closed || order.Kind == SlotOrderKind.Close };
         course.Listener.OrderApplied(order.Number);
-        return order.Kind == SlotOrderKind.Close;
     }
 
     // Nothing to train: the ranks find together when all of them hold the next order.
@@ -128,44 +141,45 @@ public sealed class PackTrainer : IDisposable
     {
         course.Listener.Idle();
         course.Orders.Wait(cancellation);
-        _step.Vote(course, _packStep++);
+        _step.Vote(course, Progress.Position);
+        Progress = Progress.Next();
         course.Count(_step.Votes);
     }
 
-    private void RunStep(PackCourse course, CancellationToken cancellation)
+    // What follows from the step's sums follows before anything is summed again: where ranks stand at the same position, they have the same state.
+    private void RunStep(PackCourse course)
     {
-        _step.Run(course, _packStep);
+        course.ShareRows(Progress.Position);
+        _step.Run(course, Progress.Position);
+        Progress = Progress.Next();
         course.Count(_step.Votes);
-        var ended = false;
-        foreach (var slot in _pack.Slots) ended |= Settle(course, slot);
+        foreach (var slot in _pack.Slots) Settle(course, slot);
         course.Listener.StepTimed(_step.Clock, _pack.Filled, _pack.Batch.Rows);
-        course.StepDone(_packStep++, _step.Clock);
-        if (ended) CloseEpochs(course, cancellation);
-    }
-
-    // Counts the step of one slot. True when its epoch, or its life, is over.
-    private bool Settle(PackCourse course, TrialSlot slot)
-    {
-        if (slot.Trial is null) return false;
-        if (_step.FailureOf(slot) is not null) return true;
-        var ((distortion, rate), beta, epoch) = (_step.LossOf(slot), slot.Beta, slot.EpochsDone);
-        slot.Advance(distortion + (beta * rate), _step.Clock.StepSeconds);
-        course.Listener.StepDone(slot.Index, slot.Step, epoch, distortion, rate, beta, _step.Clock.StepSeconds);
-        return slot.EpochEnded;
-    }
-
-    private void CloseEpochs(PackCourse course, CancellationToken cancellation)
-    {
+        course.StepDone(_step.Clock);
         foreach (var slot in _pack.Slots)
         {
             if (_step.FailureOf(slot) is not { } failure) continue;
             _step.ForgetFailure(slot);
             End(course, slot, SlotEndKind.NonFinite, failure);
         }
+    }
 
+    // Counts the step of one slot.
+    private void Settle(PackCourse course, TrialSlot slot)
+    {
+        if (slot.Trial is null || _step.FailureOf(slot) is not null) return;
+        var ((distortion, rate), beta, epoch) = (_step.LossOf(slot), slot.Beta, slot.EpochsDone);
+        slot.Advance(distortion + (beta * rate), _step.Clock.StepSeconds);
+        course.Listener.StepDone(slot.Index, slot.Step, epoch, distortion, rate, beta, _step.Clock.StepSeconds);
+        if (slot.IsEvaluationDue) Progress = Progress with { EvaluationDue = true };
+    }
+
+    private void Evaluate(PackCourse course, CancellationToken cancellation)
+    {
         var rows = _pack.Data.EvaluationRows;
         var share = course.ShareOf(rows.Count);
-        _evaluation.Run(new RowRange(rows.First + share.First, share.Count), course.Exchange, _packStep, cancellation);
+        _evaluation.Run(new RowRange(rows.First + share.First, share.Count), course.Exchange, Progress.Position, cancellation);
+        Progress = Progress.Next() with { EvaluationDue = false };
         foreach (var slot in _pack.Slots)
         {
             if (slot.Trial is null || !slot.IsEvaluationDue) continue;

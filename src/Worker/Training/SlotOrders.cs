@@ -29,6 +29,16 @@ public sealed class SlotOrders
         }
     }
 
+    /// <summary>Everything up to an order is applied, here or in the state that this rank has taken over; the next one counts from there.</summary>
+    internal void Applied(long through)
+    {
+        lock (_gate)
+        {
+            for (; _next <= through; _next++) _waiting.Remove(_next);
+            _holdsNext = _waiting.ContainsKey(_next);
+        }
+    }
+
     /// <summary>Whether this rank holds the next order.</summary>
     internal bool HoldsNext => _holdsNext;
 

@@ -61,12 +61,15 @@ internal sealed class StepGraphs : IDisposable
         entry.Graph!.Replay();
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Drops all recordings: other shapes will come.</summary>
+    public void Forget()
     {
         foreach (var entry in _entries.Values) entry.Graph?.Dispose();
         _entries.Clear();
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => Forget();
 
     private bool TryRecord(Entry entry, Action part)
     {

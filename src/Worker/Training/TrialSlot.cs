@@ -37,8 +37,8 @@ internal sealed class TrialSlot(int index, BatchPlan batches)
     /// <summary>The last held-out figures.</summary>
     public HeldOutReport? Report { get; set; }
 
-    /// <summary>Set when the last step ended an epoch, or the trial.</summary>
-    public bool EpochEnded { get; private set; }
+    /// <summary>Whether the last step ended an epoch, or the trial.</summary>
+    public bool EpochEnded => Step.Value > 0 && StepOfEpoch == 0;
 
     /// <summary>Whether the trial has had all its steps.</summary>
     public bool IsFinished => Step.Value >= StepsTotal;
@@ -68,7 +68,7 @@ internal sealed class TrialSlot(int index, BatchPlan batches)
     public void Fill(TrialSpec trial)
     {
         if (_order.Length != batches.Rows) _order = new int[batches.Rows];
-        (Trial, Step, EpochsDone, StepOfEpoch, Seconds, Report, EpochEnded) = (trial, default, 0, 0, 0, null, false);
+        (Trial, Step, EpochsDone, StepOfEpoch, Seconds, Report) = (trial, default, 0, 0, 0, null);
         (_lossSum, _lossSteps, _orderedEpoch) = (0, 0, -1);
         StepsTotal = Math.Min((long)trial.Training.Epochs * batches.StepsPerEpoch, trial.Training.MaxSteps ?? long.MaxValue);
     }
@@ -82,23 +82,21 @@ internal sealed class TrialSlot(int index, BatchPlan batches)
     /// <summary>Brings the order of rows to the current epoch; <paramref name="leader"/> is another slot with the same order, which has it already, or null.</summary>
     public void OrderRows(TrialSlot? leader)
     {
-        EpochEnded = false;
         if (_orderedEpoch == EpochsDone) return;
         if (leader is not null) leader._order.CopyTo(_order, 0);
         else EpochOrder.Fill(Trial!.Training.Seed, EpochsDone, _order);
         _orderedEpoch = EpochsDone;
-        (_lossSum, _lossSteps) = (0, 0);
     }
 
     /// <summary>Counts an applied step.</summary>
     public void Advance(double loss, double seconds)
     {
+        if (StepOfEpoch == 0) (_lossSum, _lossSteps) = (0, 0); // Not before: the step that begins an epoch may come to nothing.
         Step = Step.Next();
         Seconds += seconds;
         _lossSum += loss;
         _lossSteps++;
-        EpochEnded = ++StepOfEpoch == batches.StepsPerEpoch || IsFinished;
-        if (!EpochEnded) return;
+        if (++StepOfEpoch < batches.StepsPerEpoch && !IsFinished) return;
         StepOfEpoch = 0;
         EpochsDone++;
     }
