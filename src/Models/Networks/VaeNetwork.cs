@@ -110,6 +110,12 @@ public abstract class VaeNetwork : Module
         return view;
     }
 
+    /// <summary>Where the latent size shows in one of <see cref="Module.parameters"/>: what has to be cut for a smaller latent.</summary>
+    public LatentAxis LatentAxisOf(Tensor parameter) =>
+        ReferenceEquals(parameter, DecoderInput.weight) ? LatentAxis.Columns
+        : ReferenceEquals(parameter, PosteriorLayer.weight) || ReferenceEquals(parameter, PosteriorLayer.bias) ? LatentAxis.HalvesOfRows
+        : LatentAxis.None;
+
     /// <summary>Trainable parameters of one replica of a smaller latent size, without the padding.</summary>
     public long ParametersOf(int latent)
     {

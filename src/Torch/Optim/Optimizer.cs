@@ -50,6 +50,16 @@ public abstract unsafe class Optimizer : IDisposable
         }
     }
 
+    /// <summary>Updates done by one replica.</summary>
+    public long GetSteps(int replica) => _settings[replica].Step;
+
+    /// <summary>Sets the updates done by one replica, 0 or more: its state comes from a checkpoint.</summary>
+    public void SetSteps(int replica, long steps)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(steps);
+        _settings[replica].Step = steps;
+    }
+
     /// <summary>The settings that the next native pass gets.</summary>
     internal ReadOnlySpan<NativeOptim.ReplicaSettings> Replicas => _settings;
 

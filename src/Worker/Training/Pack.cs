@@ -33,6 +33,9 @@ internal sealed class Pack : IDisposable
 
     public torch.Device Device { get; }
 
+    /// <summary>A trial of the signature that all trials of the pack have.</summary>
+    public TrialSpec Shape => _shape;
+
     /// <summary>The shape of the fused model, with its latent size.</summary>
     public ModelSpec Spec { get; }
 
@@ -67,13 +70,26 @@ internal sealed class Pack : IDisposable
     /// <summary>See <see cref="PackTrainer.Fill"/>.</summary>
     public void Fill(int slot, TrialSpec trial)
     {
-        if (_slots[slot].Trial is { } taken) throw new ArgumentException($"Slot {slot} holds trial {taken.Index}; trial {trial.Index} cannot begin there.", nameof(slot));
-        if (trial.Model.Latent > Network.Latent) throw new ArgumentException($"Trial {trial.Index} has latent size {trial.Model.Latent}; this pack has room for {Network.Latent}.", nameof(trial));
-        if (PackSignature.Of(trial) != PackSignature.Of(_shape)) throw new ArgumentException($"Trial {trial.Index} is of another shape ({PackSignature.Of(trial)}) than its pack ({PackSignature.Of(_shape)}).", nameof(trial));
+        CheckFits(slot, trial);
         using (var own = VaeNetwork.Create(trial.Model, Data.Shape, [trial.Training.Seed])) VaeNetwork.CopyReplica(own, 0, Network, slot);
+        Place(slot, trial);
+    }
+
+    /// <summary>Makes a slot the trial's, at its beginning, and leaves its weights as they are.</summary>
+    public void Place(int slot, TrialSpec trial)
+    {
         Optimizers.Fill(Optimizer, slot, trial.Training);
         Batch.SetLatent(slot, trial.Model.Latent);
         _slots[slot].Fill(trial);
+    }
+
+    /// <summary>Whether a trial may begin in a slot.</summary>
+    /// <exception cref="ArgumentException">The slot is taken, or the trial is of another signature or too large for the pack.</exception>
+    public void CheckFits(int slot, TrialSpec trial)
+    {
+        if (_slots[slot].Trial is { } taken) throw new ArgumentException($"Slot {slot} holds trial {taken.Index}; trial {trial.Index} cannot begin there.", nameof(slot));
+        if (trial.Model.Latent > Network.Latent) throw new ArgumentException($"Trial {trial.Index} has latent size {trial.Model.Latent}; this pack has room for {Network.Latent}.", nameof(trial));
+        if (PackSignature.Of(trial) != PackSignature.Of(_shape)) throw new ArgumentException($"Trial {trial.Index} is of another shape ({PackSignature.Of(trial)}) than its pack ({PackSignature.Of(_shape)}).", nameof(trial));
     }
 
     /// <summary>See <see cref="PackTrainer.Empty"/>.</summary>

@@ -19,6 +19,7 @@ public sealed class PackTrainer : IDisposable
     private readonly PackStep _step;
     private readonly PackEvaluation _evaluation;
     private readonly GangOptions _gang;
+    private readonly PackStateCopy _copy;
 
     /// <param name="slots">Places for trials, K, at least 1.</param>
     /// <param name="latent">Latent size of the fused model, at least that of every trial.</param>
@@ -33,6 +34,7 @@ public sealed class PackTrainer : IDisposable
         _pack = new Pack(slots, latent, shape, data, device);
         _step = new PackStep(_pack, _gang.Time, precision);
         _evaluation = new PackEvaluation(_pack);
+        _copy = new PackStateCopy(_pack);
     }
 
     /// <summary>A pack with exactly these trials, slot by slot.</summary>
@@ -76,6 +78,38 @@ public sealed class PackTrainer : IDisposable
 
     /// <summary>Takes the trial out of a slot. Between two steps; other slots do not notice.</summary>
     public void Empty(int slot) => _pack.Empty(slot);
+
+    /// <summary>Copies the whole state out. Between two acts, on the training thread; allocates nothing once the same trials were saved before.</summary>
+    public void Save(PackSnapshot into)
+    {
+        _copy.Save(into, Progress.EvaluationDue);
+        into.Progress = Progress;
+    }
+
+    /// <summary>Becomes what was saved, bit by bit: also what this pack has applied of its orders. Whatever was in the slots is gone. Between two runs.</summary>
+    /// <exception cref="Data.Safetensors.SafetensorsException">A state does not fit; the message names the tensor. All slots are empty then.</exception>
+    /// <exception cref="ArgumentException">The snapshot is of a pack with another number of slots, of another signature or too large.</exception>
+    public void Load(PackSnapshot from)
+    {
+        if (from.Slots != Slots) throw new ArgumentException($"The snapshot is of a pack with {from.Slots} slots; this one has {Slots}.", nameof(from));
+        for (var slot = 0; slot < Slots; slot++)
+            if (TrialAt(slot) is not null)
+                Empty(slot);
+        _copy.Restore([.. from.Trials.Select(trial => (trial.Slot, trial.Trial, trial))]);
+        Progress = from.Progress;
+    }
+
+    /// <summary>Lets a trial go on in an empty slot where <paramref name="state"/> left it, also in another pack than it was in. Between two acts; other slots do not notice.</summary>
+    /// <param name="slot">Which.</param>
+    /// <param name="trial">The trial as it is to go on.</param>
+    /// <param name="state">Its state, from any pack of the same signature.</param>
+    /// <exception cref="ArgumentException">The slot is taken, or the trial is of another signature or too large for the pack.</exception>
+    /// <exception cref="Data.Safetensors.SafetensorsException">The state does not fit the trial; the message names the tensor. The slot is as it was.</exception>
+    public void Restore(int slot, TrialSpec trial, TrialSnapshot state)
+    {
+        _copy.Restore([(slot, trial, state)]);
+        if (state.EvaluationDue || _pack.Slots[slot].IsFinished) Progress = Progress with { EvaluationDue = true };
+    }
 
     /// <summary>The model of one slot as it is now: a copy on the host in the trial's own shapes. The caller disposes it.</summary>
     public VaeNetwork Extract(int slot) => _pack.Extract(slot);
@@ -199,6 +233,7 @@ public sealed class PackTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _copy.Dispose();
         _step.Dispose();
         _evaluation.Dispose();
         _pack.Dispose();

@@ -88,6 +88,20 @@ internal sealed class TrialSlot(int index, BatchPlan batches)
         _orderedEpoch = EpochsDone;
     }
 
+    /// <summary>Notes where the trial stands.</summary>
+    public void Save(TrialSnapshot into)
+    {
+        (into.Slot, into.Trial, into.Step, into.EpochsDone, into.StepOfEpoch) = (index, Trial!, Step, EpochsDone, StepOfEpoch);
+        (into.Seconds, into.LossSum, into.LossSteps, into.Report) = (Seconds, _lossSum, _lossSteps, Report);
+    }
+
+    /// <summary>Puts the trial, which has just been filled in, where it stood.</summary>
+    public void Restore(TrialSnapshot from)
+    {
+        (Step, EpochsDone, StepOfEpoch) = (from.Step, from.EpochsDone, from.StepOfEpoch);
+        (Seconds, _lossSum, _lossSteps, Report) = (from.Seconds, from.LossSum, from.LossSteps, from.Report);
+    }
+
     /// <summary>Counts an applied step.</summary>
     public void Advance(double loss, double seconds)
     {
