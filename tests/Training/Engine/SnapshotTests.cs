@@ -193,8 +193,14 @@ public sealed class SnapshotTests : TorchTest
             {
                 Training = plain.Training with
                 {
-                    Seed = seed, Optimizer = optimizer, Beta = 1 + index, KlWarmupEpochs = 1.5, EvaluateEvery = 2, WeightDecay = 0.01 * index,
-                    Momentum = optimizer == OptimizerKind.Sgd ? 0.8 + (0.05 * index) : 0, LearningRate = optimizer == OptimizerKind.Sgd ? 1e-4 : 1e-3 * (1 + index),
+                    Seed = seed,
+                    Optimizer = optimizer,
+                    Beta = 1 + index,
+                    KlWarmupEpochs = 1.5,
+                    EvaluateEvery = 2,
+                    WeightDecay = 0.01 * index,
+                    Momentum = optimizer == OptimizerKind.Sgd ? 0.8 + (0.05 * index) : 0,
+                    LearningRate = optimizer == OptimizerKind.Sgd ? 1e-4 : 1e-3 * (1 + index),
                 },
             };
         }
