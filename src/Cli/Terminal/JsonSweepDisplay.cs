@@ -95,6 +95,25 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
                     json.WriteNumber("trial", filled.Trial);
                 });
                 break;
+            case SweepEvent.PackRegrouped regrouped:
+                Write("pack_regrouped", fact, json =>
+                {
+                    json.WriteNumber("pack", regrouped.Pack);
+                    json.WriteNumber("attempt", regrouped.Attempt.Value);
+                    json.WriteNumber("generation", regrouped.Generation.Value);
+                    WriteStrings(json, "workers", regrouped.Workers.Select(worker => worker.Value));
+                    json.WriteString("reason", regrouped.Reason);
+                });
+                break;
+            case SweepEvent.CheckpointStored { Checkpoint: var checkpoint }:
+                Write("checkpoint_stored", fact, json =>
+                {
+                    json.WriteNumber("pack", checkpoint.Pack.Number);
+                    json.WriteNumber("attempt", checkpoint.Attempt.Value);
+                    json.WriteNumber("position", checkpoint.Position);
+                    json.WriteNumber("bytes", checkpoint.Bytes);
+                });
+                break;
             case SweepEvent.PackEnded ended:
                 Write("pack_ended", fact, json =>
                 {

@@ -72,6 +72,9 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
                 var workers = _packs.GetValueOrDefault(filled.Pack) ?? [];
                 Find(filled.Trial).Start(filled.Pack, filled.Slot, workers.Count);
                 return $"trial {filled.Trial} started in pack {filled.Pack}: {Find(filled.Trial).Label}";
+            case SweepEvent.PackRegrouped regrouped:
+                _packs[regrouped.Pack] = regrouped.Workers;
+                return $"pack {regrouped.Pack} goes on with {string.Join(", ", regrouped.Workers)}: {regrouped.Reason}";
             case SweepEvent.PackEnded packEnded:
                 _packs.Remove(packEnded.Pack);
                 return null;

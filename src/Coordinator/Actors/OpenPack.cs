@@ -86,11 +86,11 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
         Slots.Clear();
     }
 
-    public SlotOrder Fill(int slot, TrialSpec trial)
+    public SlotOrder Fill(int slot, TrialSpec trial, CheckpointRef? from = null)
     {
         IsOfOneTrial = false;
         Slots.Add(slot, new(trial));
-        return new(++_orders, SlotOrderKind.Fill, slot, trial, "");
+        return new(++_orders, SlotOrderKind.Fill, slot, trial, "", from);
     }
 
     public SlotOrder Empty(int slot, TrialState state, string reason)

@@ -29,9 +29,9 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, lon
         _ => "auto",
     };
 
-    /// <summary>What the worker of one rank is told.</summary>
-    public ReplicaAssignment AssignmentOf(GangMember member, int worldSize, PackMessage.StartRecorded start) =>
-        new(Pack, Attempt, start.Shape, start.Slots, start.Closed, Dataset, Source, member.Rank, worldSize, Resources, Runner);
+    /// <summary>What each worker of the gang is told.</summary>
+    public ReplicaAssignment AssignmentOf(PackMessage.StartRecorded start) =>
+        new(Pack, Attempt, start.Shape, start.Slots, start.Closed, Dataset, Source, Resources, Runner);
 }
 
 /// <summary>How far one rank of a gang is known to be.</summary>

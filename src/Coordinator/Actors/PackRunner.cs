@@ -59,16 +59,24 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
             case PackMessage.GangGranted granted: TakeGang(granted, effects); break;
             case PackMessage.OthersWait others: _othersWait = others.Waiting; break;
             case PackMessage.StartRecorded recorded when IsMine(recorded.Attempt): AssignAll(recorded, now, effects); break;
-            case PackMessage.ReplicaAccepted accepted: Accept(Reporter(sender, accepted.Attempt, accepted.Rank), now, effects); break;
-            case PackMessage.ReplicaReady ready: MarkReady(Reporter(sender, ready.Attempt, ready.Rank), now, effects); break;
-            case PackMessage.ReplicaTraining training: MarkTraining(Reporter(sender, training.Attempt, training.Rank), effects); break;
+            case PackMessage.ReplicaAccepted accepted: Accept(Reporter(sender, accepted.Attempt), now, effects); break;
+            case PackMessage.ReplicaReady ready: MarkReady(Reporter(sender, ready.Attempt), now, effects); break;
+            case PackMessage.ReplicaTraining training: MarkTraining(Reporter(sender, training.Attempt), effects); break;
             case PackMessage.OrderSlots order when IsMine(order.Attempt): TakeOrders(order.Orders, effects); break;
-            case PackMessage.SlotsChanged changed: MarkApplied(Reporter(sender, changed.Attempt, changed.Rank), changed.Through); break;
-            case PackMessage.SlotEnded ended: PassSlotEnd(Reporter(sender, ended.Attempt, ended.Rank), ended, effects); break;
+            case PackMessage.SlotsChanged changed: MarkApplied(Reporter(sender, changed.Attempt), changed.Through); break;
+            case PackMessage.SlotEnded ended: PassSlotEnd(Reporter(sender, ended.Attempt), ended, effects); break;
             case PackMessage.SlotSettled settled when IsMine(settled.Attempt): AcceptSlotEnd(settled.Trial, effects); break;
-            case PackMessage.ReplicaDone done: TakeResults(Reporter(sender, done.Attempt, done.Rank), done, effects); break;
-            case PackMessage.ReplicaFailed failed: TakeFailure(Reporter(sender, failed.Attempt, failed.Rank), failed, now, effects); break;
-            case PackMessage.ReplicaRefused refused: TakeRefusal(Reporter(sender, refused.Attempt, refused.Rank), refused, effects); break;
+            case PackMessage.ReplicaDone done: TakeResults(Reporter(sender, done.Attempt), done, effects); break;
+            case PackMessage.ReplicaFailed failed: TakeFailure(Reporter(sender, failed.Attempt), failed, now, effects); break;
+            case PackMessage.ReplicaHalted halted:
+                TakeFailure(Reporter(sender, halted.Attempt), new(halted.Attempt, halted.Kind, halted.Text), now, effects); break;
+            case PackMessage.CheckpointMade made when Reporter(sender, made.Attempt) is not null:
+                effects.Send(_sweep, new SweepMessage.PackCheckpointed(plan.Pack, plan.Attempt, made.Checkpoint)); break;
+            case PackMessage.CheckpointSettled settled when IsMine(settled.Attempt): AcceptCheckpoint(settled.Position, effects); break;
+            case PackMessage.ReplicaHalting or PackMessage.ReplicaLeaving or PackMessage.ReplicaState or PackMessage.CheckpointMade or PackMessage.GangGrown or PackMessage.GenerationRecorded
+                or PackMessage.CheckpointSettled:
+                break;
+            case PackMessage.ReplicaRefused refused: TakeRefusal(Reporter(sender, refused.Attempt), refused, effects); break;
             case PackMessage.MemberLost lost: LoseMember(lost, effects); break;
             case PackMessage.PackSettled settled when IsMine(settled.Attempt): Finish(effects); break;
             case PackMessage.CancelPack: GiveUp("cancelled", effects); break;
@@ -80,9 +88,8 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
 
     private bool IsMine(Attempt attempt) => attempt == plan.Attempt;
 
-    // Only the worker that holds the rank in this very attempt is believed.
-    private RankProgress? Reporter(ActorId sender, Attempt attempt, Rank rank) =>
-        IsMine(attempt) && rank.Value >= 0 && rank.Value < _ranks.Length && _ranks[rank.Value].Member.Worker == sender.Node ? _ranks[rank.Value] : null;
+    // Only a member of this very attempt is believed.
+    private RankProgress? Reporter(ActorId sender, Attempt attempt) => IsMine(attempt) ? Array.Find(_ranks, rank => rank.Member.Worker == sender.Node) : null;
 
     private void Enter(Phase phase, Instant deadline, Effects effects)
     {
@@ -131,7 +138,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
     }
 
     private void Assign(RankProgress rank, Effects effects) => effects.Send(
-        Addresses.Agent(rank.Member.Worker), new AgentMessage.AssignReplica(term, plan.AssignmentOf(rank.Member, _ranks.Length, _start!)));
+        Addresses.Agent(rank.Member.Worker), new AgentMessage.AssignReplica(term, plan.AssignmentOf(_start!)));
 
     private void Accept(RankProgress? rank, Instant now, Effects effects)
     {
@@ -158,7 +165,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
 
     private void FormRing(RankProgress rank, Effects effects) => effects.Send(
         Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt),
-        new ReplicaMessage.FormRing(term, plan.Attempt, FirstGeneration, _ranks.Select(r => r.Member).ToValueList()));
+        new ReplicaMessage.FormRing(term, plan.Attempt, FirstGeneration, _ranks.Select(r => r.Member).ToValueList(), null));
 
     private void MarkTraining(RankProgress? rank, Effects effects)
     {
@@ -195,19 +202,24 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
     // The sweep knows what it has heard before; the replica repeats until it is told that the end is durable.
     private void PassSlotEnd(RankProgress? rank, PackMessage.SlotEnded ended, Effects effects)
     {
-        if (rank is null || ended.Rank.Value != 0 || _phase is not (Phase.Forming or Phase.Training or Phase.Failing)) return;
+        if (rank is null || _phase is not (Phase.Forming or Phase.Training or Phase.Failing)) return;
         effects.Send(_sweep, new SweepMessage.SlotEnded(plan.Pack, plan.Attempt, ended.Slot, ended.Result, _othersWait));
     }
 
     private void AcceptSlotEnd(int trial, Effects effects)
     {
-        if (_ranks.Length > 0) effects.Send(Addresses.Replica(_ranks[0].Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.SlotEndAccepted(plan.Attempt, trial));
+        foreach (var rank in _ranks) effects.Send(Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.SlotEndAccepted(plan.Attempt, trial));
+    }
+
+    private void AcceptCheckpoint(long position, Effects effects)
+    {
+        foreach (var rank in _ranks) effects.Send(Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.CheckpointAccepted(plan.Attempt, position));
     }
 
     // Results of rank 0 are enough: a worker that is lost after them takes nothing with it.
     private void TakeResults(RankProgress? rank, PackMessage.ReplicaDone done, Effects effects)
     {
-        if (rank is null || done.Rank.Value != 0 || _phase is not (Phase.Forming or Phase.Training or Phase.Failing)) return;
+        if (rank is null || Array.IndexOf(_ranks, rank) != 0 || _phase is not (Phase.Forming or Phase.Training or Phase.Failing)) return;
         Settle(new SweepMessage.PackDone(plan.Pack, plan.Attempt, done.Results), effects);
     }
 
@@ -215,8 +227,8 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
     {
         if (rank is null || _phase is Phase.Waiting or Phase.Recording or Phase.Settling) return;
         rank.Failed = true;
-        var where = $"{rank.Member.Worker} (rank {failed.Rank.Value})";
-        var causeMayFollow = failed.Kind == FailureKind.PeerLost && Array.Exists(_ranks, r => !r.Failed && failed.SilentRanks.Contains(r.Member.Rank));
+        var where = rank.Member.Worker;
+        var causeMayFollow = failed.Kind == FailureKind.PeerLost && Array.Exists(_ranks, r => !r.Failed);
         if (!causeMayFollow && (failed.Kind != FailureKind.PeerLost || _phase != Phase.Failing))
         {
             Fail(failed.Kind, $"{where}: {failed.Text}", effects);
@@ -258,7 +270,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
         foreach (var rank in _ranks)
         {
             effects.Send(
-                Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.OutcomeAccepted(plan.Attempt, rank.Member.Rank));
+                Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.OutcomeAccepted(plan.Attempt));
         }
 
         GiveUp("settled", effects);
@@ -312,7 +324,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
             Phase.Preparing => (_ranks.Where(rank => !rank.Ready), "prepare data and model", PrepareWithin),
             _ => (_ranks.Where(rank => !rank.Training), "form the ring and do the first step", FormWithin),
         };
-        var names = string.Join(", ", silent.Select(rank => $"{rank.Member.Worker} (rank {rank.Member.Rank.Value})"));
+        var names = string.Join(", ", silent.Select(rank => rank.Member.Worker));
         return $"{names} did not {what} within {limit.TotalSeconds:0} s.";
     }
 }

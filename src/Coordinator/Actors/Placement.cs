@@ -40,6 +40,8 @@ public sealed class Placement(CoordinatorContext context) : IActor
             case PlacementMessage.ReplicaEnded ended: End(ended, effects); break;
             case PlacementMessage.RequestGang request: Request(request, effects); break;
             case PlacementMessage.ReleaseGang release: Release(release, effects); break;
+            case PlacementMessage.ClaimGang claim: Request(claim.Request, effects); break;
+            case PlacementMessage.ReleaseMember: break;
             case PlacementMessage.PlacementTick: Tick(effects); break;
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
@@ -215,7 +217,7 @@ public sealed class Placement(CoordinatorContext context) : IActor
             var workers = _pool.Take(next.Kind, gang.Request);
             gang.Kind = next.Kind;
             _granted.Add(gang.Number, gang);
-            gang.Members = workers.Select((worker, rank) => new GangMember(new(rank), worker.Name, worker.Joined.Endpoint)).ToValueList();
+            gang.Members = workers.Select(worker => new GangMember(worker.Name, worker.Joined.Endpoint)).ToValueList();
             effects.Send(gang.Runner, new PackMessage.GangGranted(gang.Members, _pool.GangsFor(next.Kind, gang.Request)));
         }
     }

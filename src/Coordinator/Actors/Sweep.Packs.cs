@@ -119,7 +119,9 @@ public sealed partial class Sweep
             _queue.Find(pack.Signature)?.Waiting.Remove(pack);
             pack.BeginTraining(start);
             var trials = start.Slots.Select(fill => fill.Trial.Index).ToValueList();
-            Record(new SweepEvent.PackStarted(pack.Id.Number, pack.Attempt, trials, started.Workers) { Sweep = _view.Id }, effects);
+            Record(new SweepEvent.PackStarted(
+                pack.Id.Number, pack.Attempt, trials, started.Workers, start.Shape, start.Closed, start.Slots.Select(fill => fill.From).ToValueList())
+            { Sweep = _view.Id }, effects);
         }
 
         if (pack?.Start is not null) effects.Send(runner, pack.Start);

@@ -30,9 +30,38 @@ public sealed partial class Sweep
     // When others wait for workers the pack takes no more trials: its lane goes to the next in the queue as soon as it is through.
     private SlotOrder RefillOrClose(OpenPack pack, SweepMessage.SlotEnded ended, Effects effects)
     {
-        if (ended.OthersWait || !pack.TakesOthers || _queue.Take(pack.Signature, pack.Start!.Shape.Latent) is not { } trial) return pack.Close();
-        Record(new SweepEvent.SlotFilled(pack.Id.Number, pack.Attempt, ended.Slot, trial.Index) { Sweep = _view.Id }, effects);
-        return pack.Fill(ended.Slot, trial);
+        if (ended.OthersWait || !pack.TakesOthers || _queue.Take(pack.Signature, pack.Start!.Shape.Latent) is not { } trial)
+        {
+            var close = pack.Close();
+            Record(new SweepEvent.PackClosed(pack.Id.Number, pack.Attempt, close.Number) { Sweep = _view.Id }, effects);
+            return close;
+        }
+
+        var fill = pack.Fill(ended.Slot, trial);
+        Record(new SweepEvent.SlotFilled(pack.Id.Number, pack.Attempt, ended.Slot, trial.Index, fill.Number, fill.From) { Sweep = _view.Id }, effects);
+        return fill;
+    }
+
+    // A generation is durable before any of its members hears of it, so that no other generation ever has its number.
+    private void RecordGeneration(ActorId runner, SweepMessage.PackRegrouped regrouped, Effects effects)
+    {
+        if (Current(regrouped.Pack, regrouped.Attempt) is not { Start: not null } pack)
+        {
+            effects.Send(runner, new PackMessage.CancelPack("another attempt has taken its place"));
+            return;
+        }
+
+        if (_view.Packs[pack.Id.Number].Generation.Value < regrouped.Generation.Value)
+            Record(new SweepEvent.PackRegrouped(pack.Id.Number, pack.Attempt, regrouped.Generation, regrouped.Workers, regrouped.Reason) { Sweep = _view.Id }, effects);
+        effects.Send(runner, new PackMessage.GenerationRecorded(regrouped.Attempt, regrouped.Generation));
+    }
+
+    // A row for a position that is not newer than the last is a double.
+    private void RecordCheckpoint(ActorId runner, SweepMessage.PackCheckpointed made, Effects effects)
+    {
+        if (Current(made.Pack, made.Attempt) is not { Start: not null } pack || made.Checkpoint.Pack != made.Pack || made.Checkpoint.Attempt != made.Attempt) return;
+        if (_view.Packs[pack.Id.Number].CheckpointedTo < made.Checkpoint.Position) Record(new SweepEvent.CheckpointStored(made.Checkpoint) { Sweep = _view.Id }, effects);
+        effects.Send(runner, new PackMessage.CheckpointSettled(made.Attempt, made.Checkpoint.Position));
     }
 
     private static TrialResult ResultOf(SlotInUse slot, TrialResult? told) => told switch
@@ -49,7 +78,9 @@ public sealed partial class Sweep
         if (HasEnded || stop.State is not (TrialState.Pruned or TrialState.Cancelled) || stop.Trial < 0 || stop.Trial >= _view.Trials) return;
         var row = _view.Row(stop.Trial);
         if (row.State != TrialState.Running || !_open.TryGetValue(row.Pack, out var pack) || !pack.Slots.TryGetValue(row.Slot, out var slot) || slot.StopAs is not null) return;
-        effects.Send(Addresses.PackRunner(pack.Id, pack.Attempt), new PackMessage.OrderSlots(pack.Attempt, [pack.Empty(row.Slot, stop.State, stop.Reason)]));
+        var empty = pack.Empty(row.Slot, stop.State, stop.Reason);
+        Record(new SweepEvent.SlotStopOrdered(pack.Id.Number, pack.Attempt, row.Slot, stop.Trial, empty.Number, stop.State, stop.Reason) { Sweep = _view.Id }, effects);
+        effects.Send(Addresses.PackRunner(pack.Id, pack.Attempt), new PackMessage.OrderSlots(pack.Attempt, [empty]));
     }
 
     private void TakeResults(ActorId runner, SweepMessage.PackDone done, Effects effects)

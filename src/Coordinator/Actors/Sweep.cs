@@ -72,6 +72,8 @@ public sealed partial class Sweep : IActor
             case SweepMessage.DatasetRejected rejected: RejectDataset(rejected, effects); break;
             case SweepMessage.PackPlanned planned: TakePlan(planned, effects); break;
             case SweepMessage.PackStarted started: RecordStart(sender, started, now, effects); break;
+            case SweepMessage.PackRegrouped regrouped: RecordGeneration(sender, regrouped, effects); break;
+            case SweepMessage.PackCheckpointed made: RecordCheckpoint(sender, made, effects); break;
             case SweepMessage.SlotEnded ended: TakeSlotEnd(sender, ended, effects); break;
             case SweepMessage.PackDone done: TakeResults(sender, done, effects); break;
             case SweepMessage.PackFailed failed: TakeFailure(sender, failed, effects); break;

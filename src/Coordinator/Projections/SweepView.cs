@@ -92,6 +92,10 @@ public sealed class SweepView(SweepId id)
             case SweepEvent.PackStarted started: Start(started); break;
             case SweepEvent.PackPlanned planned: _plans[planned.Signature] = planned; break;
             case SweepEvent.SlotFilled filled: Fill(filled); break;
+            case SweepEvent.SlotStopOrdered stop: RowOf(stop.Pack, stop.Attempt).AddOrder(stop, stop.Order); break;
+            case SweepEvent.PackClosed closed: RowOf(closed.Pack, closed.Attempt).AddOrder(closed, closed.Order); break;
+            case SweepEvent.PackRegrouped regrouped: Regroup(regrouped); break;
+            case SweepEvent.CheckpointStored stored: TakeCheckpoint(stored.Checkpoint); break;
             case SweepEvent.PackEnded ended: EndPack(ended); break;
             case SweepEvent.PackInterrupted interrupted: Interrupt(interrupted); break;
             case SweepEvent.TrialEnded ended: End(ended); break;
@@ -110,15 +114,35 @@ public sealed class SweepView(SweepId id)
 
     private void Start(SweepEvent.PackStarted started)
     {
-        var pack = _packs[started.Pack] = new PackRow(started.Pack, started.Attempt, started.Workers);
+        var pack = _packs[started.Pack] = new PackRow(started);
         NextPack = Math.Max(NextPack, started.Pack + 1);
         for (var slot = 0; slot < started.Trials.Count; slot++) Place(started.Trials[slot], slot, pack);
     }
 
     private void Fill(SweepEvent.SlotFilled filled)
     {
-        Verify.That(_packs[filled.Pack].Attempt == filled.Attempt);
-        Place(filled.Trial, filled.Slot, _packs[filled.Pack]);
+        var pack = RowOf(filled.Pack, filled.Attempt);
+        pack.AddOrder(filled, filled.Order);
+        Place(filled.Trial, filled.Slot, pack);
+    }
+
+    private void Regroup(SweepEvent.PackRegrouped regrouped)
+    {
+        var pack = RowOf(regrouped.Pack, regrouped.Attempt);
+        Verify.That(regrouped.Generation.Value > pack.Generation.Value);
+        pack.Regroup(regrouped);
+        foreach (var trial in pack.Live) _rows[trial] = _rows[trial] with { Workers = regrouped.Workers };
+    }
+
+    private PackRow RowOf(int pack, Attempt attempt)
+    {
+        Verify.That(_packs[pack].Attempt == attempt);
+        return _packs[pack];
+    }
+
+    private void TakeCheckpoint(CheckpointInfo checkpoint)
+    {
+        if (_packs.TryGetValue(checkpoint.Pack.Number, out var pack) && pack.Attempt == checkpoint.Attempt) pack.CheckpointedTo = Math.Max(pack.CheckpointedTo, checkpoint.Position);
     }
 
     private void Place(int trial, int slot, PackRow pack)

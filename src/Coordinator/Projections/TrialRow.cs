@@ -1,4 +1,5 @@
 using Vae.Shared;
+using Vae.Shared.Determinism;
 using Vae.Shared.Messages;
 
 namespace Vae.Coordinator.Projections;
@@ -35,19 +36,42 @@ public sealed record TrialRow(int Index, TrialState State, int Pack, int Slot, A
 }
 
 /// <summary>A pack attempt that has begun and not ended.</summary>
-/// <param name="number">The pack.</param>
-/// <param name="attempt">Its attempt.</param>
-/// <param name="workers">The workers of the attempt, in rank order.</param>
-public sealed class PackRow(int number, Attempt attempt, ValueList<NodeId> workers)
+/// <param name="started">How it began.</param>
+public sealed class PackRow(SweepEvent.PackStarted started)
 {
+    private readonly List<SweepEvent> _orders = [];
+
+    /// <summary>How it began.</summary>
+    public SweepEvent.PackStarted Started => started;
+
     /// <summary>The pack.</summary>
-    public int Number => number;
+    public int Number => started.Pack;
 
     /// <summary>Its attempt.</summary>
-    public Attempt Attempt => attempt;
+    public Attempt Attempt => started.Attempt;
 
-    /// <summary>The workers of the attempt, in rank order.</summary>
-    public ValueList<NodeId> Workers => workers;
+    /// <summary>The last generation that may have been told to workers.</summary>
+    public Generation Generation { get; private set; } = new(1);
+
+    /// <summary>The workers of that generation, in rank order.</summary>
+    public ValueList<NodeId> Workers { get; private set; } = started.Workers;
+
+    /// <summary>Position of its newest checkpoint; -1 while it has none.</summary>
+    public long CheckpointedTo { get; internal set; } = -1;
+
+    /// <summary>
+    /// What was ordered for its slots, by number from 1 without a gap: <see cref="SweepEvent.SlotFilled"/>, <see cref="SweepEvent.SlotStopOrdered"/> and <see cref="SweepEvent.PackClosed"/>. What the workers
+    /// are told follows from them, also after a restart of the coordinator.
+    /// </summary>
+    public IReadOnlyList<SweepEvent> Orders => _orders;
+
+    internal void Regroup(SweepEvent.PackRegrouped regrouped) => (Generation, Workers) = (regrouped.Generation, regrouped.Workers);
+
+    internal void AddOrder(SweepEvent order, long number)
+    {
+        Verify.That(number == _orders.Count + 1);
+        _orders.Add(order);
+    }
 
     /// <summary>The trials that it trains now, by index.</summary>
     public SortedSet<int> Live { get; } = [];

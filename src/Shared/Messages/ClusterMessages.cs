@@ -32,7 +32,7 @@ public sealed record WorkerLoad(int Replicas, long StepsTotal, long SamplesTotal
 public sealed record DataEndpoint(string Host, int Port);
 
 /// <summary>A replica that a worker hosts, or is still stopping: it takes up a lane.</summary>
-public sealed record RunningReplica(PackId Pack, Attempt Attempt, Rank Rank);
+public sealed record RunningReplica(PackId Pack, Attempt Attempt);
 
 /// <summary>To <c>coordinator/cluster</c>: membership and leases.</summary>
 public abstract record ClusterMessage : Message

@@ -3,8 +3,33 @@ using Vae.Shared.Sweeps;
 
 namespace Vae.Shared.Messages;
 
-/// <summary>One worker of a gang.</summary>
-public sealed record GangMember(Rank Rank, NodeId Worker, DataEndpoint Endpoint);
+/// <summary>One worker of a gang. Its rank is its place in the list of the generation's members.</summary>
+public sealed record GangMember(NodeId Worker, DataEndpoint Endpoint);
+
+/// <summary>How far a replica is, as it answers <see cref="ReplicaMessage.Attach"/>.</summary>
+public enum ReplicaPhase
+{
+    /// <summary>Fetches data and builds the model.</summary>
+    Preparing,
+
+    /// <summary>Waits for its first generation.</summary>
+    Ready,
+
+    /// <summary>Connects the ring of its generation.</summary>
+    Forming,
+
+    /// <summary>Steps.</summary>
+    Training,
+
+    /// <summary>Stands between two acts with all its state and waits for the next generation.</summary>
+    Halted,
+
+    /// <summary>The pack is closed and empty.</summary>
+    Done,
+
+    /// <summary>Its engine failed.</summary>
+    Failed,
+}
 
 /// <summary>Why a replica or a trial ended badly.</summary>
 public enum FailureKind
@@ -39,8 +64,11 @@ public abstract record PackMessage : Message
 {
     private PackMessage() { }
 
-    /// <summary>From placement: these workers are reserved for the pack, in rank order; <paramref name="MoreGangs"/> more requests like this one could be granted now.</summary>
+    /// <summary>From placement: these workers are reserved for the pack; <paramref name="MoreGangs"/> more requests like this one could be granted now. A later one tells all that are reserved by then.</summary>
     public sealed record GangGranted(ValueList<GangMember> Members, int MoreGangs) : PackMessage;
+
+    /// <summary>From placement: these workers are reserved for the pack as well. A doubled one is harmless; a lost one is made good by the next <see cref="GangGranted"/>.</summary>
+    public sealed record GangGrown(ValueList<GangMember> Joiners) : PackMessage;
 
     /// <summary>From placement, when it changes: whether another sweep, that has fewer workers, waits for this pack's.</summary>
     public sealed record OthersWait(bool Waiting) : PackMessage;
@@ -61,29 +89,61 @@ public abstract record PackMessage : Message
     /// <summary>From the sweep: the end of this trial is durable.</summary>
     public sealed record SlotSettled(Attempt Attempt, int Trial) : PackMessage;
 
+    /// <summary>From the sweep: this generation is durable, so its number can never be given out again; its members may be told.</summary>
+    public sealed record GenerationRecorded(Attempt Attempt, Generation Generation) : PackMessage;
+
+    /// <summary>From the sweep: the row of the checkpoint at this position is durable.</summary>
+    public sealed record CheckpointSettled(Attempt Attempt, long Position) : PackMessage;
+
     /// <summary>The worker took the assignment.</summary>
-    public sealed record ReplicaAccepted(Attempt Attempt, Rank Rank) : PackMessage;
+    public sealed record ReplicaAccepted(Attempt Attempt) : PackMessage;
 
     /// <summary>The worker cannot host the replica now (no free lane); the gang is released and the sweep tries again later.</summary>
-    public sealed record ReplicaRefused(Attempt Attempt, Rank Rank, string Reason) : PackMessage;
+    public sealed record ReplicaRefused(Attempt Attempt, string Reason) : PackMessage;
 
     /// <summary>Data and model are in place and the data plane listens for this pack.</summary>
-    public sealed record ReplicaReady(Attempt Attempt, Rank Rank) : PackMessage;
+    public sealed record ReplicaReady(Attempt Attempt) : PackMessage;
 
     /// <summary>The ring of this generation is up and the first step is done.</summary>
-    public sealed record ReplicaTraining(Attempt Attempt, Rank Rank, Generation Generation) : PackMessage;
+    public sealed record ReplicaTraining(Attempt Attempt, Generation Generation) : PackMessage;
+
+    /// <summary>The order to halt this generation has arrived and the engine is stopping: so one that is busy is told from one that is dead.</summary>
+    public sealed record ReplicaHalting(Attempt Attempt, Generation Generation) : PackMessage;
+
+    /// <summary>The replica stands between two acts and keeps all its state. Repeated until a newer <see cref="ReplicaMessage.FormRing"/> or a stop comes.</summary>
+    /// <param name="Attempt">The attempt.</param>
+    /// <param name="Generation">The generation that has ended for it.</param>
+    /// <param name="Position">Acts it has done since the attempt began. Ranks of one generation differ by at most one.</param>
+    /// <param name="Kind"><see cref="FailureKind.PeerLost"/>: an all-reduce failed; <see cref="FailureKind.Preempted"/>: it was ordered to.</param>
+    /// <param name="Text">Why, in words.</param>
+    /// <param name="Silent">Peers that it waited for, or whose connection was closed.</param>
+    public sealed record ReplicaHalted(Attempt Attempt, Generation Generation, long Position, FailureKind Kind, string Text, ValueList<NodeId> Silent) : PackMessage;
+
+    /// <summary>The replica's worker was told to go. Repeated until the replica is stopped.</summary>
+    public sealed record ReplicaLeaving(Attempt Attempt, string Reason) : PackMessage;
+
+    /// <summary>The checkpoint's file is stored with the coordinator. Repeated until <see cref="ReplicaMessage.CheckpointAccepted"/>.</summary>
+    public sealed record CheckpointMade(Attempt Attempt, CheckpointInfo Checkpoint) : PackMessage;
+
+    /// <summary>Where the replica stands: the answer to <see cref="ReplicaMessage.Attach"/>.</summary>
+    /// <param name="Attempt">The attempt.</param>
+    /// <param name="Generation">The last generation it was told of; 0 before the first.</param>
+    /// <param name="Phase">How far it is in that generation.</param>
+    /// <param name="Position">Acts done, as known when it halted last.</param>
+    /// <param name="OrdersApplied">It has applied all slot orders up to this one.</param>
+    public sealed record ReplicaState(Attempt Attempt, Generation Generation, ReplicaPhase Phase, long Position, long OrdersApplied) : PackMessage;
 
     /// <summary>The replica has applied every order up to and including <paramref name="Through"/>, at the same step as all others.</summary>
-    public sealed record SlotsChanged(Attempt Attempt, Rank Rank, long Through) : PackMessage;
+    public sealed record SlotsChanged(Attempt Attempt, long Through) : PackMessage;
 
-    /// <summary>From rank 0: a trial of the pack ended (done, failed with its text, or emptied) and its files are stored; the slot is empty. Repeated until <see cref="ReplicaMessage.SlotEndAccepted"/>.</summary>
-    public sealed record SlotEnded(Attempt Attempt, Rank Rank, int Slot, TrialResult Result) : PackMessage;
+    /// <summary>From whoever is rank 0: a trial of the pack ended (done, failed with its text, or emptied) and its files are stored; the slot is empty. Repeated until <see cref="ReplicaMessage.SlotEndAccepted"/>, and told again by the rank 0 of a later generation.</summary>
+    public sealed record SlotEnded(Attempt Attempt, int Slot, TrialResult Result) : PackMessage;
 
     /// <summary>Training ended: the pack is closed and all slots are empty. Every rank reports; rank 0 carries the results that no slot end has told. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
-    public sealed record ReplicaDone(Attempt Attempt, Rank Rank, ValueList<TrialResult> Results) : PackMessage;
+    public sealed record ReplicaDone(Attempt Attempt, ValueList<TrialResult> Results) : PackMessage;
 
     /// <summary>The replica could not go on. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
-    public sealed record ReplicaFailed(Attempt Attempt, Rank Rank, FailureKind Kind, string Text, ValueList<Rank> SilentRanks) : PackMessage;
+    public sealed record ReplicaFailed(Attempt Attempt, FailureKind Kind, string Text) : PackMessage;
 
     /// <summary>From the sweep: its results are durable; stop.</summary>
     public sealed record PackSettled(Attempt Attempt) : PackMessage;
@@ -100,13 +160,33 @@ public abstract record ReplicaMessage : Message
 {
     private ReplicaMessage() { }
 
-    /// <summary>All ranks are ready: connect the ring of this generation and train. Repeated until <see cref="PackMessage.ReplicaTraining"/> comes.</summary>
-    public sealed record FormRing(Term Term, Attempt Attempt, Generation Generation, ValueList<GangMember> Members) : ReplicaMessage;
+    /// <summary>All members are ready or halted: connect the ring of this generation and train. Repeated until <see cref="PackMessage.ReplicaTraining"/> comes.</summary>
+    /// <param name="Term">Of the coordinator.</param>
+    /// <param name="Attempt">The attempt.</param>
+    /// <param name="Generation">Greater than all before.</param>
+    /// <param name="Members">In rank order.</param>
+    /// <param name="Source">The member whose state all others take over first; null: all begin from the same initial weights or checkpoints.</param>
+    public sealed record FormRing(Term Term, Attempt Attempt, Generation Generation, ValueList<GangMember> Members, NodeId? Source) : ReplicaMessage;
 
-    /// <summary>The runner has made this rank's outcome durable; the replica may go.</summary>
-    public sealed record OutcomeAccepted(Attempt Attempt, Rank Rank) : ReplicaMessage;
+    /// <summary>Stop training of this generation between two acts and keep everything. Repeated until <see cref="PackMessage.ReplicaHalted"/>; <see cref="PackMessage.ReplicaHalting"/> says that it has arrived.</summary>
+    public sealed record HaltTraining(Term Term, Attempt Attempt, Generation Generation) : ReplicaMessage;
 
-    /// <summary>All orders that this rank has not confirmed yet, by number without a gap. Repeated until <see cref="PackMessage.SlotsChanged"/> confirms the last; known ones are skipped.</summary>
+    /// <summary>Store a checkpoint now, halted or training. Repeated until <see cref="PackMessage.CheckpointMade"/>.</summary>
+    public sealed record SaveCheckpoint(Term Term, Attempt Attempt) : ReplicaMessage;
+
+    /// <summary>The row of the checkpoint at this position is durable; it need not be told again.</summary>
+    public sealed record CheckpointAccepted(Attempt Attempt, long Position) : ReplicaMessage;
+
+    /// <summary>From the runner of a coordinator that was restarted, to a replica that it may still host: say where it stands. Repeated until <see cref="PackMessage.ReplicaState"/>.</summary>
+    public sealed record Attach(Term Term, Attempt Attempt) : ReplicaMessage;
+
+    /// <summary>From the agent: the worker is to go. The replica tells its runner until it is stopped.</summary>
+    public sealed record HandOver(string Reason) : ReplicaMessage;
+
+    /// <summary>The runner has made this replica's outcome durable; it may go.</summary>
+    public sealed record OutcomeAccepted(Attempt Attempt) : ReplicaMessage;
+
+    /// <summary>All orders that this replica has not confirmed yet, by number without a gap. Repeated until <see cref="PackMessage.SlotsChanged"/> confirms the last; known ones are skipped.</summary>
     public sealed record ChangeSlots(Term Term, Attempt Attempt, ValueList<SlotOrder> Orders) : ReplicaMessage;
 
     /// <summary>The end of this trial is durable; it need not be told again.</summary>
@@ -124,6 +204,12 @@ public abstract record ReplicaMessage : Message
     /// <summary>From the engine's port: every order up to and including <paramref name="Through"/> is applied.</summary>
     public sealed record OrdersApplied(long Through) : ReplicaMessage;
 
+    /// <summary>From the engine's port: training of this generation stopped between two acts, and all state is kept: by order (<see cref="FailureKind.Preempted"/>) or because an all-reduce failed (<see cref="FailureKind.PeerLost"/>).</summary>
+    public sealed record TrainingHalted(Generation Generation, long Position, FailureKind Kind, string Text, ValueList<NodeId> Silent) : ReplicaMessage;
+
+    /// <summary>From the engine's port: the checkpoint's file is with the coordinator.</summary>
+    public sealed record CheckpointStored(CheckpointInfo Checkpoint) : ReplicaMessage;
+
     /// <summary>From the engine's port, on rank 0 alone: a trial ended and left its slot. Its artifacts are already with the coordinator.</summary>
     public sealed record SlotDone(int Slot, TrialResult Result) : ReplicaMessage;
 
@@ -131,7 +217,7 @@ public abstract record ReplicaMessage : Message
     public sealed record TrainingEnded(Generation Generation, ValueList<TrialResult> Results) : ReplicaMessage;
 
     /// <summary>From the engine's port: preparing (generation 0) or training failed.</summary>
-    public sealed record EngineFailed(Generation Generation, FailureKind Kind, string Text, ValueList<Rank> SilentRanks) : ReplicaMessage;
+    public sealed record EngineFailed(Generation Generation, FailureKind Kind, string Text) : ReplicaMessage;
 
     /// <summary>Timer: report again while nobody has answered.</summary>
     public sealed record ReportDue(long Number) : ReplicaMessage;

@@ -7,12 +7,13 @@ namespace Vae.Shared.Messages;
 /// <summary>A trial in its place.</summary>
 /// <param name="Slot">0 to slots - 1.</param>
 /// <param name="Trial">What is trained there.</param>
-public sealed record SlotFill(int Slot, TrialSpec Trial);
+/// <param name="From">Where its state lies; null: it begins from its initial weights.</param>
+public sealed record SlotFill(int Slot, TrialSpec Trial, CheckpointRef? From = null);
 
 /// <summary>What a running pack may be told to do with its slots.</summary>
 public enum SlotOrderKind
 {
-    /// <summary>Begin a trial in an empty slot, from its initial weights.</summary>
+    /// <summary>Begin a trial in an empty slot, from its initial weights or from a checkpoint.</summary>
     Fill,
 
     /// <summary>Stop the slot's trial where it stands. Nothing happens when it has ended by itself.</summary>
@@ -28,9 +29,10 @@ public enum SlotOrderKind
 /// <param name="Slot">Where; 0 for <see cref="SlotOrderKind.Close"/>.</param>
 /// <param name="Trial">What to begin; null unless <paramref name="Kind"/> is <see cref="SlotOrderKind.Fill"/>.</param>
 /// <param name="Reason">Why a slot is emptied, in words; else empty.</param>
-public sealed record SlotOrder(long Number, SlotOrderKind Kind, int Slot, TrialSpec? Trial, string Reason);
+/// <param name="From">Where the state of the trial lies; null: it begins from its initial weights, or nothing is begun.</param>
+public sealed record SlotOrder(long Number, SlotOrderKind Kind, int Slot, TrialSpec? Trial, string Reason, CheckpointRef? From = null);
 
-/// <summary>All that a worker needs to host one replica.</summary>
+/// <summary>All that a worker needs to host one replica. Its place in the gang is told with each generation, see <see cref="ReplicaMessage.FormRing"/>.</summary>
 /// <param name="Pack">The pack.</param>
 /// <param name="Attempt">Orders and results of an older attempt are refused.</param>
 /// <param name="Shape">Slots and padded latent size of the fused model; lanes and threads of the worker.</param>
@@ -38,10 +40,8 @@ public sealed record SlotOrder(long Number, SlotOrderKind Kind, int Slot, TrialS
 /// <param name="Closed">No trial will be filled in: end when all slots are empty.</param>
 /// <param name="Dataset">What to train on; shards are fetched from the coordinator.</param>
 /// <param name="Source">Where the data came from, for <c>config.json</c>, and how pixels become Bernoulli targets.</param>
-/// <param name="Rank">The replica's place, 0 to <paramref name="WorldSize"/> - 1.</param>
-/// <param name="WorldSize">Replicas of the gang.</param>
 /// <param name="Resources">How the sweep wants its packs trained.</param>
 /// <param name="Runner">Whom to report to.</param>
 public sealed record ReplicaAssignment(
     PackId Pack, Attempt Attempt, PackShape Shape, ValueList<SlotFill> Slots, bool Closed, DatasetManifest Dataset, DatasetSource Source,
-    Rank Rank, int WorldSize, ResourceSpec Resources, ActorId Runner);
+    ResourceSpec Resources, ActorId Runner);

@@ -46,10 +46,42 @@ public abstract record SweepEvent : DomainEvent
     public sealed record PackPlanned(string Signature, PackShape Shape, string Reason) : SweepEvent;
 
     /// <summary>A pack attempt began on these workers, with a trial in each slot, by slot. A trial that was in another pack before is in this one now.</summary>
-    public sealed record PackStarted(int Pack, Attempt Attempt, ValueList<int> Trials, ValueList<NodeId> Workers) : SweepEvent;
+    /// <param name="Pack">The pack.</param>
+    /// <param name="Attempt">Its attempt.</param>
+    /// <param name="Trials">By slot.</param>
+    /// <param name="Workers">In rank order of the first generation.</param>
+    /// <param name="Shape">With as many slots as there are trials to begin with.</param>
+    /// <param name="Closed">No trial will be filled in later.</param>
+    /// <param name="From">By slot: where the trial's state lies; null: it begins from its initial weights.</param>
+    public sealed record PackStarted(int Pack, Attempt Attempt, ValueList<int> Trials, ValueList<NodeId> Workers, PackShape Shape, bool Closed, ValueList<CheckpointRef?> From) : SweepEvent;
+
+    /// <summary>An attempt goes on with other workers than before: some were lost, left or joined. Durable before any of them is told.</summary>
+    public sealed record PackRegrouped(int Pack, Attempt Attempt, Generation Generation, ValueList<NodeId> Workers, string Reason) : SweepEvent;
+
+    /// <summary>A checkpoint is stored: without this row its file does not count.</summary>
+    public sealed record CheckpointStored(CheckpointInfo Checkpoint) : SweepEvent;
 
     /// <summary>A slot that became free was given to a trial that nothing had happened to.</summary>
-    public sealed record SlotFilled(int Pack, Attempt Attempt, int Slot, int Trial) : SweepEvent;
+    /// <param name="Pack">The pack.</param>
+    /// <param name="Attempt">Its attempt.</param>
+    /// <param name="Slot">The slot.</param>
+    /// <param name="Trial">The trial.</param>
+    /// <param name="Order">Number of the <see cref="SlotOrder"/> that says so.</param>
+    /// <param name="From">Where its state lies; null: it begins from its initial weights.</param>
+    public sealed record SlotFilled(int Pack, Attempt Attempt, int Slot, int Trial, long Order, CheckpointRef? From) : SweepEvent;
+
+    /// <summary>A trial that runs is to be stopped where it stands, and then is what <paramref name="State"/> says.</summary>
+    /// <param name="Pack">The pack.</param>
+    /// <param name="Attempt">Its attempt.</param>
+    /// <param name="Slot">Its slot.</param>
+    /// <param name="Trial">The trial.</param>
+    /// <param name="Order">Number of the <see cref="SlotOrder"/> that says so.</param>
+    /// <param name="State"><see cref="TrialState.Pruned"/> or <see cref="TrialState.Cancelled"/>.</param>
+    /// <param name="Reason">Why, in words.</param>
+    public sealed record SlotStopOrdered(int Pack, Attempt Attempt, int Slot, int Trial, long Order, TrialState State, string Reason) : SweepEvent;
+
+    /// <summary>No trial will be filled into the attempt any more; <paramref name="Order"/> is the number of the <see cref="SlotOrder"/> that says so.</summary>
+    public sealed record PackClosed(int Pack, Attempt Attempt, long Order) : SweepEvent;
 
     /// <summary>A pack attempt ended before its trials did; those that have not ended will be tried again, in this pack or in others.</summary>
     public sealed record PackInterrupted(int Pack, Attempt Attempt, TrialState State, string Reason) : SweepEvent;

@@ -41,6 +41,12 @@ public abstract record SweepMessage : Message
     /// <summary>The pack has its workers, and <paramref name="MoreGangs"/> like it could be had now. Repeated until <see cref="PackMessage.StartRecorded"/> names its trials; only then are the workers told.</summary>
     public sealed record PackStarted(PackId Pack, Attempt Attempt, ValueList<NodeId> Workers, int MoreGangs) : SweepMessage;
 
+    /// <summary>The attempt goes on with these workers, in rank order. Repeated until <see cref="PackMessage.GenerationRecorded"/>; only then are they told.</summary>
+    public sealed record PackRegrouped(PackId Pack, Attempt Attempt, Generation Generation, ValueList<NodeId> Workers, string Reason) : SweepMessage;
+
+    /// <summary>A checkpoint's file is stored. Repeated until <see cref="PackMessage.CheckpointSettled"/>.</summary>
+    public sealed record PackCheckpointed(PackId Pack, Attempt Attempt, CheckpointInfo Checkpoint) : SweepMessage;
+
     /// <summary>A trial has ended and left its slot. Repeated until <see cref="PackMessage.SlotSettled"/>.</summary>
     /// <param name="Pack">The pack.</param>
     /// <param name="Attempt">Its attempt.</param>
@@ -113,6 +119,18 @@ public abstract record PlacementMessage : Message
     /// <param name="MemoryBytes">Prediction for one replica.</param>
     /// <param name="ReplyTo">The runner.</param>
     public sealed record RequestGang(PackId Pack, Attempt Attempt, int Min, int Max, string Device, int Lanes, long MemoryBytes, ActorId ReplyTo) : PlacementMessage;
+
+    /// <summary>
+    /// From a runner that goes on with an attempt after the coordinator was restarted: these workers are its gang, as far as they come (back) and nothing else holds their lanes. Answered, and answered
+    /// again whenever it is repeated or another of them registers, by <see cref="PackMessage.GangGranted"/> with those that are there; the gang may be empty. It holds those that are there, and waits for
+    /// the others until <see cref="ReleaseMember"/> names them. Its replicas are no strays.
+    /// </summary>
+    /// <param name="Request">As it was, and as it would be asked again.</param>
+    /// <param name="Workers">The members of the last generation, in rank order, and joiners that were on the way.</param>
+    public sealed record ClaimGang(RequestGang Request, ValueList<NodeId> Workers) : PlacementMessage;
+
+    /// <summary>From a runner: this worker is no longer of the gang; stop its replica and free its lane. The others stay, and the gang may grow again. Harmless when it is none of the gang.</summary>
+    public sealed record ReleaseMember(PackId Pack, Attempt Attempt, NodeId Worker, string Reason) : PlacementMessage;
 
     /// <summary>Free the workers of a pack, or forget its request. Harmless when there is none.</summary>
     public sealed record ReleaseGang(PackId Pack, Attempt Attempt) : PlacementMessage;

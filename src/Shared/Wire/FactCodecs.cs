@@ -27,10 +27,29 @@ internal static class FactCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Trials", PartCodecs.Indices, x => x.Trials)
         .Field("Workers", PartCodecs.Nodes, x => x.Workers)
+        .Field("Shape", PartCodecs.Shape, x => x.Shape)
+        .Field("Closed", Bool, x => x.Closed)
+        .Field("From", PartCodecs.Froms, x => x.From)
         .Field("Sweep", Sweep, x => x.Sweep)
         .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), PartCodecs.Indices.Read(ref r),
-            PartCodecs.Nodes.Read(ref r))
+            PartCodecs.Nodes.Read(ref r), PartCodecs.Shape.Read(ref r), Bool.Read(ref r), PartCodecs.Froms.Read(ref r))
         { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.PackRegrouped> PackRegrouped = Record<SweepEvent.PackRegrouped>()
+        .Field("Pack", I32, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .Field("Workers", PartCodecs.Nodes, x => x.Workers)
+        .Field("Reason", Text, x => x.Reason)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), PartCodecs.Nodes.Read(ref r),
+            Text.Read(ref r))
+        { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.CheckpointStored> CheckpointStored = Record<SweepEvent.CheckpointStored>()
+        .Field("Checkpoint", PartCodecs.Checkpoint, x => x.Checkpoint)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(PartCodecs.Checkpoint.Read(ref r)) { Sweep = Sweep.Read(ref r) });
 
     public static readonly RecordCodec<SweepEvent.PackInterrupted> PackInterrupted = Record<SweepEvent.PackInterrupted>()
         .Field("Pack", I32, x => x.Pack)
@@ -64,8 +83,31 @@ internal static class FactCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Slot", I32, x => x.Slot)
         .Field("Trial", I32, x => x.Trial)
+        .Field("Order", I64, x => x.Order)
+        .Field("From", PartCodecs.OptionalFrom, x => x.From)
         .Field("Sweep", Sweep, x => x.Sweep)
-        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), I32.Read(ref r), I32.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), I32.Read(ref r), I32.Read(ref r), I64.Read(ref r), PartCodecs.OptionalFrom.Read(ref r))
+        { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.SlotStopOrdered> SlotStopOrdered = Record<SweepEvent.SlotStopOrdered>()
+        .Field("Pack", I32, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Slot", I32, x => x.Slot)
+        .Field("Trial", I32, x => x.Trial)
+        .Field("Order", I64, x => x.Order)
+        .Field("State", PartCodecs.TrialStateName, x => x.State)
+        .Field("Reason", Text, x => x.Reason)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), I32.Read(ref r), I32.Read(ref r), I64.Read(ref r),
+            PartCodecs.TrialStateName.Read(ref r), Text.Read(ref r))
+        { Sweep = Sweep.Read(ref r) });
+
+    public static readonly RecordCodec<SweepEvent.PackClosed> PackClosed = Record<SweepEvent.PackClosed>()
+        .Field("Pack", I32, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Order", I64, x => x.Order)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), I64.Read(ref r)) { Sweep = Sweep.Read(ref r) });
 
     public static readonly RecordCodec<SweepEvent.PackEnded> PackEnded = Record<SweepEvent.PackEnded>()
         .Field("Pack", I32, x => x.Pack)
@@ -83,5 +125,5 @@ internal static class FactCodecs
     /// <summary>A fact inside a message to an observer; in the store a fact has its own row of the catalog.</summary>
     public static readonly FamilyCodec<SweepEvent> Fact = new FamilyCodec<SweepEvent>()
         .Case(Submitted).Case(DatasetReady).Case(PackStarted).Case(PackInterrupted).Case(TrialEnded).Case(Ended).Case(TimeSpent)
-        .Case(SlotFilled).Case(PackEnded).Case(PackPlanned);
+        .Case(SlotFilled).Case(PackEnded).Case(PackPlanned).Case(PackRegrouped).Case(CheckpointStored).Case(SlotStopOrdered).Case(PackClosed);
 }

@@ -19,7 +19,7 @@ public readonly record struct FrameHeader(uint BodyLength, ushort Tag, ushort Ve
     public const ushort HostTagMax = 0x00FF;
 
     /// <summary>The version that this build writes. It changes only when old readers could misread a frame.</summary>
-    public const ushort ProtocolVersion = 1;
+    public const ushort ProtocolVersion = 2;
 
     /// <returns>Done; NeedMoreData: wait for bytes; InvalidData: hang up, the body would be longer than allowed.</returns>
     public static OperationStatus TryRead(ReadOnlySpan<byte> source, out FrameHeader header)

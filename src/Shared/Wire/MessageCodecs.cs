@@ -91,52 +91,75 @@ internal static class MessageCodecs
 
     public static readonly RecordCodec<PackMessage.ReplicaAccepted> ReplicaAccepted = Record<PackMessage.ReplicaAccepted>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.ReplicaRefused> ReplicaRefused = Record<PackMessage.ReplicaRefused>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
         .Field("Reason", Text, x => x.Reason)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), Text.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Text.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.ReplicaReady> ReplicaReady = Record<PackMessage.ReplicaReady>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.ReplicaDone> ReplicaDone = Record<PackMessage.ReplicaDone>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
         .Field("Results", Results, x => x.Results)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), Results.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Results.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.ReplicaFailed> ReplicaFailed = Record<PackMessage.ReplicaFailed>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
         .Field("Kind", Failure, x => x.Kind)
         .Field("Text", Text, x => x.Text)
-        .Field("SilentRanks", Ranks, x => x.SilentRanks)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), Failure.Read(ref r), Text.Read(ref r), Ranks.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Failure.Read(ref r), Text.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.ReplicaTraining> ReplicaTraining = Record<PackMessage.ReplicaTraining>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
         .Field("Generation", GenerationNumber, x => x.Generation)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), GenerationNumber.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.SlotsChanged> SlotsChanged = Record<PackMessage.SlotsChanged>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
         .Field("Through", I64, x => x.Through)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), I64.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I64.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.SlotEnded> SlotEnded = Record<PackMessage.SlotEnded>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
         .Field("Slot", I32, x => x.Slot)
         .Field("Result", Result, x => x.Result)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), Result.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I32.Read(ref r), Result.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaHalting> ReplicaHalting = Record<PackMessage.ReplicaHalting>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaHalted> ReplicaHalted = Record<PackMessage.ReplicaHalted>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .Field("Position", I64, x => x.Position)
+        .Field("Kind", Failure, x => x.Kind)
+        .Field("Text", Text, x => x.Text)
+        .Field("Silent", Nodes, x => x.Silent)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), I64.Read(ref r), Failure.Read(ref r), Text.Read(ref r), Nodes.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaLeaving> ReplicaLeaving = Record<PackMessage.ReplicaLeaving>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.CheckpointMade> CheckpointMade = Record<PackMessage.CheckpointMade>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Checkpoint", Checkpoint, x => x.Checkpoint)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Checkpoint.Read(ref r)));
+
+    public static readonly RecordCodec<PackMessage.ReplicaState> ReplicaState = Record<PackMessage.ReplicaState>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .Field("Phase", Phase, x => x.Phase)
+        .Field("Position", I64, x => x.Position)
+        .Field("OrdersApplied", I64, x => x.OrdersApplied)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), Phase.Read(ref r), I64.Read(ref r), I64.Read(ref r)));
 
     public static readonly RecordCodec<ReplicaMessage.ChangeSlots> ChangeSlots = Record<ReplicaMessage.ChangeSlots>()
         .Field("Term", TermNumber, x => x.Term)
@@ -154,12 +177,33 @@ internal static class MessageCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Generation", GenerationNumber, x => x.Generation)
         .Field("Members", Members, x => x.Members)
-        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), Members.Read(ref r)));
+        .Field("Source", OptionalNode, x => x.Source)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), Members.Read(ref r), OptionalNode.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.HaltTraining> HaltTraining = Record<ReplicaMessage.HaltTraining>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.SaveCheckpoint> SaveCheckpoint = Record<ReplicaMessage.SaveCheckpoint>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.CheckpointAccepted> CheckpointAccepted = Record<ReplicaMessage.CheckpointAccepted>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Position", I64, x => x.Position)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I64.Read(ref r)));
+
+    public static readonly RecordCodec<ReplicaMessage.Attach> Attach = Record<ReplicaMessage.Attach>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r)));
 
     public static readonly RecordCodec<ReplicaMessage.OutcomeAccepted> OutcomeAccepted = Record<ReplicaMessage.OutcomeAccepted>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), RankNumber.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r)));
 
     public static readonly RecordCodec<ReplicaMessage.StopTraining> StopTraining = Record<ReplicaMessage.StopTraining>()
         .Field("Reason", Text, x => x.Reason)

@@ -15,8 +15,36 @@ internal static class PartCodecs
     public static readonly Codec<ValueList<string>> Texts = List(Text);
     public static readonly Codec<ValueList<double>> Numbers = List(F64);
     public static readonly Codec<ValueList<int>> Indices = List(I32);
-    public static readonly Codec<ValueList<Rank>> Ranks = List(RankNumber);
     public static readonly Codec<ValueList<NodeId>> Nodes = List(Node);
+    public static readonly Codec<NodeId?> OptionalNode = OptionalValue(Node);
+    public static readonly Codec<ReplicaPhase> Phase = Enum<ReplicaPhase>();
+
+    public static readonly RecordCodec<CheckpointedTrial> Checkpointed = Record<CheckpointedTrial>()
+        .Field("Trial", I32, x => x.Trial)
+        .Field("Step", StepNumber, x => x.Step)
+        .ReadBy((ref r) => new(I32.Read(ref r), StepNumber.Read(ref r)));
+
+    private static readonly Codec<ValueList<CheckpointedTrial>> CheckpointedTrials = List(Checkpointed);
+
+    public static readonly RecordCodec<CheckpointInfo> Checkpoint = Record<CheckpointInfo>()
+        .Field("Pack", Pack, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Position", I64, x => x.Position)
+        .Field("Bytes", I64, x => x.Bytes)
+        .Field("Sha256", Text, x => x.Sha256)
+        .Field("Trials", CheckpointedTrials, x => x.Trials)
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), I64.Read(ref r), I64.Read(ref r), Text.Read(ref r), CheckpointedTrials.Read(ref r)));
+
+    private static readonly RecordCodec<CheckpointRef> From = Record<CheckpointRef>()
+        .Field("Pack", Pack, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Position", I64, x => x.Position)
+        .Field("Bytes", I64, x => x.Bytes)
+        .Field("Sha256", Text, x => x.Sha256)
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), I64.Read(ref r), I64.Read(ref r), Text.Read(ref r)));
+
+    public static readonly Codec<CheckpointRef?> OptionalFrom = Optional(From);
+    public static readonly Codec<ValueList<CheckpointRef?>> Froms = List(OptionalFrom);
 
     public static readonly RecordCodec<DeviceFacts> Facts = Record<DeviceFacts>()
         .Field("Host", Text, x => x.Host)
@@ -55,16 +83,14 @@ internal static class PartCodecs
     public static readonly RecordCodec<RunningReplica> Running = Record<RunningReplica>()
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Rank", RankNumber, x => x.Rank)
-        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), RankNumber.Read(ref r)));
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r)));
 
     public static readonly Codec<ValueList<RunningReplica>> RunningReplicas = List(Running);
 
     public static readonly RecordCodec<GangMember> Member = Record<GangMember>()
-        .Field("Rank", RankNumber, x => x.Rank)
         .Field("Worker", Node, x => x.Worker)
         .Field("Endpoint", Endpoint, x => x.Endpoint)
-        .ReadBy((ref r) => new(RankNumber.Read(ref r), Node.Read(ref r), Endpoint.Read(ref r)));
+        .ReadBy((ref r) => new(Node.Read(ref r), Endpoint.Read(ref r)));
 
     public static readonly Codec<ValueList<GangMember>> Members = List(Member);
 
@@ -78,7 +104,8 @@ internal static class PartCodecs
     public static readonly RecordCodec<SlotFill> Fill = Record<SlotFill>()
         .Field("Slot", I32, x => x.Slot)
         .Field("Trial", SpecCodecs.Trial, x => x.Trial)
-        .ReadBy((ref r) => new(I32.Read(ref r), SpecCodecs.Trial.Read(ref r)));
+        .Field("From", OptionalFrom, x => x.From)
+        .ReadBy((ref r) => new(I32.Read(ref r), SpecCodecs.Trial.Read(ref r), OptionalFrom.Read(ref r)));
 
     private static readonly Codec<ValueList<SlotFill>> Fills = List(Fill);
     private static readonly Codec<SlotOrderKind> OrderKind = Enum<SlotOrderKind>();
@@ -90,7 +117,8 @@ internal static class PartCodecs
         .Field("Slot", I32, x => x.Slot)
         .Field("Trial", OptionalTrial, x => x.Trial)
         .Field("Reason", Text, x => x.Reason)
-        .ReadBy((ref r) => new(I64.Read(ref r), OrderKind.Read(ref r), I32.Read(ref r), OptionalTrial.Read(ref r), Text.Read(ref r)));
+        .Field("From", OptionalFrom, x => x.From)
+        .ReadBy((ref r) => new(I64.Read(ref r), OrderKind.Read(ref r), I32.Read(ref r), OptionalTrial.Read(ref r), Text.Read(ref r), OptionalFrom.Read(ref r)));
 
     public static readonly Codec<ValueList<SlotOrder>> Orders = List(Order);
 
@@ -102,12 +130,10 @@ internal static class PartCodecs
         .Field("Closed", Bool, x => x.Closed)
         .Field("Dataset", SpecCodecs.Manifest, x => x.Dataset)
         .Field("Source", SpecCodecs.Source, x => x.Source)
-        .Field("Rank", RankNumber, x => x.Rank)
-        .Field("WorldSize", I32, x => x.WorldSize)
         .Field("Resources", SweepCodecs.Resources, x => x.Resources)
         .Field("Runner", Actor, x => x.Runner)
         .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), Shape.Read(ref r), Fills.Read(ref r), Bool.Read(ref r),
-            SpecCodecs.Manifest.Read(ref r), SpecCodecs.Source.Read(ref r), RankNumber.Read(ref r), I32.Read(ref r), SweepCodecs.Resources.Read(ref r), Actor.Read(ref r)));
+            SpecCodecs.Manifest.Read(ref r), SpecCodecs.Source.Read(ref r), SweepCodecs.Resources.Read(ref r), Actor.Read(ref r)));
 
     public static readonly RecordCodec<ArtifactInfo> File = Record<ArtifactInfo>()
         .Field("Kind", Artifact, x => x.Kind)

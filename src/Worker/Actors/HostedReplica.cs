@@ -19,5 +19,5 @@ internal sealed class HostedReplica(ReplicaAssignment assignment, ActorId actor)
     /// <summary>Nothing of it computes any more, but nobody asked for its end: placement has to hear of it.</summary>
     public bool EndedUnasked { get; set; }
 
-    public RunningReplica Told => new(Assignment.Pack, Assignment.Attempt, Assignment.Rank);
+    public RunningReplica Told => new(Assignment.Pack, Assignment.Attempt);
 }

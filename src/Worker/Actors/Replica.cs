@@ -37,7 +37,7 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
         switch (message)
         {
             case Signal.Started: effects.Run(new PrepareReplicaJob(assignment)); break;
-            case Signal.JobFailed failed: Fail(GenerationOf(failed.Job), FailureKind.Engine, failed.Text, [], effects); break;
+            case Signal.JobFailed failed: Fail(GenerationOf(failed.Job), FailureKind.Engine, failed.Text, effects); break;
             case Signal: break;
             case ReplicaMessage.Prepared: TakePrepared(effects); break;
             case ReplicaMessage.FormRing form when form.Attempt == assignment.Attempt: FormRing(form, effects); break;
@@ -47,7 +47,10 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
             case ReplicaMessage.SlotDone done: TakeSlotEnd(done, effects); break;
             case ReplicaMessage.SlotEndAccepted accepted when accepted.Attempt == assignment.Attempt: ForgetSlotEnd(accepted.Trial, effects); break;
             case ReplicaMessage.TrainingEnded ended: TakeResults(ended, effects); break;
-            case ReplicaMessage.EngineFailed failed: Fail(failed.Generation, failed.Kind, failed.Text, failed.SilentRanks, effects); break;
+            case ReplicaMessage.TrainingHalted halted: Fail(halted.Generation, halted.Kind, halted.Text, effects); break;
+            case ReplicaMessage.CheckpointStored stored: effects.Send(assignment.Runner, new PackMessage.CheckpointMade(assignment.Attempt, stored.Checkpoint)); break;
+            case ReplicaMessage.HaltTraining or ReplicaMessage.SaveCheckpoint or ReplicaMessage.CheckpointAccepted or ReplicaMessage.Attach or ReplicaMessage.HandOver: break;
+            case ReplicaMessage.EngineFailed failed: Fail(failed.Generation, failed.Kind, failed.Text, effects); break;
             case ReplicaMessage.OutcomeAccepted accepted when accepted.Attempt == assignment.Attempt: effects.Stop("its outcome is accepted"); break;
             case ReplicaMessage.StopTraining stop: effects.Stop(stop.Reason); break;
             case ReplicaMessage.ReportDue due when due.Number == _repeats: Repeat(effects); break;
@@ -67,7 +70,7 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
 
     private void TakePrepared(Effects effects)
     {
-        if (_generation.Value == 0 && !_hasOutcome) Report(new PackMessage.ReplicaReady(assignment.Attempt, assignment.Rank), effects);
+        if (_generation.Value == 0 && !_hasOutcome) Report(new PackMessage.ReplicaReady(assignment.Attempt), effects);
     }
 
     private void FormRing(ReplicaMessage.FormRing form, Effects effects)
@@ -76,7 +79,7 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
         if (form.Generation.Value <= _generation.Value || _report is not PackMessage.ReplicaReady) return;
         _generation = form.Generation;
         _report = null;
-        effects.Run(new TrainJob(assignment, form.Generation, form.Members));
+        effects.Run(new TrainJob(assignment, form.Generation, form.Members, form.Source));
     }
 
     private void TakeStart(Effects effects)
@@ -86,7 +89,7 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
         TellTraining(effects);
     }
 
-    private void TellTraining(Effects effects) => effects.Send(assignment.Runner, new PackMessage.ReplicaTraining(assignment.Attempt, assignment.Rank, _generation));
+    private void TellTraining(Effects effects) => effects.Send(assignment.Runner, new PackMessage.ReplicaTraining(assignment.Attempt, _generation));
 
     // The engine gets each order once. A gap would mean that the runner takes for confirmed what never was; it repeats from the gap on when nothing is confirmed.
     private void ChangeSlots(ValueList<SlotOrder> orders, Effects effects)
@@ -105,11 +108,11 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
         TellApplied(effects);
     }
 
-    private void TellApplied(Effects effects) => effects.Send(assignment.Runner, new PackMessage.SlotsChanged(assignment.Attempt, assignment.Rank, _ordersApplied));
+    private void TellApplied(Effects effects) => effects.Send(assignment.Runner, new PackMessage.SlotsChanged(assignment.Attempt, _ordersApplied));
 
     private void TakeSlotEnd(ReplicaMessage.SlotDone done, Effects effects)
     {
-        var end = new PackMessage.SlotEnded(assignment.Attempt, assignment.Rank, done.Slot, done.Result);
+        var end = new PackMessage.SlotEnded(assignment.Attempt, done.Slot, done.Result);
         _ends.Add(end);
         effects.Send(assignment.Runner, end);
         RepeatSoon(effects);
@@ -124,14 +127,14 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
     {
         if (ended.Generation != _generation || _hasOutcome) return;
         _hasOutcome = true;
-        Report(new PackMessage.ReplicaDone(assignment.Attempt, assignment.Rank, ended.Results), effects);
+        Report(new PackMessage.ReplicaDone(assignment.Attempt, ended.Results), effects);
     }
 
-    private void Fail(Generation generation, FailureKind kind, string text, ValueList<Rank> silent, Effects effects)
+    private void Fail(Generation generation, FailureKind kind, string text, Effects effects)
     {
         if (generation != _generation || _hasOutcome) return;
         _hasOutcome = true;
-        Report(new PackMessage.ReplicaFailed(assignment.Attempt, assignment.Rank, kind, text, silent), effects);
+        Report(new PackMessage.ReplicaFailed(assignment.Attempt, kind, text), effects);
     }
 
     private void Report(PackMessage report, Effects effects)

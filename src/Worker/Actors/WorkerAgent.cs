@@ -179,7 +179,7 @@ public sealed class WorkerAgent : IActor
         var assignment = order.Assignment;
         if (Refusal(order) is { } reason)
         {
-            effects.Send(runner, new PackMessage.ReplicaRefused(assignment.Attempt, assignment.Rank, reason));
+            effects.Send(runner, new PackMessage.ReplicaRefused(assignment.Attempt, reason));
             return;
         }
 
@@ -192,7 +192,7 @@ public sealed class WorkerAgent : IActor
             effects.Watch(actor);
         }
 
-        effects.Send(runner, new PackMessage.ReplicaAccepted(assignment.Attempt, assignment.Rank));
+        effects.Send(runner, new PackMessage.ReplicaAccepted(assignment.Attempt));
     }
 
     private string? Refusal(AgentMessage.AssignReplica order)

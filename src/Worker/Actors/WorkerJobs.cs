@@ -9,10 +9,23 @@ public sealed record PrepareReplicaJob(ReplicaAssignment Assignment) : Job;
 
 /// <summary>
 /// To the engine's port: connect the ring of this generation and train until the pack is closed and all slots are empty. Answered to the replica by <see cref="ReplicaMessage.TrainingStarted"/>
-/// after the first step, and later by <see cref="ReplicaMessage.TrainingEnded"/> or <see cref="ReplicaMessage.EngineFailed"/>. On rank 0 each trial that ends is told by
+/// after the first step, and later by <see cref="ReplicaMessage.TrainingHalted"/>, <see cref="ReplicaMessage.TrainingEnded"/> or <see cref="ReplicaMessage.EngineFailed"/>. Asked for again, with a greater generation,
+/// after a halt: the trainer, the data and the model are those of before. With a source, all other members take over its state before the first step. Rank and world size follow from the members. On rank 0 each trial that ends is told by
 /// <see cref="ReplicaMessage.SlotDone"/> once its artifacts are with the coordinator. Points go to the worker's outbox; rank 0 alone reports them.
 /// </summary>
-public sealed record TrainJob(ReplicaAssignment Assignment, Generation Generation, ValueList<GangMember> Members) : Job;
+public sealed record TrainJob(ReplicaAssignment Assignment, Generation Generation, ValueList<GangMember> Members, NodeId? Source) : Job;
+
+/// <summary>
+/// To the engine's port: stop training of this generation between two acts, waking a step that waits for peers, and keep everything. Answered to the replica by <see cref="ReplicaMessage.TrainingHalted"/>, once:
+/// when the generation has halted already, or ended otherwise, there is nothing to answer.
+/// </summary>
+public sealed record HaltJob(PackId Pack, Attempt Attempt, Generation Generation) : Job;
+
+/// <summary>To the engine's port: store a checkpoint of where the pack stands, halted or training. Answered to the replica by <see cref="ReplicaMessage.CheckpointStored"/>; what cannot be stored is a failed job, and is asked for again.</summary>
+public sealed record SaveCheckpointJob(PackId Pack, Attempt Attempt) : Job;
+
+/// <summary>To the engine's port: the end of this trial is durable; its copy is not needed any more. Not answered.</summary>
+public sealed record ForgetSlotEndJob(PackId Pack, Attempt Attempt, int Trial) : Job;
 
 /// <summary>
 /// To the engine's port: hand these orders to the pack that trains. Answered to the replica by <see cref="ReplicaMessage.OrdersApplied"/> when they are applied, at the same step on

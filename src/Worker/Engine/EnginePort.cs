@@ -95,13 +95,13 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
     {
         if (exception is OperationCanceledException)
         {
-            reply.Post(new ReplicaMessage.EngineFailed(generation, FailureKind.Preempted, "the replica was stopped", []));
+            reply.Post(new ReplicaMessage.EngineFailed(generation, FailureKind.Preempted, "the replica was stopped"));
             return;
         }
 
-        var (kind, text, silent) = EngineFailure.Describe(exception);
+        var (kind, text) = EngineFailure.Describe(exception);
         if (kind == FailureKind.Engine) LogDefect(logger, assignment.Pack, exception);
-        reply.Post(new ReplicaMessage.EngineFailed(generation, kind, text, silent));
+        reply.Post(new ReplicaMessage.EngineFailed(generation, kind, text));
     }
 
     [LoggerMessage(EventId = 3001, Level = LogLevel.Error, Message = "The engine of pack {Pack} failed")]

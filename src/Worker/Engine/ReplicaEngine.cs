@@ -60,7 +60,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         using var allReduce = await ConnectAsync(generation, members);
         _allReduce = allReduce;
         if (Stopping.IsCancellationRequested) allReduce.Abort("the replica was stopped");
-        var results = new SlotResults(_assignment, _parts, _images!, _trainer!.EvaluationRows, done, Fail, Stopping);
+        var results = new SlotResults(_assignment, allReduce.Rank, members.Count, _parts, _images!, _trainer!.EvaluationRows, done, Fail, Stopping);
         var signals = new PackSignals(started, end => results.Take(end, _trainer), applied);
         var reporter = new ReplicaReporter(_assignment, allReduce, _parts.Publish, _parts.Meter, signals, _parts.Logger);
         try
@@ -129,10 +129,20 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
     {
         foreach (var member in members) _parts.Transport.Expect(member.Endpoint.Host, member.Endpoint.Port, member.Worker);
         var key = new RingKey(_assignment.Pack.ToString(), _assignment.Attempt.Value, generation.Value);
-        var hello = new RingHello(key, _assignment.Rank.Value, members.Count, _trainer!.Parameters, ModelHash());
-        var ring = members.Select(member => new RingMember(member.Rank.Value, member.Endpoint.Host, member.Endpoint.Port)).ToList();
+        var hello = new RingHello(key, RankIn(members), members.Count, _trainer!.Parameters, ModelHash());
+        var ring = members.Select((member, rank) => new RingMember(rank, member.Endpoint.Host, member.Endpoint.Port)).ToList();
         var request = new AllReduceRequest(_assignment.Resources.AllReduce, _parts.Device.type == DeviceType.CUDA);
         return _parts.AllReduce.ConnectAsync(hello, ring, _parts.Transport, RingDeadline, request, Stopping);
+    }
+
+    private int RankIn(ValueList<GangMember> members)
+    {
+        for (var rank = 0; rank < members.Count; rank++)
+        {
+            if (members[rank].Worker == _parts.Worker) return rank;
+        }
+
+        throw new InvalidOperationException($"{_parts.Worker} is no member of the generation that it is to train in.");
     }
 
     // Names and shapes of all parameters: ranks that would add apples to pears must refuse each other before the first step.

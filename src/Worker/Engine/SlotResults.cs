@@ -14,6 +14,8 @@ namespace Vae.Worker.Engine;
 /// weights and goes on; everything else happens behind its back, on a thread that all lanes of the worker share.
 /// </summary>
 /// <param name="assignment">The pack.</param>
+/// <param name="rank">The replica's place in this generation.</param>
+/// <param name="worldSize">Replicas of the gang in this generation.</param>
 /// <param name="parts">What the worker has.</param>
 /// <param name="images">For pictures of reconstructions.</param>
 /// <param name="heldOut">The rows that are shown.</param>
@@ -21,7 +23,7 @@ namespace Vae.Worker.Engine;
 /// <param name="failed">Hears why a result cannot be had.</param>
 /// <param name="stopping">The replica is to go.</param>
 internal sealed class SlotResults(
-    ReplicaAssignment assignment, EngineParts parts, ImageSet images, RowRange heldOut, Action<int, TrialResult> done, Action<Exception> failed, CancellationToken stopping)
+    ReplicaAssignment assignment, int rank, int worldSize, EngineParts parts, ImageSet images, RowRange heldOut, Action<int, TrialResult> done, Action<Exception> failed, CancellationToken stopping)
 {
     private static readonly TimeSpan RetryMin = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan RetryMax = TimeSpan.FromSeconds(8);
@@ -31,7 +33,7 @@ internal sealed class SlotResults(
     /// <summary>Begins with a trial that has just ended. Called on the training thread, while the weights are still in the slot.</summary>
     public void Take(SlotEnd end, PackTrainer trainer)
     {
-        if (assignment.Rank.Value != 0) return;
+        if (rank != 0) return;
         _pending.RemoveAll(task => task.IsCompleted);
         _pending.Add(FinishAsync(end, end.Kind == SlotEndKind.Done ? trainer.Extract(end.Slot) : null));
     }
@@ -96,7 +98,7 @@ internal sealed class SlotResults(
         return new ModelConfig(
             end.Trial, assignment.Source, new(images.Channels, images.Height, images.Width),
             new ResultFacts(report.Elbo, report.Distortion, report.Rate, report.ActiveUnits, end.Step.Value, end.EpochsDone, end.Seconds, end.Parameters),
-            new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, assignment.WorldSize, parts.Facts.Device, parts.ThreadsOf(assignment.Shape),
+            new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, worldSize, parts.Facts.Device, parts.ThreadsOf(assignment.Shape),
                 parts.Facts.Libtorch, parts.Facts.Blas, parts.Facts.CpuCapability, parts.Facts.Processor, parts.Facts.Version));
     }
 }

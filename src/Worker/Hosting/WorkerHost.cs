@@ -56,7 +56,7 @@ public sealed class WorkerHost : IAsyncDisposable
         _blobs = new BlobClient(options.CoordinatorHost, options.CoordinatorPort, identity, NodeId.Coordinator);
         _ = _studio.Do(() => TorchProcess.SetOwnThreads(1));
         var outbox = Addresses.Outbox(options.Name);
-        var parts = new EngineParts(_lanes, _studio, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine(), new GlooEngine(), new NcclEngine(device)], logger), facts, _meter,
+        var parts = new EngineParts(options.Name, _lanes, _studio, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine(), new GlooEngine(), new NcclEngine(device)], logger), facts, _meter,
             points => _system.Post(outbox, new OutboxMessage.AddPoints(points)), logger);
         _engine = new EnginePort(parts, logger);
         _engine.Register(_system);

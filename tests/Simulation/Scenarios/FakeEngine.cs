@@ -50,6 +50,7 @@ internal sealed class FakeEngine(SimulatedCluster cluster, NodeId worker, int la
             case PrepareReplicaJob prepare: Prepare(prepare.Assignment, context); break;
             case TrainJob train: Train(train, context); break;
             case SlotOrdersJob orders: TakeOrders(orders); break;
+            case HaltJob or SaveCheckpointJob or ForgetSlotEndJob: break;
             case StopEngineJob stop: Stop(stop, context); break;
             case ProbeJob probe: context.Answer(ChunkTime, new AgentMessage.ProbeMeasured(probe.Number, [], "the fake engine measures nothing")); break;
             case StopProbeJob: break;
@@ -66,16 +67,23 @@ internal sealed class FakeEngine(SimulatedCluster cluster, NodeId worker, int la
         Verify.That(_live.TryAdd(key, PackShape.WidthOn(lanes, assignment.Shape.Lanes)), $"{worker} prepares {key} twice");
         Verify.That(_live.Values.Sum() <= lanes, $"I10: {worker} hosts packs of {_live.Values.Sum()} lanes on {lanes} lanes");
         var isTooMuch = assignment.Slots.Count > 1 && assignment.Slots.Any(fill => IsGreedy(fill.Trial.Index));
-        Message answer = isTooMuch ? new ReplicaMessage.EngineFailed(new(0), FailureKind.OutOfMemory, "8 GB asked, 2 GB free", []) : new ReplicaMessage.Prepared();
+        Message answer = isTooMuch ? new ReplicaMessage.EngineFailed(new(0), FailureKind.OutOfMemory, "8 GB asked, 2 GB free") : new ReplicaMessage.Prepared();
         context.Answer(context.Prng.Between(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(300)), answer);
     }
 
     private void Train(TrainJob job, JobContext context)
     {
-        var training = new FakeTraining(this, job.Assignment, job.Generation, rings.Of(job.Assignment, job.Generation)) { InStepAt = cluster.Now };
+        var training = new FakeTraining(this, job.Assignment, RankIn(job.Members), job.Generation, rings.Of(job)) { InStepAt = cluster.Now };
         _training.Add(Key(job.Assignment.Pack, job.Assignment.Attempt), training);
         training.Ring.Join(training);
         context.Later(ChunkTime, () => Advance(training, context));
+    }
+
+    private int RankIn(ValueList<GangMember> members)
+    {
+        var rank = members.Select(member => member.Worker).ToList().IndexOf(worker);
+        Verify.That(rank >= 0, $"{worker} is to train in a ring that it is no member of");
+        return rank;
     }
 
     private void TakeOrders(SlotOrdersJob job)
@@ -96,21 +104,21 @@ internal sealed class FakeEngine(SimulatedCluster cluster, NodeId worker, int la
         if (silent.Count > 0 && !ring.HasEnded)
         {
             if (cluster.Now - training.InStepAt < AllReduceDeadline) context.Later(ChunkTime, () => Advance(training, context));
-            else context.Answer(TimeSpan.Zero, new ReplicaMessage.EngineFailed(training.Generation, FailureKind.PeerLost, $"no word from {silent}", silent));
+            else context.Answer(TimeSpan.Zero, new ReplicaMessage.EngineFailed(training.Generation, FailureKind.PeerLost, $"no word from {silent}"));
             return;
         }
 
         training.InStepAt = cluster.Now;
         if (!training.HasStarted) context.Answer(TimeSpan.Zero, new ReplicaMessage.TrainingStarted(training.Generation));
-        else if (training.Assignment.Rank.Value == training.Assignment.WorldSize - 1 && ring.Trials.Any(IsPoison))
+        else if (training.Rank == training.Ring.Size - 1 && ring.Trials.Any(IsPoison))
         {
             training.IsStopped = true;
-            context.Answer(TimeSpan.Zero, new ReplicaMessage.EngineFailed(training.Generation, FailureKind.Engine, "IndexOutOfRangeException: a defect", []));
+            context.Answer(TimeSpan.Zero, new ReplicaMessage.EngineFailed(training.Generation, FailureKind.Engine, "IndexOutOfRangeException: a defect"));
             return;
         }
 
         training.HasStarted = true;
-        if (training.Assignment.Rank.Value == 0)
+        if (training.Rank == 0)
         {
             foreach (var (slot, result) in ring.Advance(StepsPerChunk, (trial, step) => ReportPoints(training, trial, step))) context.Answer(TimeSpan.Zero, new ReplicaMessage.SlotDone(slot, result));
         }

@@ -2,6 +2,7 @@ using Vae.Shared;
 using Vae.Shared.Determinism;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
+using Vae.Worker.Actors;
 
 namespace Vae.Tests.Simulation.Scenarios;
 
@@ -10,10 +11,10 @@ internal sealed class FakeRings
 {
     private readonly Dictionary<(PackId, Attempt, Generation), FakeRing> _rings = [];
 
-    public FakeRing Of(ReplicaAssignment assignment, Generation generation)
+    public FakeRing Of(TrainJob job)
     {
-        var key = (assignment.Pack, assignment.Attempt, generation);
-        if (!_rings.TryGetValue(key, out var ring)) _rings[key] = ring = new FakeRing(assignment);
+        var key = (job.Assignment.Pack, job.Assignment.Attempt, job.Generation);
+        if (!_rings.TryGetValue(key, out var ring)) _rings[key] = ring = new FakeRing(job.Assignment, job.Members.Count);
         return ring;
     }
 }
@@ -37,13 +38,16 @@ internal sealed class FakeRing
         public int Step { get; set; }
     }
 
-    public FakeRing(ReplicaAssignment assignment)
+    public FakeRing(ReplicaAssignment assignment, int size)
     {
-        _assignment = assignment;
+        (_assignment, Size) = (assignment, size);
         _closed = assignment.Closed;
         _signature = PackSignature.Of(assignment.Slots[0].Trial);
         foreach (var fill in assignment.Slots) Fill(fill.Slot, fill.Trial);
     }
+
+    /// <summary>How many ranks it has.</summary>
+    public int Size { get; }
 
     /// <summary>All orders up to this one are applied, on every rank at the same step.</summary>
     public long Applied { get; private set; }
@@ -52,10 +56,10 @@ internal sealed class FakeRing
 
     public IEnumerable<int> Trials => _slots.Values.Select(slot => slot.Trial.Index);
 
-    public void Join(FakeTraining training) => _ranks[training.Assignment.Rank.Value] = training;
+    public void Join(FakeTraining training) => _ranks[training.Rank] = training;
 
     /// <returns>Ranks that are not in step with the others now.</returns>
-    public ValueList<Rank> Silent() => Enumerable.Range(0, _assignment.WorldSize).Where(rank => !_ranks.TryGetValue(rank, out var peer) || !peer.IsRunning).Select(rank => new Rank(rank)).ToValueList();
+    public ValueList<Rank> Silent() => Enumerable.Range(0, Size).Where(rank => !_ranks.TryGetValue(rank, out var peer) || !peer.IsRunning).Select(rank => new Rank(rank)).ToValueList();
 
     /// <summary>The steps of one chunk, between orders that every rank holds. Called by rank 0 alone.</summary>
     /// <returns>What ended, by slot.</returns>
@@ -112,9 +116,11 @@ internal sealed class FakeRing
 }
 
 /// <summary>One rank of a ring.</summary>
-internal sealed class FakeTraining(FakeEngine engine, ReplicaAssignment assignment, Generation generation, FakeRing ring)
+internal sealed class FakeTraining(FakeEngine engine, ReplicaAssignment assignment, int rank, Generation generation, FakeRing ring)
 {
     public ReplicaAssignment Assignment => assignment;
+
+    public int Rank => rank;
 
     public Generation Generation => generation;
 

@@ -24,8 +24,8 @@ public class PackRunnerTests
     {
         Grant();
         _runner.Feed(Some.Recorded(2));
-        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now, new(rank)), Agent(rank));
-        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaTraining(Now, new(rank), new(1)), Agent(rank));
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(rank));
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Agent(rank));
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public class PackRunnerTests
         Assert.Single(granted.Sent<SweepMessage.PackStarted>());
         Assert.Empty(granted.Sent<AgentMessage.AssignReplica>());
         Assert.Empty(_runner.Feed(Some.Recorded(1)));
-        Assert.Equal([0, 1], _runner.Feed(Some.Recorded(2)).Sent<AgentMessage.AssignReplica>().Select(order => order.Assignment.Rank.Value));
+        Assert.Equal([Agent(0), Agent(1)], _runner.Feed(Some.Recorded(2)).OfType<Effect.Send>().Where(send => send.Message is AgentMessage.AssignReplica).Select(send => send.Target));
     }
 
     [Fact]
@@ -44,9 +44,9 @@ public class PackRunnerTests
     {
         Grant();
         var assigned = _runner.Feed(Some.Recorded(2));
-        _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(0)), Agent(0));
+        _runner.Feed(new PackMessage.ReplicaAccepted(Now), Agent(0));
         var repeated = _runner.FeedAfter(1, assigned.LastWake<PackMessage.PackTick>()!);
-        Assert.Equal(1, Assert.Single(repeated.Sent<AgentMessage.AssignReplica>()).Assignment.Rank.Value);
+        Assert.Equal(Agent(1), repeated.OfType<Effect.Send>().Single(send => send.Message is AgentMessage.AssignReplica).Target);
     }
 
     [Fact]
@@ -54,16 +54,16 @@ public class PackRunnerTests
     {
         Grant();
         _runner.Feed(Some.Recorded(2));
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaReady(Now, new(0)), Agent(0)).Sent<ReplicaMessage.FormRing>());
-        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaReady(Now, new(1)), Agent(1)).Sent<ReplicaMessage.FormRing>().Count);
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaReady(Now), Agent(0)).Sent<ReplicaMessage.FormRing>());
+        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(1)).Sent<ReplicaMessage.FormRing>().Count);
     }
 
     [Fact]
     public void Results_are_repeated_until_they_are_settled_and_then_everybody_may_go()
     {
         Train();
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(1), []), Agent(1)));
-        var done = _runner.Feed(new PackMessage.ReplicaDone(Now, new(0), [Some.Done(0, -1)]), Agent(0));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, []), Agent(1)));
+        var done = _runner.Feed(new PackMessage.ReplicaDone(Now, [Some.Done(0, -1)]), Agent(0));
         Assert.Single(done.Sent<SweepMessage.PackDone>());
         Assert.Single(_runner.FeedAfter(1, done.LastWake<PackMessage.PackTick>()!).Sent<SweepMessage.PackDone>());
         var settled = _runner.Feed(new PackMessage.PackSettled(Now));
@@ -76,9 +76,9 @@ public class PackRunnerTests
     public void Reports_of_another_attempt_or_of_a_worker_without_that_rank_are_not_believed()
     {
         Train();
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(new(1), new(0), [Some.Done(0, -1)]), Agent(0)));
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(0), [Some.Done(0, -1)]), Agent(1)));
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, new(5), FailureKind.Engine, "x", []), Agent(0)));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(new(1), [Some.Done(0, -1)]), Agent(0)));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, [Some.Done(0, -1)]), Agent(1)));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.Engine, "x"), Agent(5)));
     }
 
     [Fact]
@@ -94,8 +94,8 @@ public class PackRunnerTests
     public void The_cause_of_a_silence_is_waited_for_and_wins_over_the_silence()
     {
         Train();
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, new(0), FailureKind.PeerLost, "rank 1 is silent", [new(1)]), Agent(0)).Sent<SweepMessage.PackFailed>());
-        var cause = _runner.Feed(new PackMessage.ReplicaFailed(Now, new(1), FailureKind.OutOfMemory, "8 GB asked", []), Agent(1));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.PeerLost, "w1 is silent"), Agent(0)).Sent<SweepMessage.PackFailed>());
+        var cause = _runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"), Agent(1));
         Assert.Equal(FailureKind.OutOfMemory, Assert.Single(cause.Sent<SweepMessage.PackFailed>()).Kind);
     }
 
@@ -103,7 +103,7 @@ public class PackRunnerTests
     public void A_silence_without_a_cause_is_a_lost_peer_when_the_wait_is_over()
     {
         Train();
-        var first = _runner.Feed(new PackMessage.ReplicaFailed(Now, new(0), FailureKind.PeerLost, "rank 1 is silent", [new(1)]), Agent(0));
+        var first = _runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.PeerLost, "w1 is silent"), Agent(0));
         var over = _runner.FeedAfter(3, first.LastWake<PackMessage.PackTick>()!);
         Assert.Equal(FailureKind.PeerLost, Assert.Single(over.Sent<SweepMessage.PackFailed>()).Kind);
     }
@@ -113,9 +113,9 @@ public class PackRunnerTests
     {
         Grant();
         _runner.Feed(Some.Recorded(2));
-        var accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(0)), Agent(0));
-        accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now, new(1)), Agent(1));
-        _runner.Feed(new PackMessage.ReplicaReady(Now, new(0)), Agent(0));
+        var accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now), Agent(0));
+        accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now), Agent(1));
+        _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(0));
         var overdue = _runner.FeedAfter(600, accepted.LastWake<PackMessage.PackTick>()!);
         var text = Assert.Single(overdue.Sent<SweepMessage.PackFailed>()).Text;
         Assert.Contains("w1", text, StringComparison.Ordinal);
@@ -130,14 +130,14 @@ public class PackRunnerTests
         Grant();
         _runner.Feed(Some.Recorded(2));
         Assert.Empty(_runner.Feed(new PackMessage.OrderSlots(Now, [Fill(1)])).Sent<ReplicaMessage.ChangeSlots>());
-        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now, new(rank)), Agent(rank));
-        _runner.Feed(new PackMessage.ReplicaTraining(Now, new(0), new(1)), Agent(0));
-        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1), new(1)), Agent(1)).Sent<ReplicaMessage.ChangeSlots>().Count);
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(rank));
+        _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Agent(0));
+        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Agent(1)).Sent<ReplicaMessage.ChangeSlots>().Count);
 
         var next = _runner.Feed(new PackMessage.OrderSlots(Now, [Fill(2)]));
         Assert.All(next.Sent<ReplicaMessage.ChangeSlots>(), change => Assert.Equal([1L, 2], change.Orders.Select(order => order.Number)));
-        _runner.Feed(new PackMessage.SlotsChanged(Now, new(0), 2), Agent(0));
-        _runner.Feed(new PackMessage.SlotsChanged(Now, new(1), 1), Agent(1));
+        _runner.Feed(new PackMessage.SlotsChanged(Now, 2), Agent(0));
+        _runner.Feed(new PackMessage.SlotsChanged(Now, 1), Agent(1));
         var repeated = _runner.FeedAfter(1, next.LastWake<PackMessage.PackTick>()!);
         Assert.Equal([2L], Assert.Single(repeated.Sent<ReplicaMessage.ChangeSlots>()).Orders.Select(order => order.Number));
         Assert.Equal(Addresses.Replica(Some.Worker(1), Some.Pack(0), Now), repeated.OfType<Effect.Send>().Single(send => send.Message is ReplicaMessage.ChangeSlots).Target);
@@ -153,13 +153,12 @@ public class PackRunnerTests
     }
 
     [Fact]
-    public void The_end_of_a_trial_is_passed_on_from_rank_0_alone_and_accepted_once_it_is_durable()
+    public void The_end_of_a_trial_is_passed_on_and_accepted_on_all_members_once_it_is_durable()
     {
         Train();
-        Assert.Empty(_runner.Feed(new PackMessage.SlotEnded(Now, new(1), 0, Some.Done(0, -1)), Agent(1)));
         _runner.Feed(new PackMessage.OthersWait(true));
-        var passed = Assert.Single(_runner.Feed(new PackMessage.SlotEnded(Now, new(0), 0, Some.Done(0, -1)), Agent(0)).Sent<SweepMessage.SlotEnded>());
+        var passed = Assert.Single(_runner.Feed(new PackMessage.SlotEnded(Now, 0, Some.Done(0, -1)), Agent(0)).Sent<SweepMessage.SlotEnded>());
         Assert.True(passed.OthersWait);
-        Assert.Equal(0, Assert.Single(_runner.Feed(new PackMessage.SlotSettled(Now, 0)).Sent<ReplicaMessage.SlotEndAccepted>()).Trial);
+        Assert.Equal([0, 0], _runner.Feed(new PackMessage.SlotSettled(Now, 0)).Sent<ReplicaMessage.SlotEndAccepted>().Select(accepted => accepted.Trial));
     }
 }

@@ -79,7 +79,7 @@ public class PlacementTests
     [Fact]
     public void A_replica_of_no_gang_is_stopped_and_its_lane_is_not_given_out_meanwhile()
     {
-        var stray = new RunningReplica(Some.Pack(9), new(1), new(0));
+        var stray = new RunningReplica(Some.Pack(9), new(1));
         var joined = _placement.Feed(Some.Joined(Some.Worker(0)) with { Running = [stray] });
         Assert.Equal(Some.Pack(9), Assert.Single(joined.Sent<AgentMessage.StopReplica>()).Pack);
         Assert.Empty(_placement.Feed(Some.Request(0, 1, 1, 1)).Sent<PackMessage.GangGranted>());

@@ -145,7 +145,7 @@ public class WorkerTests
         ready = _replica.Feed(ready.LastWake<ReplicaMessage.ReportDue>()!);
         Assert.Single(ready.Sent<PackMessage.ReplicaReady>());
 
-        var form = new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)]);
+        var form = new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)], null);
         Assert.Single(_replica.Feed(form, Runner).Jobs<TrainJob>());
         Assert.Empty(_replica.Feed(form, Runner));
         Assert.Empty(_replica.Feed(ready.LastWake<ReplicaMessage.ReportDue>()!));
@@ -154,8 +154,8 @@ public class WorkerTests
 
         var done = _replica.Feed(new ReplicaMessage.TrainingEnded(new(1), [Some.Done(0, -1)]));
         Assert.Single(_replica.Feed(done.LastWake<ReplicaMessage.ReportDue>()!).Sent<PackMessage.ReplicaDone>());
-        Assert.Empty(_replica.Feed(new ReplicaMessage.OutcomeAccepted(new(2), new(0))));
-        Assert.True(_replica.Feed(new ReplicaMessage.OutcomeAccepted(new(1), new(0))).Stops());
+        Assert.Empty(_replica.Feed(new ReplicaMessage.OutcomeAccepted(new(2))));
+        Assert.True(_replica.Feed(new ReplicaMessage.OutcomeAccepted(new(1))).Stops());
     }
 
     [Fact]
@@ -188,7 +188,7 @@ public class WorkerTests
     {
         _replica.Feed(new Signal.Started());
         _replica.Feed(new ReplicaMessage.Prepared());
-        _replica.Feed(new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)]), Runner);
+        _replica.Feed(new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)], null), Runner);
         _replica.Feed(new ReplicaMessage.TrainingStarted(new(1)));
     }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Vae.Cli.Terminal;
 using Vae.Shared;
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 using Vae.Tests.Unit.Runtime;
 
 namespace Vae.Tests.Unit.Cli;
@@ -24,8 +25,8 @@ public class SweepDisplayTests
     [Fact]
     public void A_pack_is_one_line_and_so_is_each_trial_that_takes_a_free_slot()
     {
-        var pack = new SweepEvent.PackStarted(7, new Attempt(1), [0, 1], [new NodeId("worker-1")]) { Sweep = TestSweep.Id };
-        var filled = new SweepEvent.SlotFilled(7, new Attempt(1), 1, 2) { Sweep = TestSweep.Id };
+        var pack = new SweepEvent.PackStarted(7, new Attempt(1), [0, 1], [new NodeId("worker-1")], new PackShape(2, 16, 1, 1), Closed: false, [null, null]) { Sweep = TestSweep.Id };
+        var filled = new SweepEvent.SlotFilled(7, new Attempt(1), 1, 2, 1, null) { Sweep = TestSweep.Id };
         var lost = new SweepEvent.PackInterrupted(7, new Attempt(1), TrialState.Lost, "worker-1: silent") { Sweep = TestSweep.Id };
 
         Assert.Equal(
@@ -40,7 +41,7 @@ public class SweepDisplayTests
         var output = new Output(results, notes, new OutputMode(Json: false, Quiet: false, 0, ColorOn: false, Interactive: true));
         await using (var display = SweepDisplay.For(output, _progress))
         {
-            Lines(Fact(new SweepEvent.PackStarted(7, new Attempt(1), [0, 1], [new NodeId("worker-1")]) { Sweep = TestSweep.Id }));
+            Lines(Fact(new SweepEvent.PackStarted(7, new Attempt(1), [0, 1], [new NodeId("worker-1")], new PackShape(2, 16, 1, 1), Closed: false, [null, null]) { Sweep = TestSweep.Id }));
             display.Tick();
         }
 

@@ -22,7 +22,7 @@ internal static class TestSweep
 
     public static SweepEvent Submitted => new SweepEvent.Submitted(Definition.Name, "version: 1", Encoding.UTF8.GetString(SweepDefinitionJson.WriteUtf8(Definition)), "/", 3) { Sweep = Id };
 
-    public static SweepEvent Started(int trial) => new SweepEvent.PackStarted(trial, new Attempt(1), [trial], [new NodeId("worker-1")]) { Sweep = Id };
+    public static SweepEvent Started(int trial) => new SweepEvent.PackStarted(trial, new Attempt(1), [trial], [new NodeId("worker-1")], new PackShape(1, 16, 1, 1), Closed: true, [null]) { Sweep = Id };
 
     public static SweepEvent Done(int trial, double elbo) => new SweepEvent.TrialEnded(new Attempt(1),
         new TrialResult(trial, TrialState.Done, elbo, -elbo - 5, 5, 2, [4, 1, 0.001], 1_500, 20, 12.34, 1_000, "", [new(ArtifactKind.Model, 10, new string('0', 64))]))

@@ -154,7 +154,7 @@ public class CatalogTests
         var row = MessageCatalog.Default.Find(typeof(PackMessage.ReplicaFailed))!;
         var refused = Assert.Throws<ProtocolException>(() =>
         {
-            var reader = new MsgPackReader([0x95, 1, 0, 99, 0xA0, 0x90]);
+            var reader = new MsgPackReader([0x93, 1, 99, 0xA0]);
             row.Read(ref reader);
         });
         Assert.Equal(Kind.OutOfRange, refused.Kind);
