@@ -5,7 +5,7 @@ namespace Vae.Tests.Processes.Collectives;
 /// <summary>Ranks that are real processes, and are killed, stopped or kept apart while they sum.</summary>
 public class LostRankTests
 {
-    private const int Stop = 19, Continue = 18, Failed = 3;
+    private const int Failed = 3;
 
     // The first line says that all ranks have met; then 64 MiB go round until something happens.
     private const string SmallThenEndless = "4096,67108864";
@@ -39,10 +39,10 @@ public class LostRankTests
         using var gang = new Gang(world, engine, "--deadline", "2");
         await gang.MeetAsync();
 
-        gang.Ranks[victim].Send(Stop);
+        gang.Ranks[victim].Send(RunningProgram.Stop);
         var endings = new List<string>();
         foreach (var rank in Enumerable.Range(0, world).Where(rank => rank != victim)) endings.Add((await gang.Ranks[rank].EndAsync()).Expect(Failed).ExpectNoTrace().Error);
-        gang.Ranks[victim].Send(Continue);
+        gang.Ranks[victim].Send(RunningProgram.Continue);
         var woken = (await gang.Ranks[victim].EndAsync()).Expect(Failed).ExpectNoTrace();
 
         // Whoever complains first leaves, and the others may hear that instead.

@@ -1,4 +1,6 @@
 using Vae.Tests.Processes.Support;
+using Vae.Torch;
+using Vae.Torch.Distributed;
 
 namespace Vae.Tests.Processes.EndToEnd;
 
@@ -43,11 +45,20 @@ public class AllReduceTests
     }
 }
 
-/// <summary>A fact that needs a build with Gloo, which is where its headers are.</summary>
+/// <summary>A fact that needs a build with Gloo; without it the binding says why.</summary>
 public sealed class GlooFactAttribute : FactAttribute
 {
-    public GlooFactAttribute()
+    public GlooFactAttribute() => Skip = Lacks();
+
+    private static string? Lacks()
     {
-        if (!File.Exists("/usr/include/gloo/context.h")) Skip = "libgloo-dev is not installed, so this build has no Gloo.";
+        try
+        {
+            return ProcessGroup.Lacks(ProcessGroupBackend.Gloo);
+        }
+        catch (TorchUnavailableException exception)
+        {
+            return exception.Message;
+        }
     }
 }

@@ -27,7 +27,7 @@ internal sealed record Ending(int Code, string Output, string Error)
 /// <summary>One process of a test: its output is kept while it runs, it can be sent signals, and it never outlives the test.</summary>
 internal sealed partial class RunningProgram : IDisposable
 {
-    public const int Interrupt = 2, Kill = 9, Terminate = 15;
+    public const int Interrupt = 2, Kill = 9, Terminate = 15, Continue = 18, Stop = 19;
 
     private readonly Process _process;
     private readonly List<string> _output = [];
@@ -55,10 +55,17 @@ internal sealed partial class RunningProgram : IDisposable
     public static RunningProgram Vae(params string[] arguments) => Start(Checkout.Program, arguments);
 
     /// <summary>Starts any program.</summary>
-    public static RunningProgram Start(string program, params string[] arguments)
+    public static RunningProgram Start(string program, params string[] arguments) => Start(program, arguments, environment: null);
+
+    /// <summary>Starts any program.</summary>
+    /// <param name="program">Its path, or a name on the search path.</param>
+    /// <param name="arguments">What it is told.</param>
+    /// <param name="environment">Variables beside the test's own; null for none.</param>
+    public static RunningProgram Start(string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var variable in (string[])["VAE_HOME", "VAE_TOKEN_FILE"]) start.Environment.Remove(variable);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         return new RunningProgram(Process.Start(start)!);
     }
 

@@ -2,6 +2,10 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
+using Vae.Coordinator.Hosting;
+using Vae.Coordinator.Projections;
+using Vae.Shared.Messages;
 
 namespace Vae.Tests.Processes.Support;
 
@@ -19,15 +23,22 @@ internal sealed class TestCluster : IDisposable
 
     public int HttpPort { get; } = FreePort.Next();
 
+    /// <summary>What clients were told, and what is checked at the end.</summary>
+    public RunHistory History { get; } = new();
+
     public RunningProgram Coordinator { get; private set; } = null!;
 
-    public static async Task<TestCluster> StartAsync()
+    /// <summary>Where the coordinator listens and is asked.</summary>
+    public string Host { get; private init; } = "127.0.0.1";
+
+    /// <param name="host">An address of this machine.</param>
+    /// <param name="faults">Faults below the coordinator; null for none.</param>
+    public static async Task<TestCluster> StartAsync(string host = "127.0.0.1", FaultBox? faults = null)
     {
-        var cluster = new TestCluster();
+        var cluster = new TestCluster { Host = host };
         try
         {
-            cluster.Coordinator = cluster.Keep(RunningProgram.Vae("coordinator", "--home", cluster.Home.Path, "--port", Text(cluster.Port), "--http-port", Text(cluster.HttpPort)));
-            await cluster.ReadyAsync(cluster.Coordinator, cluster.HttpPort);
+            await cluster.StartCoordinatorAsync(faults);
             return cluster;
         }
         catch
@@ -37,9 +48,31 @@ internal sealed class TestCluster : IDisposable
         }
     }
 
+    /// <summary>Starts the coordinator, or starts it again after its end, with the same ports and the same home.</summary>
+    public async Task StartCoordinatorAsync(FaultBox? faults = null)
+    {
+        Coordinator = Keep(RunningProgram.Start(
+            Checkout.Program, ["coordinator", "--home", Home.Path, "--listen", Host, "--port", Text(Port), "--http-port", Text(HttpPort)], faults?.Environment));
+        await ReadyAsync(Coordinator, HttpPort);
+    }
+
+    /// <summary>Ends the coordinator as a power cut would.</summary>
+    public async Task KillCoordinatorAsync()
+    {
+        Coordinator.Send(RunningProgram.Kill);
+        await Coordinator.EndAsync();
+    }
+
     /// <summary>Starts a worker; it may not have joined yet.</summary>
-    public RunningProgram StartWorker(string name, params string[] more) => Keep(RunningProgram.Vae(
-        ["worker", "--coordinator", $"127.0.0.1:{Text(Port)}", "--name", name, "--home", Home.Path, "--token-file", Home.Token, "--threads", "1", "--device", "cpu", .. more]));
+    public RunningProgram StartWorker(string name, params string[] more) => StartWorker(name, via: null, faults: null, more);
+
+    /// <summary>Starts a worker behind a proxy, with faults below it; null for without.</summary>
+    public RunningProgram StartWorker(string name, FaultProxy? via, FaultBox? faults = null, params string[] more) =>
+        Keep(RunningProgram.Start(Checkout.Program, WorkerArguments(name, $"127.0.0.1:{Text(via?.Port ?? Port)}", more), faults?.Environment));
+
+    /// <summary>Starts a worker on a host of its own.</summary>
+    public RunningProgram StartWorker(string name, VirtualHosts hosts, int host, params string[] more) =>
+        Keep(hosts.Start(host, Checkout.Program, WorkerArguments(name, $"{Host}:{Text(Port)}", ["--data-listen", hosts.Address(host), .. more])));
 
     /// <summary>Waits until a node's HTTP port says that it is ready.</summary>
     public async Task ReadyAsync(RunningProgram node, int httpPort) => await Poll.UntilAsync($"/readyz on port {httpPort}", async () =>
@@ -57,7 +90,19 @@ internal sealed class TestCluster : IDisposable
         using var response = await _http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         Assert.True(response.StatusCode == HttpStatusCode.Created, text);
-        return SweepJson.Parse(text).Text("id");
+        return History.Acknowledge(SweepJson.Parse(text).Text("id"));
+    }
+
+    /// <summary>The sweep as a client sees it now, whether a coordinator runs or not.</summary>
+    public JsonElement See(string sweep) => History.See(JsonSerializer.SerializeToElement(
+        SweepDocument.Of(SweepReader.Open(Home.Path).Find(sweep)!), SweepDocumentJson.Default.SweepDocument));
+
+    /// <summary>Stops everything and holds what is left against the invariants.</summary>
+    /// <returns>The facts of the store.</returns>
+    public IReadOnlyList<SweepEvent> StopAndCheck()
+    {
+        StopAll();
+        return History.Check(Home.Path);
     }
 
     public async Task CancelAsync(string sweep)
@@ -72,7 +117,7 @@ internal sealed class TestCluster : IDisposable
     {
         try
         {
-            using var response = await _http.GetAsync(new Uri($"http://127.0.0.1:{Text(httpPort)}{path}"));
+            using var response = await _http.GetAsync(new Uri($"http://{Host}:{Text(httpPort)}{path}"));
             return response.IsSuccessStatusCode ? await response.Content.ReadAsStringAsync() : null;
         }
         catch (HttpRequestException)
@@ -93,20 +138,23 @@ internal sealed class TestCluster : IDisposable
 
     /// <summary>Waits until a sweep is in a state.</summary>
     public Task WaitForStateAsync(string sweep, string state) => Poll.UntilAsync(
-        $"sweep {sweep} becomes {state}", async () => (await SweepJson.ReadAsync(Home, sweep)).GetProperty("sweep").Text("state") == state, Evidence);
+        $"sweep {sweep} becomes {state}", () => See(sweep).GetProperty("sweep").Text("state") == state, Evidence);
+
+    /// <summary>Waits until something holds of a sweep.</summary>
+    public Task UntilAsync(string what, string sweep, Func<JsonElement, bool> holds) => Poll.UntilAsync(what, () => holds(See(sweep)), Evidence);
 
     public void Dispose()
     {
-        foreach (var program in _programs.AsEnumerable().Reverse()) program.Dispose();
+        StopAll();
         _http.Dispose();
         Home.Dispose();
     }
 
-    private string Evidence() => string.Concat(_programs.Select(program => program.Evidence()));
+    public string Evidence() => string.Concat(_programs.Select(program => program.Evidence()));
 
     private HttpRequestMessage Request(HttpMethod method, string path)
     {
-        var request = new HttpRequestMessage(method, new Uri($"http://127.0.0.1:{Text(HttpPort)}{path}"));
+        var request = new HttpRequestMessage(method, new Uri($"http://{Host}:{Text(HttpPort)}{path}"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(Home.Token).Trim());
         return request;
     }
@@ -115,6 +163,15 @@ internal sealed class TestCluster : IDisposable
     {
         _programs.Add(program);
         return program;
+    }
+
+    private string[] WorkerArguments(string name, string coordinator, string[] more) =>
+        ["worker", "--coordinator", coordinator, "--name", name, "--home", Home.Path, "--token-file", Home.Token, "--threads", "1", "--device", "cpu", .. more];
+
+    private void StopAll()
+    {
+        foreach (var program in _programs.AsEnumerable().Reverse()) program.Dispose();
+        _programs.Clear();
     }
 
     private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
