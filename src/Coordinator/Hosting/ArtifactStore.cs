@@ -1,6 +1,7 @@
 using Vae.Coordinator.Projections;
 using Vae.Runtime.Actors;
 using Vae.Runtime.Blobs;
+using Vae.Shared;
 using Vae.Shared.Messages;
 
 namespace Vae.Coordinator.Hosting;
@@ -16,17 +17,35 @@ internal sealed class ArtifactStore(SweepFolders folders, SweepViews views, Data
     public async Task<IArtifactSink> StoreArtifactAsync(ArtifactKey key, long length, CancellationToken cancellation)
     {
         if (key.Kind == ArtifactKind.Curves) throw new UserFitException("The coordinator writes curves itself; none is taken from a worker.");
-        if (!await RunsAsync(key, cancellation)) throw new UserFitException($"Attempt {key.Attempt.Value} of trial {key.Trial} does not run now; its files are not taken.");
+        if (!await RunsAsync(key.Trial.Sweep, view => Look(view, key), cancellation)) throw new UserFitException($"Attempt {key.Attempt.Value} of trial {key.Trial} does not run now; its files are not taken.");
         return ArtifactFile.Create(Path.Combine(folders.Trial(key.Trial), SweepFolders.FileName(key.Kind)), length);
     }
 
+    public async Task<IArtifactSink> StoreCheckpointAsync(CheckpointKey key, long length, CancellationToken cancellation)
+    {
+        if (!await RunsAsync(key.Pack.Sweep, view => Look(view, key), cancellation)) throw new UserFitException($"Attempt {key.Attempt.Value} of pack {key.Pack} does not run now; its checkpoint is not taken.");
+        return ArtifactFile.Create(folders.Checkpoint(key), length, "checkpoint");
+    }
+
+    public Task<Stream?> OpenCheckpointAsync(CheckpointKey key, CancellationToken cancellation)
+    {
+        try
+        {
+            return Task.FromResult<Stream?>(new FileStream(folders.Checkpoint(key), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.Asynchronous | FileOptions.SequentialScan));
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return Task.FromResult<Stream?>(null);
+        }
+    }
+
     // The views follow the facts with a delay, for the curves of ended trials are written between. A short trial may be over before its start is seen here.
-    private async Task<bool> RunsAsync(ArtifactKey key, CancellationToken cancellation)
+    private async Task<bool> RunsAsync(SweepId sweep, Func<SweepView, (bool Known, bool Runs)> look, CancellationToken cancellation)
     {
         var deadline = Environment.TickCount64 + (long)ViewsFollowWithin.TotalMilliseconds;
         while (true)
         {
-            var (known, runs) = views.Read(key.Trial.Sweep, view => Look(view, key));
+            var (known, runs) = views.Read(sweep, look);
             if (known || Environment.TickCount64 >= deadline) return runs;
             await Task.Delay(LookAgain, cancellation);
         }
@@ -38,5 +57,11 @@ internal sealed class ArtifactStore(SweepFolders folders, SweepViews views, Data
         if (key.Trial.Index < 0 || key.Trial.Index >= view.Trials) return (true, false);
         var row = view.Row(key.Trial.Index);
         return (row.Attempt.Value >= key.Attempt.Value, row.State == TrialState.Running && row.Attempt == key.Attempt);
+    }
+
+    private static (bool Known, bool Runs) Look(SweepView view, CheckpointKey key)
+    {
+        var runs = view.Packs.TryGetValue(key.Pack.Number, out var row) && row.Attempt == key.Attempt;
+        return (runs || row?.Attempt.Value > key.Attempt.Value || view.State != SweepState.Running, runs);
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Vae.Runtime.Blobs;
 using Vae.Shared;
 using Vae.Shared.Messages;
 
@@ -35,6 +36,30 @@ public sealed class SweepFolders(string home)
     public string Staging(TrialId trial, Attempt attempt) =>
         Path.Combine(Sweep(trial.Sweep), "staging", $"{Number(trial.Index)}-{attempt.Value.ToString(CultureInfo.InvariantCulture)}");
 
+    /// <summary>Where the checkpoints of a sweep lie.</summary>
+    public string Checkpoints(SweepId sweep) => Path.Combine(Sweep(sweep), "checkpoints");
+
+    /// <summary>The file of a checkpoint.</summary>
+    public string Checkpoint(CheckpointKey key) => Path.Combine(Checkpoints(key.Pack.Sweep), CheckpointName(key));
+
+    /// <summary>The name of a checkpoint's file in its folder: pack, attempt and position.</summary>
+    public static string CheckpointName(CheckpointKey key)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(key.Position);
+        return string.Create(CultureInfo.InvariantCulture, $"{Number(key.Pack.Number)}-{key.Attempt.Value}-{key.Position}{CheckpointEnd}");
+    }
+
+    /// <summary>Reads a name that <see cref="CheckpointName"/> made; null for any other.</summary>
+    public static CheckpointKey? CheckpointOf(SweepId sweep, string name)
+    {
+        if (!name.EndsWith(CheckpointEnd, StringComparison.Ordinal)) return null;
+        var parts = name[..^CheckpointEnd.Length].Split('-');
+        if (parts.Length != 3 || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var pack)) return null;
+        if (!int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) || !long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var position)) return null;
+        var key = new CheckpointKey(new(sweep, pack), new(attempt), position);
+        return CheckpointName(key) == name ? key : null;
+    }
+
     /// <summary>The file name of an artifact.</summary>
     public static string FileName(ArtifactKind kind) => kind switch
     {
@@ -45,6 +70,8 @@ public sealed class SweepFolders(string home)
         ArtifactKind.Curves => "curves.csv",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Unknown artifact."),
     };
+
+    private const string CheckpointEnd = ".safetensors";
 
     private static string Number(int index)
     {

@@ -56,6 +56,61 @@ public sealed class BlobClient(string host, int port, NodeIdentity self, NodeId 
         return new(key.Kind, length, digest);
     }
 
+    /// <summary>Sends a checkpoint; when the task ends, the server has it on its disk. Sending it again replaces it. What is sent is made while it is sent: there is no second copy of it.</summary>
+    /// <param name="key">What it is.</param>
+    /// <param name="length">Bytes that will be written.</param>
+    /// <param name="sha256">Lower-case hex digest of them.</param>
+    /// <param name="write">Writes them, front to back; called on a thread that may block, and again if a connection turns out to be stale.</param>
+    /// <param name="cancellation">Ends the transfer.</param>
+    /// <exception cref="UserFitException">The server does not want it, or has no room; or it is too long.</exception>
+    /// <exception cref="IOException">The connection broke; send it again.</exception>
+    public Task PutCheckpointAsync(CheckpointKey key, long length, string sha256, Action<Stream> write, CancellationToken cancellation = default)
+    {
+        if (length > BlobLimits.CheckpointBytesMax) throw new UserFitException($"The checkpoint has {length} bytes; the limit is {BlobLimits.CheckpointBytesMax}.");
+        return UseAsync(async stream =>
+        {
+            await BlobWire.SendAsync(stream, HostTag.PutCheckpoint, new BlobWire.CheckpointRequest(key, new(length, sha256)), BlobWire.Write, cancellation);
+            await AnswerAsync(stream, HostTag.PutCheckpoint, cancellation);
+            await Task.Factory.StartNew(() =>
+            {
+                using var body = new OutgoingBody(stream, length, cancellation);
+                write(body);
+                body.Complete();
+            }, cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            await AnswerAsync(stream, HostTag.ArtifactStored, cancellation);
+            return true;
+        }, cancellation);
+    }
+
+    /// <summary>Fetches a checkpoint, its digest checked.</summary>
+    /// <param name="wanted">What must come.</param>
+    /// <param name="target">Where it goes; seekable, because a damaged transfer is tried once more from its start.</param>
+    /// <param name="cancellation">Ends the transfer.</param>
+    /// <exception cref="UserFitException">The server does not have it, or not what was stored: it will not get better.</exception>
+    /// <exception cref="IOException">The connection broke; ask again.</exception>
+    public async Task GetCheckpointAsync(Shared.Messages.CheckpointRef wanted, Stream target, CancellationToken cancellation = default)
+    {
+        if (await UseAsync(FetchAsync, cancellation) is not null && await UseAsync(FetchAsync, cancellation) is { } fault)
+            throw new UserFitException($"its file is damaged: {fault.TrimEnd('.')}");
+
+        async Task<string?> FetchAsync(Stream stream)
+        {
+            var content = new BlobWire.Announcement(wanted.Bytes, wanted.Sha256);
+            await BlobWire.SendAsync(stream, HostTag.GetCheckpoint, new BlobWire.CheckpointRequest(new(wanted.Pack, wanted.Attempt, wanted.Position), content), BlobWire.Write, cancellation);
+            await AnswerAsync(stream, HostTag.Checkpoint, cancellation);
+            target.Position = 0;
+            try
+            {
+                await BlobWire.CopyAsync(stream, target, content, cancellation);
+                return null;
+            }
+            catch (InvalidDataException damaged)
+            {
+                return damaged.Message; // All bytes have come: the connection is still in step.
+            }
+        }
+    }
+
     /// <summary>Closes all idle connections.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -6,6 +6,12 @@ namespace Vae.Runtime.Blobs;
 /// <summary>Which file of which trial. Ids only: the store chooses names and folders.</summary>
 public sealed record ArtifactKey(TrialId Trial, Attempt Attempt, ArtifactKind Kind);
 
+/// <summary>Which checkpoint. Ids and numbers only: the store chooses names and folders.</summary>
+/// <param name="Pack">The pack that made it.</param>
+/// <param name="Attempt">Its attempt.</param>
+/// <param name="Position">Acts since the attempt began.</param>
+public sealed record CheckpointKey(PackId Pack, Attempt Attempt, long Position);
+
 /// <summary>A shard to be sent.</summary>
 /// <param name="Content">Read from its current position; disposed after the transfer.</param>
 /// <param name="Length">Bytes, at most <see cref="BlobLimits.ShardBytesMax"/>.</param>
@@ -31,6 +37,13 @@ public interface IBlobStore
     /// <summary>Makes room for an artifact.</summary>
     /// <exception cref="Actors.UserFitException">It is not wanted: unknown trial, older attempt, disk full.</exception>
     Task<IArtifactSink> StoreArtifactAsync(ArtifactKey key, long length, CancellationToken cancellation);
+
+    /// <summary>Makes room for a checkpoint.</summary>
+    /// <exception cref="Actors.UserFitException">It is not wanted: unknown pack, older attempt, disk full.</exception>
+    Task<IArtifactSink> StoreCheckpointAsync(CheckpointKey key, long length, CancellationToken cancellation);
+
+    /// <summary>Opens a stored checkpoint from its start; null when there is no such file. Whether its content is what was stored is for the reader to check.</summary>
+    Task<Stream?> OpenCheckpointAsync(CheckpointKey key, CancellationToken cancellation);
 }
 
 /// <summary>Caps, checked before anything is allocated.</summary>
@@ -41,6 +54,9 @@ public static class BlobLimits
 
     /// <summary>Longest artifact: 4 GiB.</summary>
     public const long ArtifactBytesMax = 4L * 1024 * 1024 * 1024;
+
+    /// <summary>Longest checkpoint: 64 GiB.</summary>
+    public const long CheckpointBytesMax = 64L * 1024 * 1024 * 1024;
 
     /// <summary>Longest silence within a transfer before it is given up.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(30);

@@ -19,6 +19,8 @@ public sealed class BlobServer(IBlobStore store) : IConnectionHandler
                 {
                     case HostTag.GetShard: await SendShardAsync(stream, BlobWire.ReadShardRequest(frame.Body), stopping); break;
                     case HostTag.PutArtifact: await TakeArtifactAsync(stream, BlobWire.ReadArtifactRequest(frame.Body), stopping); break;
+                    case HostTag.PutCheckpoint: await TakeCheckpointAsync(stream, BlobWire.ReadCheckpointRequest(frame.Body), stopping); break;
+                    case HostTag.GetCheckpoint: await SendCheckpointAsync(stream, BlobWire.ReadCheckpointRequest(frame.Body), stopping); break;
                     default: throw new ProtocolException(ProtocolErrorKind.UnknownTag, 0, $"no blob request has tag 0x{frame.Tag:X4}");
                 }
             }
@@ -50,14 +52,53 @@ public sealed class BlobServer(IBlobStore store) : IConnectionHandler
         await BlobWire.CopyAsync(content, stream, announcement, stopping);
     }
 
-    // The bytes are announced before they come, so an unwanted artifact is refused before its first byte crosses.
-    private async Task TakeArtifactAsync(Stream stream, BlobWire.ArtifactRequest request, CancellationToken stopping)
+    // The asker says which content it wants and checks what comes by its digest; only the length is compared here, so that no file is read twice.
+    private async Task SendCheckpointAsync(Stream stream, BlobWire.CheckpointRequest request, CancellationToken stopping)
+    {
+        Stream? content;
+        try
+        {
+            content = await store.OpenCheckpointAsync(request.Key, stopping);
+        }
+        catch (Exception exception) when (exception is UserFitException or IOException or UnauthorizedAccessException)
+        {
+            await BlobWire.RefuseAsync(stream, exception.Message, stopping);
+            return;
+        }
+
+        if (content is null)
+        {
+            await BlobWire.RefuseAsync(stream, "its file is missing", stopping);
+            return;
+        }
+
+        await using (content)
+        {
+            if (content.Length != request.Content.Length)
+            {
+                await BlobWire.RefuseAsync(stream, $"its file has {content.Length} bytes; {request.Content.Length} were stored", stopping);
+                return;
+            }
+
+            await BlobWire.SendAsync(stream, HostTag.Checkpoint, request.Content, BlobWire.Write, stopping);
+            await BlobWire.SendAllAsync(content, stream, content.Length, stopping);
+        }
+    }
+
+    private Task TakeArtifactAsync(Stream stream, BlobWire.ArtifactRequest request, CancellationToken stopping) =>
+        TakeAsync(stream, HostTag.PutArtifact, request.Content, () => store.StoreArtifactAsync(request.Key, request.Content.Length, stopping), stopping);
+
+    private Task TakeCheckpointAsync(Stream stream, BlobWire.CheckpointRequest request, CancellationToken stopping) =>
+        TakeAsync(stream, HostTag.PutCheckpoint, request.Content, () => store.StoreCheckpointAsync(request.Key, request.Content.Length, stopping), stopping);
+
+    // The bytes are announced before they come, so an unwanted file is refused before its first byte crosses.
+    private static async Task TakeAsync(Stream stream, ushort tag, BlobWire.Announcement announced, Func<Task<IArtifactSink>> open, CancellationToken stopping)
     {
         try
         {
-            await using var sink = await store.StoreArtifactAsync(request.Key, request.Content.Length, stopping);
-            await BlobWire.SendAsync(stream, HostTag.PutArtifact, 0, static (ref writer, _) => writer.WriteNil(), stopping);
-            await BlobWire.CopyAsync(stream, sink.Content, request.Content, stopping);
+            await using var sink = await open();
+            await BlobWire.SendAsync(stream, tag, 0, static (ref writer, _) => writer.WriteNil(), stopping);
+            await BlobWire.ReceiveAsync(stream, sink.Content, announced, stopping);
             await sink.CommitAsync(stopping);
         }
         catch (UserFitException exception)

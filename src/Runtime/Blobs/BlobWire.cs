@@ -21,6 +21,8 @@ internal static class BlobWire
 
     public readonly record struct ArtifactRequest(ArtifactKey Key, Announcement Content);
 
+    public readonly record struct CheckpointRequest(CheckpointKey Key, Announcement Content);
+
     public static ValueTask SendAsync<T>(Stream stream, ushort tag, T value, HostFrames.Body<T> body, CancellationToken cancellation) =>
         stream.WriteAsync(HostFrames.Make(tag, value, body), cancellation);
 
@@ -94,6 +96,28 @@ internal static class BlobWire
         return new(new(new(new(sweep), index), new(attempt), kind), ReadAnnouncement(ref reader, BlobLimits.ArtifactBytesMax));
     }
 
+    public static void Write(ref MsgPackWriter writer, CheckpointRequest request)
+    {
+        writer.WriteArrayHeader(5);
+        writer.Write(request.Key.Pack.Sweep.Value);
+        writer.Write((long)request.Key.Pack.Number);
+        writer.Write((long)request.Key.Attempt.Value);
+        writer.Write(request.Key.Position);
+        Write(ref writer, request.Content);
+    }
+
+    public static CheckpointRequest ReadCheckpointRequest(ReadOnlySpan<byte> body)
+    {
+        var reader = new MsgPackReader(body);
+        reader.BeginArray();
+        var sweep = reader.ReadString();
+        var pack = reader.ReadInt32();
+        var attempt = reader.ReadInt32();
+        var position = reader.ReadInt64();
+        if (!NodeId.IsValid(sweep) || pack < 0 || attempt < 1 || position < 0) throw new ProtocolException(ProtocolErrorKind.OutOfRange, reader.Offset, "no such checkpoint");
+        return new(new(new(new(sweep), pack), new(attempt), position), ReadAnnouncement(ref reader, BlobLimits.CheckpointBytesMax));
+    }
+
     public static string ReadRefusal(ReadOnlySpan<byte> body)
     {
         var text = new MsgPackReader(body).ReadString();
@@ -106,17 +130,53 @@ internal static class BlobWire
     public static async Task CopyAsync(Stream from, Stream to, Announcement content, CancellationToken cancellation)
     {
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await MoveAsync(from, content.Length, digest, (chunk, token) => to.WriteAsync(chunk, token), cancellation);
+        Check(digest, content);
+    }
+
+    /// <summary>As <see cref="CopyAsync"/>, from a peer to a disk: when the disk fails, what is left is read and forgotten, so that the connection stays in step and the peer can be told.</summary>
+    /// <exception cref="InvalidDataException">The digest is another one.</exception>
+    /// <exception cref="TimeoutException">Nothing came for <see cref="BlobLimits.Silence"/>.</exception>
+    /// <exception cref="UserFitException">The disk is full or broken.</exception>
+    public static async Task ReceiveAsync(Stream from, Stream disk, Announcement content, CancellationToken cancellation)
+    {
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        IOException? failure = null;
+        await MoveAsync(from, content.Length, digest, WriteAsync, cancellation);
+        if (failure is not null) throw new UserFitException($"The file cannot be written: {failure.Message}", failure);
+        Check(digest, content);
+
+        async ValueTask WriteAsync(ReadOnlyMemory<byte> chunk, CancellationToken token)
+        {
+            try
+            {
+                if (failure is null) await disk.WriteAsync(chunk, token);
+            }
+            catch (IOException exception)
+            {
+                failure = exception;
+            }
+        }
+    }
+
+    /// <summary>Moves exactly <paramref name="length"/> bytes, whatever they are: the reader checks them.</summary>
+    /// <exception cref="TimeoutException">Nothing moved for <see cref="BlobLimits.Silence"/>.</exception>
+    public static Task SendAllAsync(Stream from, Stream to, long length, CancellationToken cancellation) =>
+        MoveAsync(from, length, digest: null, (chunk, token) => to.WriteAsync(chunk, token), cancellation);
+
+    private static async Task MoveAsync(Stream from, long length, IncrementalHash? digest, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> write, CancellationToken cancellation)
+    {
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var chunk = ArrayPool<byte>.Shared.Rent(BlobLimits.ChunkBytes);
         try
         {
-            for (var left = content.Length; left > 0;)
+            for (var left = length; left > 0;)
             {
                 silence.CancelAfter(BlobLimits.Silence);
                 var got = await from.ReadAsync(chunk.AsMemory(0, (int)Math.Min(left, chunk.Length)), silence.Token);
                 if (got == 0) throw new EndOfStreamException($"The transfer ended {left} bytes early.");
-                digest.AppendData(chunk, 0, got);
-                await to.WriteAsync(chunk.AsMemory(0, got), silence.Token);
+                digest?.AppendData(chunk, 0, got);
+                await write(chunk.AsMemory(0, got), silence.Token);
                 left -= got;
             }
         }
@@ -128,7 +188,10 @@ internal static class BlobWire
         {
             ArrayPool<byte>.Shared.Return(chunk);
         }
+    }
 
+    private static void Check(IncrementalHash digest, Announcement content)
+    {
         var found = Convert.ToHexStringLower(digest.GetHashAndReset());
         if (found != content.Sha256) throw new InvalidDataException($"The content arrived damaged: SHA-256 {found} instead of {content.Sha256}.");
     }

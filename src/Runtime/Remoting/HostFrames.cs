@@ -19,6 +19,9 @@ internal static class HostTag
     public const ushort PutArtifact = 0x22;
     public const ushort ArtifactStored = 0x23;
     public const ushort BlobRefused = 0x24;
+    public const ushort PutCheckpoint = 0x25;
+    public const ushort GetCheckpoint = 0x26;
+    public const ushort Checkpoint = 0x27;
 }
 
 /// <summary>Puts a header before a body.</summary>

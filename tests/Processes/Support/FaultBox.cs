@@ -67,7 +67,8 @@ internal sealed class FaultBox : IDisposable
         if (Checkout.Find("cc") is not { } compiler) return ("", "cc is not on the path.");
         var library = Path.Combine(Directory.CreateTempSubdirectory("vae-faults-").FullName, "faults.so");
         using var process = Process.Start(new ProcessStartInfo(
-            compiler, ["-O1", "-shared", "-fPIC", "-o", library, Checkout.PathTo("tests", "Processes", "Support", "native", "faults.c"), "-ldl", "-lpthread"]) { RedirectStandardError = true })!;
+            compiler, ["-O1", "-shared", "-fPIC", "-o", library, Checkout.PathTo("tests", "Processes", "Support", "native", "faults.c"), "-ldl", "-lpthread"])
+        { RedirectStandardError = true })!;
         var said = process.StandardError.ReadToEnd();
         process.WaitForExit();
         return (library, process.ExitCode == 0 ? null : $"{compiler} cannot build the faults: {said}");

@@ -113,6 +113,147 @@ public sealed class BlobTests : IAsyncLifetime, IDisposable
         await Until(() => _folder.GetFiles("*", SearchOption.AllDirectories).Length == 0, "temporary file removed");
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(17)]
+    [InlineData(1_000_003)]
+    public async Task A_checkpoint_is_written_straight_to_the_server_and_comes_back_as_it_was(int length)
+    {
+        var content = RandomNumberGenerator.GetBytes(length);
+
+        var stored = await Put(content);
+
+        using var target = new MemoryStream();
+        await _client.GetCheckpointAsync(stored, target);
+        Assert.Equal(content, target.ToArray());
+        Assert.Single(_folder.GetFiles("*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_is_not_what_was_stored_is_refused_in_words_and_the_connection_stays_usable()
+    {
+        var stored = await Put(RandomNumberGenerator.GetBytes(300_000));
+        var path = Store.PathOf(_folder.FullName, Checkpoint);
+        var bytes = await File.ReadAllBytesAsync(path);
+        bytes[123_456] ^= 1;
+        await File.WriteAllBytesAsync(path, bytes);
+        Assert.Contains("damaged: The content arrived damaged: SHA-256", (await Assert.ThrowsAsync<UserFitException>(() => _client.GetCheckpointAsync(stored, new MemoryStream()))).Message, StringComparison.Ordinal);
+
+        await File.WriteAllBytesAsync(path, bytes[..299_999]);
+        Assert.Equal("its file has 299999 bytes; 300000 were stored", (await Assert.ThrowsAsync<UserFitException>(() => _client.GetCheckpointAsync(stored, new MemoryStream()))).Message);
+
+        File.Delete(path);
+        Assert.Equal("its file is missing", (await Assert.ThrowsAsync<UserFitException>(() => _client.GetCheckpointAsync(stored, new MemoryStream()))).Message);
+        await Put([1, 2, 3]);
+    }
+
+    [Fact]
+    public async Task F12_a_disk_that_is_full_refuses_a_checkpoint_by_class_bytes_needed_and_bytes_free_and_keeps_the_old_one()
+    {
+        var stored = await Put([1, 2, 3]);
+        var folder = Path.GetDirectoryName(Store.PathOf(_folder.FullName, Checkpoint))!;
+        _store.Wrap = (key, length) => ArtifactFile.Create(new FullDisk(free: 4_000), Store.PathOf(_folder.FullName, key), length, "checkpoint");
+
+        var error = await Assert.ThrowsAsync<UserFitException>(() => Put(new byte[5_000]));
+
+        Assert.Equal($"A checkpoint of 5,000 bytes cannot be stored in the folder of checkpoints {folder}: 4,000 bytes are free there. No space left on device. What was stored before is untouched.", error.Message);
+        using var target = new MemoryStream();
+        await _client.GetCheckpointAsync(stored, target);
+        Assert.Equal([1, 2, 3], target.ToArray());
+        Assert.Single(_folder.GetFiles("*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task A_disk_that_fails_in_the_middle_of_a_checkpoint_tells_the_sender_and_leaves_nothing_behind()
+    {
+        _store.Wrap = (key, length) => ArtifactFile.Create(new FullDisk(free: null, failAt: 400_000), Store.PathOf(_folder.FullName, key), length, "checkpoint");
+
+        var error = await Assert.ThrowsAsync<UserFitException>(() => Put(new byte[1_000_000]));
+
+        Assert.Contains("Input/output error", error.Message, StringComparison.Ordinal);
+        Assert.Empty(_folder.GetFiles("*", SearchOption.AllDirectories));
+        _store.Wrap = null;
+        await Put(new byte[1_000_000]);
+    }
+
+    [Fact]
+    public async Task F14_a_sync_that_fails_counts_as_lost_data_and_the_file_is_given_up()
+    {
+        _store.Wrap = (key, length) => ArtifactFile.Create(new FullDisk(free: null, failSync: true), Store.PathOf(_folder.FullName, key), length, "checkpoint");
+
+        var error = await Assert.ThrowsAsync<UserFitException>(() => Put([1, 2, 3]));
+
+        Assert.Contains("Input/output error", error.Message, StringComparison.Ordinal);
+        Assert.Empty(_folder.GetFiles("*", SearchOption.AllDirectories));
+    }
+
+    private static readonly CheckpointKey Checkpoint = new(new(new("s-1"), 2), new(3), 45);
+
+    private async Task<CheckpointRef> Put(byte[] content)
+    {
+        var digest = Convert.ToHexStringLower(SHA256.HashData(content));
+        await _client.PutCheckpointAsync(Checkpoint, content.Length, digest, target =>
+        {
+            foreach (var part in content.Chunk(7_001)) target.Write(part);
+        });
+        return new(Checkpoint.Pack, Checkpoint.Attempt, Checkpoint.Position, content.Length, digest);
+    }
+
+    /// <summary>This machine's disk with a fault.</summary>
+    private sealed class FullDisk(long? free, long? failAt = null, bool failSync = false) : IDisk
+    {
+        public bool FolderExists(string folder) => Directory.Exists(folder);
+
+        public void CreateFolder(string folder) => Directory.CreateDirectory(folder);
+
+        public IDiskFile Create(string path, long length) => length > free ? throw new IOException("No space left on device") : new Faulty(Disk.Instance.Create(path, length), failAt, failSync);
+
+        public void Rename(string from, string to) => File.Move(from, to, overwrite: true);
+
+        public void SyncFolder(string folder)
+        {
+        }
+
+        public void Delete(string path) => File.Delete(path);
+
+        public long? FreeBytes(string folder) => free;
+
+        private sealed class Faulty(IDiskFile file, long? failAt, bool failSync) : IDiskFile
+        {
+            public Stream Content { get; } = new FaultyStream(file.Content, failAt);
+
+            public ValueTask SyncAsync(CancellationToken cancellation) => failSync ? throw new IOException("Input/output error") : file.SyncAsync(cancellation);
+
+            public ValueTask DisposeAsync() => file.DisposeAsync();
+        }
+
+        private sealed class FaultyStream(Stream inner, long? failAt) : Stream
+        {
+            public override bool CanRead => false;
+
+            public override bool CanSeek => false;
+
+            public override bool CanWrite => true;
+
+            public override long Length => inner.Length;
+
+            public override long Position { get => inner.Position; set => inner.Position = value; }
+
+            public override void Flush() => inner.Flush();
+
+            public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+            public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+            public override void SetLength(long value) => throw new NotSupportedException();
+
+            public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+            public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+                inner.Position + buffer.Length > failAt ? throw new IOException("Input/output error") : inner.WriteAsync(buffer, cancellationToken);
+        }
+    }
+
     private sealed class Store(string folder) : IBlobStore
     {
         private int _opened;
@@ -135,5 +276,15 @@ public sealed class BlobTests : IAsyncLifetime, IDisposable
 
         public Task<IArtifactSink> StoreArtifactAsync(ArtifactKey key, long length, CancellationToken cancellation) =>
             Refusal is null ? Task.FromResult<IArtifactSink>(ArtifactFile.Create(PathOf(folder, key), length)) : throw new UserFitException(Refusal);
+
+        public static string PathOf(string folder, CheckpointKey key) => Path.Combine(folder, key.Pack.Sweep.Value, "checkpoints", $"{key.Pack.Number}-{key.Attempt.Value}-{key.Position}");
+
+        public Task<IArtifactSink> StoreCheckpointAsync(CheckpointKey key, long length, CancellationToken cancellation) =>
+            Refusal is null ? Task.FromResult(Wrap?.Invoke(key, length) ?? ArtifactFile.Create(PathOf(folder, key), length, "checkpoint")) : throw new UserFitException(Refusal);
+
+        public Func<CheckpointKey, long, IArtifactSink>? Wrap { get; set; }
+
+        public Task<Stream?> OpenCheckpointAsync(CheckpointKey key, CancellationToken cancellation) =>
+            Task.FromResult<Stream?>(File.Exists(PathOf(folder, key)) ? File.OpenRead(PathOf(folder, key)) : null);
     }
 }
