@@ -29,7 +29,7 @@ public sealed class Cluster(CoordinatorContext context) : IActor
 
     private static readonly TimeSpan CheckEvery = TimeSpan.FromMilliseconds(500);
 
-    private readonly Dictionary<NodeId, Member> _members = []; // Looked up only; never enumerated.
+    private readonly Dictionary<NodeId, Member> _members = []; // Looked up; enumerated only to be described, and sorted then.
     private readonly SortedSet<LeaseEnd> _leases = [];
 
     /// <inheritdoc/>
@@ -43,6 +43,8 @@ public sealed class Cluster(CoordinatorContext context) : IActor
             case ClusterMessage.RegisterWorker register: Register(register, now, effects); break;
             case ClusterMessage.Heartbeat beat: Renew(beat, now, effects); break;
             case ClusterMessage.LeaveCluster leave: Leave(leave, effects); break;
+            case ClusterMessage.DrainWorker drain: SendAway(drain, effects); break;
+            case ClusterMessage.DescribeCluster describe: Describe(describe, now, effects); break;
             case ClusterMessage.CheckLeases: ExpireLeases(now, effects); break;
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
@@ -65,14 +67,15 @@ public sealed class Cluster(CoordinatorContext context) : IActor
         }
 
         var isNew = member is null;
-        member ??= _members[register.Worker] = new Member(register, now + Lease);
-        member.Registration = register;
+        member ??= _members[register.Worker] = new Member(register, now, now + Lease);
+        (member.Registration, member.HeardAt) = (register, now);
         SetLease(member, now + Lease);
         effects.Send(agent, new AgentMessage.Registered(context.Term, register.Incarnation, Lease, HeartbeatEvery));
         effects.Send(Addresses.Placement, new PlacementMessage.WorkerJoined(
             register.Worker, register.Incarnation, register.Facts, register.Endpoint, register.Lanes, register.Running));
         effects.Send(Addresses.Planner, new PlannerMessage.WorkerJoined(register.Worker, register.Incarnation, register.Facts));
         if (isNew) Announce(member, alive: true, "joined", left: false, effects);
+        OrderToLeave(member, effects);
     }
 
     private string? Refusal(ClusterMessage.RegisterWorker register, Member? member)
@@ -93,10 +96,11 @@ public sealed class Cluster(CoordinatorContext context) : IActor
         }
 
         if (beat.Sequence <= member.LastBeat) return; // Late or doubled: it proves nothing about now.
-        member.LastBeat = beat.Sequence;
+        (member.LastBeat, member.HeardAt) = (beat.Sequence, now);
         member.Load = beat.Load;
         SetLease(member, now + Lease);
         effects.Send(agent, new AgentMessage.HeartbeatAck(context.Term, beat.Sequence));
+        OrderToLeave(member, effects);
         if (beat.Running.Count > 0) effects.Send(Addresses.Placement, new PlacementMessage.WorkerRuns(beat.Worker, beat.Incarnation, beat.Running));
         context.Tell(new ObserverMessage.WorkerUpdated(beat.Worker, beat.Incarnation, true, member.Registration.Facts, beat.Load, "", Left: false), effects);
     }
@@ -122,6 +126,28 @@ public sealed class Cluster(CoordinatorContext context) : IActor
         effects.Send(Addresses.Agent(leave.Worker), new AgentMessage.Left(context.Term, leave.Incarnation));
         if (_members.TryGetValue(leave.Worker, out var member) && member.Registration.Incarnation == leave.Incarnation)
             Remove(member, preempted: true, $"it left: {leave.Reason}", effects);
+    }
+
+    private void SendAway(ClusterMessage.DrainWorker drain, Effects effects)
+    {
+        if (!_members.TryGetValue(drain.Worker, out var member)) return;
+        member.LeaveReason = drain.Reason;
+        effects.Send(Addresses.Placement, new PlacementMessage.WorkerLeaves(drain.Worker, member.Registration.Incarnation));
+        OrderToLeave(member, effects);
+    }
+
+    // With every sign of life, until it says that it leaves.
+    private void OrderToLeave(Member member, Effects effects)
+    {
+        if (member.LeaveReason.Length == 0) return;
+        var worker = member.Registration;
+        effects.Send(Addresses.Agent(worker.Worker), new AgentMessage.DrainAgent(context.Term, worker.Incarnation, member.LeaveReason));
+    }
+
+    private void Describe(ClusterMessage.DescribeCluster describe, Instant now, Effects effects)
+    {
+        var members = _members.Values.OrderBy(member => member.Registration.Worker.Value, StringComparer.Ordinal).Select(member => member.Describe(now)).ToValueList();
+        effects.Send(describe.ReplyTo, new ObserverMessage.ClusterDescribed(members));
     }
 
     private void ExpireLeases(Instant now, Effects effects)

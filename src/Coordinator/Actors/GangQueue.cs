@@ -1,35 +1,7 @@
 using Vae.Shared;
-using Vae.Shared.Actors;
 using Vae.Shared.Messages;
 
 namespace Vae.Coordinator.Actors;
-
-/// <summary>A pack that has workers, or waits for some.</summary>
-internal sealed class Gang(PlacementMessage.RequestGang request, long number)
-{
-    public PackId Pack => Request.Pack;
-
-    public Attempt Attempt => Request.Attempt;
-
-    public ActorId Runner => Request.ReplyTo;
-
-    public PlacementMessage.RequestGang Request { get; } = request;
-
-    /// <summary>Order of arrival.</summary>
-    public long Number { get; } = number;
-
-    /// <summary>Null while it waits.</summary>
-    public ValueList<GangMember>? Members { get; set; }
-
-    /// <summary>The kind of device that it has; meaningless while it waits.</summary>
-    public DeviceKind Kind { get; set; }
-
-    /// <summary>What its runner was told last: whether others wait for its workers.</summary>
-    public bool ToldToYield { get; set; }
-
-    /// <summary>The first worker it lost; told again to a runner that asks again.</summary>
-    public PackMessage.MemberLost? Loss { get; set; }
-}
 
 /// <summary>
 /// First come, first served, without letting a request that cannot be served keep free workers idle. Requests of the same device, size and share of a worker wait in
@@ -50,8 +22,12 @@ internal sealed class GangQueue
     /// <summary>The first that waits in each line, in order of arrival.</summary>
     public IEnumerable<Gang> Heads => _heads.Values.Select(shape => First(_lines[shape]));
 
+    /// <summary>Gangs that wait.</summary>
+    public int Count { get; private set; }
+
     public void Add(Gang gang)
     {
+        Count++;
         var shape = Shape.Of(gang.Request);
         if (!_lines.TryGetValue(shape, out var line)) _lines[shape] = line = [];
         line.Add(gang.Number, gang);
@@ -60,6 +36,7 @@ internal sealed class GangQueue
 
     public void Remove(Gang gang)
     {
+        Count--;
         var shape = Shape.Of(gang.Request);
         var line = _lines[shape];
         var wasHead = _heads.Remove(gang.Number);
@@ -81,10 +58,21 @@ internal sealed class GangQueue
                 if (!reserved[(int)kind] && pool.CountFor(kind, gang.Request, shape.Min) >= shape.Min) return (gang, kind);
             }
 
-            foreach (var kind in Kinds(shape.Device)) reserved[(int)kind] |= pool.Alive(kind) >= shape.Min;
+            foreach (var kind in Kinds(shape.Device)) reserved[(int)kind] |= pool.Serving(kind) >= shape.Min;
         }
 
         return null;
+    }
+
+    /// <summary>Whether a request waits that workers of this kind could serve, now or when others end.</summary>
+    public bool Wants(DeviceKind kind, WorkerPool pool)
+    {
+        foreach (var shape in _heads.Values)
+        {
+            if (pool.Serving(kind) >= shape.Min && Kinds(shape.Device).Contains(kind)) return true;
+        }
+
+        return false;
     }
 
     private static Gang First(SortedDictionary<long, Gang> line)

@@ -15,7 +15,7 @@ internal readonly record struct LeaseEnd(Instant At, NodeId Worker) : IComparabl
 }
 
 /// <summary>A worker as its cluster sees it.</summary>
-internal sealed class Member(ClusterMessage.RegisterWorker registration, Instant leaseEnd)
+internal sealed class Member(ClusterMessage.RegisterWorker registration, Instant since, Instant leaseEnd)
 {
     public ClusterMessage.RegisterWorker Registration { get; set; } = registration;
 
@@ -25,6 +25,16 @@ internal sealed class Member(ClusterMessage.RegisterWorker registration, Instant
 
     public WorkerLoad Load { get; set; } = WorkerLoad.None;
 
+    /// <summary>When it was heard of last.</summary>
+    public Instant HeardAt { get; set; }
+
     /// <summary>Why the lease was cut short; empty while the connection stands.</summary>
     public string Suspicion { get; set; } = "";
+
+    /// <summary>Why it is to leave; empty while it may stay.</summary>
+    public string LeaveReason { get; set; } = "";
+
+    /// <summary>For people.</summary>
+    public MemberDescription Describe(Instant now) => new(
+        Registration.Worker, Registration.Incarnation, Registration.Facts, Load, now - since, now - HeardAt, Suspicion, Registration.LastLines);
 }

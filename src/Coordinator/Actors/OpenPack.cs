@@ -1,3 +1,4 @@
+using Vae.Coordinator.Projections;
 using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
@@ -66,6 +67,26 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
         IsRunning = true;
         Start = null;
         (IsClosed, IsOfOneTrial, _orders) = (false, false, 0);
+    }
+
+    /// <summary>Takes over an attempt that a former life of the coordinator began.</summary>
+    /// <param name="row">What is durable of it.</param>
+    /// <param name="trials">All trials that it was ever given, by index.</param>
+    /// <param name="view">Where those stand.</param>
+    public void Adopt(PackRow row, IReadOnlyDictionary<int, TrialSpec> trials, SweepView view)
+    {
+        var started = row.Started;
+        var fills = started.Trials.Select((trial, slot) => new SlotFill(slot, trials[trial], started.From[slot])).ToValueList();
+        (Attempt, IsRunning, Shape) = (row.Attempt, true, started.Shape);
+        Start = new(row.Attempt, started.Shape, fills, started.Closed);
+        IsClosed = started.Closed || row.Orders.Any(order => order is SweepEvent.PackClosed);
+        IsOfOneTrial = started.Trials.Count == 1 && !row.Orders.Any(order => order is SweepEvent.SlotFilled);
+        _orders = row.Orders.Count;
+        foreach (var trial in row.Live) Slots.Add(view.Row(trial).Slot, new(trials[trial]));
+        foreach (var stop in row.Orders.OfType<SweepEvent.SlotStopOrdered>())
+        {
+            if (Slots.TryGetValue(stop.Slot, out var slot) && slot.Trial.Index == stop.Trial) Slots[stop.Slot] = slot with { StopAs = stop.State, StopReason = stop.Reason };
+        }
     }
 
     /// <summary>The attempt has its workers and its trials.</summary>

@@ -13,7 +13,7 @@ namespace Vae.Coordinator.Actors;
 /// Whatever may get lost on a wire is repeated until it is answered, and each phase but training has a deadline: training
 /// ends by a result, a report, or the worker's lease. The first loss ends the attempt; the sweep decides whether there is another.
 /// </summary>
-public sealed class PackRunner(Term term, PackPlan plan) : IActor
+public sealed class PackRunner(Term term, PackPlan plan, Adoption? adopted = null) : IActor
 {
     /// <summary>Workers that have not even taken their assignment by then are not there.</summary>
     public static readonly TimeSpan AcceptWithin = TimeSpan.FromSeconds(30);
@@ -54,6 +54,7 @@ public sealed class PackRunner(Term term, PackPlan plan) : IActor
     {
         switch (message)
         {
+            case Signal.Started when adopted is not null: Fail(FailureKind.Preempted, "the coordinator was restarted", effects); break;
             case Signal.Started: AskForGang(effects); break;
             case Signal: break;
             case PackMessage.GangGranted granted: TakeGang(granted, effects); break;

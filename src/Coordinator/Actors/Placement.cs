@@ -10,11 +10,13 @@ namespace Vae.Coordinator.Actors;
 /// Which pack on which workers. It owns the lanes: a lane that is given back is not free yet but draining, and stays so until the worker itself says
 /// that nothing of the old replica runs. The orders to stop are repeated until then. So a runner may end the moment it is done, a worker that
 /// cannot stop gets no new work, and two attempts never compute side by side on one lane. A replica that a worker tells of
-/// and that no gang here knows (left over from a cut wire, or from before a restart of the coordinator) is drained in the same way.
-/// Sweeps that have fewer lanes than others and wait are named to the others' runners (<see cref="FairShare"/>), which then take no more trials.
+/// and that no gang here knows (left over from a cut wire) is drained in the same way, unless it is of a sweep that has not said yet, after a restart of the coordinator, what goes on (<see cref="Recovery"/>).
+/// A worker that is lost leaves its gang, not more; a running gang with fewer workers than it may have gets free ones while no other gang waits for them.
+/// Sweeps that have fewer lanes than others and wait are named to the others' runners (<see cref="FairShare"/>), which then take no more trials. Workers that fail where others
+/// do not are left out for a while (<see cref="Quarantine"/>).
 /// A message costs O(log n) in workers and packs; one that frees or asks for lanes looks at the workers with free lanes.
 /// </summary>
-public sealed class Placement(CoordinatorContext context) : IActor
+public sealed partial class Placement(CoordinatorContext context) : IActor
 {
     private static readonly TimeSpan RepeatEvery = TimeSpan.FromSeconds(1);
 
@@ -22,8 +24,11 @@ public sealed class Placement(CoordinatorContext context) : IActor
     private readonly GangQueue _queue = new();
     private readonly Dictionary<PackId, Gang> _gangs = []; // One per live runner, whose number each sweep bounds. Looked up only.
     private readonly Dictionary<ActorId, Gang> _byRunner = [];
-    private readonly SortedDictionary<long, Gang> _granted = [];
+    private readonly GrantedGangs _granted = new();
+    private readonly Recovery _recovery = new();
+    private readonly Quarantine _quarantine = new();
     private long _requests;
+    private long _toldStandingsAt = -1;
 
     /// <inheritdoc/>
     public void Receive(ActorId sender, Message message, Instant now, Effects effects)
@@ -33,93 +38,74 @@ public sealed class Placement(CoordinatorContext context) : IActor
             case Signal.Started: effects.Wake(RepeatEvery, new PlacementMessage.PlacementTick()); break;
             case Signal.Terminated gone: ForgetRunner(gone.Actor, effects); break;
             case Signal: break;
-            case PlacementMessage.WorkerJoined joined: Join(joined, effects); break;
+            case PlacementMessage.WorkerJoined joined: Join(joined, now, effects); break;
             case PlacementMessage.WorkerRuns runs: Reconcile(runs, effects); break;
-            case PlacementMessage.WorkerGone gone: Lose(gone, effects); break;
+            case PlacementMessage.WorkerGone gone: Lose(gone, now, effects); break;
+            case PlacementMessage.WorkerLeaves leaves: SendAway(leaves); break;
+            case PlacementMessage.WorkerBlamed blamed: Blame(blamed.Worker, blamed.Reason, now, effects); break;
+            case PlacementMessage.GangProved proved: Prove(proved); break;
             case PlacementMessage.LaneFreed freed: Free(freed); break;
-            case PlacementMessage.ReplicaEnded ended: End(ended, effects); break;
+            case PlacementMessage.ReplicaEnded ended: End(ended, now, effects); break;
             case PlacementMessage.RequestGang request: Request(request, effects); break;
             case PlacementMessage.ReleaseGang release: Release(release, effects); break;
-            case PlacementMessage.ClaimGang claim: Request(claim.Request, effects); break;
-            case PlacementMessage.ReleaseMember: break;
-            case PlacementMessage.PlacementTick: Tick(effects); break;
+            case PlacementMessage.ReleaseMember release: Release(release, effects); break;
+            case PlacementMessage.RecoveryBegins begins: _recovery.Begin(begins.Sweeps); break;
+            case PlacementMessage.ClaimGang claim: Claim(claim, effects); break;
+            case PlacementMessage.SweepRecovered recovered: FinishRecovery(recovered.Sweep, effects); break;
+            case PlacementMessage.DescribePlacement describe: Describe(describe, now, effects); break;
+            case PlacementMessage.PlacementTick: Tick(now, effects); break;
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
 
         Serve(effects);
     }
 
-    private void Join(PlacementMessage.WorkerJoined joined, Effects effects)
+    private void Lose(PlacementMessage.WorkerGone gone, Instant now, Effects effects)
     {
-        var worker = _pool.Find(joined.Worker);
-        if (worker is not null && worker.Joined.Incarnation != joined.Incarnation)
-        {
-            Drop(worker, preempted: false, "its process was started anew", effects);
-            worker = null;
-        }
-
-        if (worker is null) _pool.Add(worker = new PlacedWorker(joined));
-        else worker.Joined = worker.Joined with { Endpoint = joined.Endpoint };
-        DrainStrays(worker, joined.Running, effects);
+        if (_pool.Find(gone.Worker) is { } worker && worker.Joined.Incarnation == gone.Incarnation) Drop(worker, gone.Preempted, gone.Reason, now, effects);
     }
 
-    private void Reconcile(PlacementMessage.WorkerRuns runs, Effects effects)
-    {
-        if (_pool.Find(runs.Worker) is { } worker && worker.Joined.Incarnation == runs.Incarnation) DrainStrays(worker, runs.Running, effects);
-    }
-
-    // Only what is told is acted on. That a replica is NOT told of proves nothing: its assignment may still be on the way.
-    private void DrainStrays(PlacedWorker worker, ValueList<RunningReplica> running, Effects effects)
-    {
-        foreach (var replica in running)
-        {
-            if (worker.Find(replica.Pack, replica.Attempt) is not null) continue;
-            var hold = new Hold(replica.Pack, replica.Attempt, worker.Joined.Lanes, 0, draining: true);
-            worker.Holds.Add(hold);
-            OrderStop(worker, hold.Pack, hold.Attempt, effects);
-        }
-
-        _pool.Update(worker);
-    }
-
-    private void Lose(PlacementMessage.WorkerGone gone, Effects effects)
-    {
-        if (_pool.Find(gone.Worker) is { } worker && worker.Joined.Incarnation == gone.Incarnation) Drop(worker, gone.Preempted, gone.Reason, effects);
-    }
-
-    private void Drop(PlacedWorker worker, bool preempted, string reason, Effects effects)
+    private void Drop(PlacedWorker worker, bool preempted, string reason, Instant now, Effects effects)
     {
         _pool.Remove(worker);
+        _quarantine.Gone(worker.Name, worker.Joined.Incarnation, now - worker.Since, preempted, reason, now);
         foreach (var hold in worker.Holds)
         {
-            if (!hold.Draining) TellLoss(hold, new(worker.Name, preempted, reason), effects);
+            if (hold.State == HoldState.Taken) TellLoss(hold, worker, preempted, reason, effects);
         }
     }
 
-    private void TellLoss(Hold hold, PackMessage.MemberLost loss, Effects effects)
+    private void TellLoss(Hold hold, PlacedWorker worker, bool preempted, string reason, Effects effects) =>
+        TellLoss(_gangs[hold.Pack], worker.Name, worker.Joined.Incarnation, preempted, reason, effects);
+
+    private void TellLoss(Gang gang, NodeId worker, ulong incarnation, bool preempted, string reason, Effects effects)
     {
-        var gang = _gangs[hold.Pack];
-        gang.Loss ??= loss;
+        var loss = new PackMessage.MemberLost(worker, preempted, reason);
+        gang.Leave(worker, incarnation);
+        gang.Remember(loss);
+        _granted.Update(gang);
         effects.Send(gang.Runner, loss);
     }
 
     private void Free(PlacementMessage.LaneFreed freed)
     {
         if (_pool.Find(freed.Worker) is not { } worker || worker.Joined.Incarnation != freed.Incarnation) return;
-        if (worker.Find(freed.Pack, freed.Attempt) is not { Draining: true } hold) return;
+        if (worker.Find(freed.Pack, freed.Attempt) is not { State: HoldState.Draining } hold) return;
         worker.Holds.Remove(hold);
         _pool.Update(worker);
     }
 
-    private void End(PlacementMessage.ReplicaEnded ended, Effects effects)
+    private void End(PlacementMessage.ReplicaEnded ended, Instant now, Effects effects)
     {
         if (_pool.Find(ended.Worker) is not { } worker || worker.Joined.Incarnation != ended.Incarnation) return;
         var hold = worker.Find(ended.Pack, ended.Attempt);
-        if (hold is { Draining: false })
+        if (hold is { State: not HoldState.Draining })
         {
-            TellLoss(hold, new(worker.Name, false, "its replica ended without a result"), effects);
-            hold.Draining = true;
-            _pool.Update(worker);
+            const string reason = "its replica ended without a result";
+            if (hold.State == HoldState.Taken) TellLoss(hold, worker, preempted: false, reason, effects);
+            Drain(worker, hold, effects);
+            Blame(worker.Name, reason, now, effects);
+            return;
         }
 
         // Also where nothing is held: the worker keeps telling until it is ordered to stop what has stopped already.
@@ -134,24 +120,51 @@ public sealed class Placement(CoordinatorContext context) : IActor
             if (gang.Attempt.Value > request.Attempt.Value) return;
             if (gang.Attempt == request.Attempt)
             {
-                if (gang.Loss is not null) effects.Send(gang.Runner, gang.Loss);
-                else if (gang.Members is not null) effects.Send(gang.Runner, new PackMessage.GangGranted(gang.Members, 0));
+                TellAgain(gang, effects);
                 return;
             }
 
             Dissolve(gang, effects);
         }
 
-        gang = new Gang(request, ++_requests);
+        _queue.Add(Add(request, effects));
+    }
+
+    private Gang Add(PlacementMessage.RequestGang request, Effects effects)
+    {
+        var gang = new Gang(request, ++_requests);
         _gangs.Add(gang.Pack, gang);
         _byRunner.Add(gang.Runner, gang);
-        _queue.Add(gang);
         effects.Watch(gang.Runner);
+        return gang;
     }
+
+    private void TellAgain(Gang gang, Effects effects)
+    {
+        if (gang.Members is null) return;
+        foreach (var loss in gang.Losses)
+        {
+            if (!gang.Members.Contains(loss.Worker)) effects.Send(gang.Runner, loss);
+        }
+
+        effects.Send(gang.Runner, new PackMessage.GangGranted(MembersOf(gang), 0));
+    }
+
+    private ValueList<GangMember> MembersOf(Gang gang) => gang.Members!.Select(name => MemberOf(_pool.Find(name)!)).ToValueList();
+
+    private static GangMember MemberOf(PlacedWorker worker) => new(worker.Name, worker.Joined.Endpoint);
 
     private void Release(PlacementMessage.ReleaseGang release, Effects effects)
     {
         if (_gangs.TryGetValue(release.Pack, out var gang) && gang.Attempt == release.Attempt) Dissolve(gang, effects);
+    }
+
+    private void Release(PlacementMessage.ReleaseMember release, Effects effects)
+    {
+        if (!_gangs.TryGetValue(release.Pack, out var gang) || gang.Attempt != release.Attempt || gang.Members is null) return;
+        gang.Awaited.Remove(release.Worker);
+        if (gang.Members.Contains(release.Worker)) LetGo(gang, _pool.Find(release.Worker)!, effects);
+        _granted.Update(gang);
     }
 
     // A runner that crashed gives nothing back itself.
@@ -170,26 +183,37 @@ public sealed class Placement(CoordinatorContext context) : IActor
             return;
         }
 
-        _granted.Remove(gang.Number);
-        foreach (var member in gang.Members)
-        {
-            // A worker that was lost, and perhaps came back since, holds nothing of this gang.
-            if (_pool.Find(member.Worker) is not { } worker || worker.Find(gang.Pack, gang.Attempt) is not { Draining: false } hold) continue;
-            hold.Draining = true;
-            OrderStop(worker, hold.Pack, hold.Attempt, effects);
-            _pool.Update(worker);
-        }
+        _granted.Remove(gang);
+        foreach (var member in gang.Members.ToArray()) LetGo(gang, _pool.Find(member)!, effects); // A worker that was lost is no member any more.
     }
 
-    private void Tick(Effects effects)
+    private void LetGo(Gang gang, PlacedWorker worker, Effects effects)
+    {
+        gang.Leave(worker.Name, worker.Joined.Incarnation);
+        Drain(worker, worker.Find(gang.Pack, gang.Attempt)!, effects);
+    }
+
+    private void Drain(PlacedWorker worker, Hold hold, Effects effects)
+    {
+        hold.State = HoldState.Draining;
+        OrderStop(worker, hold.Pack, hold.Attempt, effects);
+        _pool.Update(worker);
+    }
+
+    private void Tick(Instant now, Effects effects)
     {
         RepeatStops(effects);
-        foreach (var gang in FairShare.Changes(_granted.Values, _queue.Heads))
+        foreach (var gang in FairShare.Changes(_granted.All, _queue.Heads))
         {
             gang.ToldToYield = !gang.ToldToYield;
             effects.Send(gang.Runner, new PackMessage.OthersWait(gang.ToldToYield));
         }
 
+        if (_recovery.IsOverNow(now)) DrainUnclaimed(_ => true, effects);
+        EndQuarantines(now, effects);
+        Serve(effects);
+        Grow(effects);
+        TellStandings(effects);
         effects.Wake(RepeatEvery, new PlacementMessage.PlacementTick());
     }
 
@@ -200,7 +224,7 @@ public sealed class Placement(CoordinatorContext context) : IActor
             var worker = _pool.Find(new(name))!;
             foreach (var hold in worker.Holds)
             {
-                if (hold.Draining) OrderStop(worker, hold.Pack, hold.Attempt, effects);
+                if (hold.State == HoldState.Draining) OrderStop(worker, hold.Pack, hold.Attempt, effects);
             }
         }
     }
@@ -214,11 +238,34 @@ public sealed class Placement(CoordinatorContext context) : IActor
         {
             var gang = next.Gang;
             _queue.Remove(gang);
-            var workers = _pool.Take(next.Kind, gang.Request);
+            var workers = _pool.Take(next.Kind, gang, gang.Request.Max);
             gang.Kind = next.Kind;
-            _granted.Add(gang.Number, gang);
-            gang.Members = workers.Select(worker => new GangMember(worker.Name, worker.Joined.Endpoint)).ToValueList();
-            effects.Send(gang.Runner, new PackMessage.GangGranted(gang.Members, _pool.GangsFor(next.Kind, gang.Request)));
+            gang.Members = [.. workers.Select(worker => worker.Name)];
+            _granted.Update(gang);
+            effects.Send(gang.Runner, new PackMessage.GangGranted(MembersOf(gang), _pool.GangsFor(next.Kind, gang.Request)));
         }
+    }
+
+    // On the tick, not at once: workers that come one after the other join together, for each time all of the gang halt.
+    private void Grow(Effects effects)
+    {
+        foreach (var kind in (ReadOnlySpan<DeviceKind>)[DeviceKind.Cuda, DeviceKind.Cpu])
+        {
+            if (_pool.Free(kind) == 0 || _queue.Wants(kind, _pool)) continue;
+            foreach (var gang in _granted.ToGrow(_pool.Version))
+            {
+                if (gang.Kind == kind) Grow(gang, effects);
+            }
+        }
+    }
+
+    private void Grow(Gang gang, Effects effects)
+    {
+        var joiners = _pool.Take(gang.Kind, gang, gang.Request.Max - gang.Members!.Count);
+        gang.FoundNobodyAt = joiners.Count == 0 ? _pool.Version : -1;
+        if (joiners.Count == 0) return;
+        gang.Members.AddRange(joiners.Select(worker => worker.Name));
+        _granted.Update(gang);
+        effects.Send(gang.Runner, new PackMessage.GangGrown(joiners.Select(MemberOf).ToValueList()));
     }
 }

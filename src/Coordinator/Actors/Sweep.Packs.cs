@@ -97,13 +97,21 @@ public sealed partial class Sweep
     private void StartNextAttempt(OpenPack pack, Effects effects)
     {
         pack.BeginAttempt();
-        var shape = pack.Shape!;
-        var question = QuestionOf(pack.Trials.Count > 0 ? pack.Trials[0] : _queue.Find(pack.Signature)!.Largest, 1);
+        Spawn(pack, PlanOf(pack, pack.Trials.Count > 0 ? pack.Trials[0] : _queue.Find(pack.Signature)!.Largest), adopted: null, effects);
+    }
+
+    private PackPlan PlanOf(OpenPack pack, TrialSpec trial)
+    {
+        var (shape, question) = (pack.Shape!, QuestionOf(trial, 1));
         var memory = PackSize.LaneBytes(question.Trial, question.Data, shape, question.RowsPerWorker, cuda: _definition.Resources.Device == DeviceChoice.Cuda);
-        var plan = new PackPlan(pack.Id, pack.Attempt, shape, memory, _view.Dataset!, _definition.Dataset, _definition.Resources);
+        return new(pack.Id, pack.Attempt, shape, memory, _view.Dataset!, _definition.Dataset, _definition.Resources);
+    }
+
+    private void Spawn(OpenPack pack, PackPlan plan, Adoption? adopted, Effects effects)
+    {
         var term = _context.Term;
         _runners.Add(plan.Runner.Name, pack);
-        effects.Spawn(plan.Runner.Name, () => new PackRunner(term, plan), Supervision.Never); // A crashed runner is a lost attempt.
+        effects.Spawn(plan.Runner.Name, () => new PackRunner(term, plan, adopted), Supervision.Never); // A crashed runner is a lost attempt.
         effects.Watch(plan.Runner);
     }
 

@@ -21,6 +21,7 @@ public sealed partial class Sweep
         {
             pack.Slots.Remove(ended.Slot);
             RecordEnd(pack, ResultOf(slot, ended.Result), effects);
+            if (ended.Result.State == TrialState.Done) effects.Send(Addresses.Placement, new PlacementMessage.GangProved(ended.Pack, ended.Attempt));
             if (!pack.IsClosed) effects.Send(runner, new PackMessage.OrderSlots(pack.Attempt, [RefillOrClose(pack, ended, effects)]));
         }
 
@@ -30,6 +31,7 @@ public sealed partial class Sweep
     // When others wait for workers the pack takes no more trials: its lane goes to the next in the queue as soon as it is through.
     private SlotOrder RefillOrClose(OpenPack pack, SweepMessage.SlotEnded ended, Effects effects)
     {
+        _queue.LookAhead(); // After a restart the first end may come before the data set.
         if (ended.OthersWait || !pack.TakesOthers || _queue.Take(pack.Signature, pack.Start!.Shape.Latent) is not { } trial)
         {
             var close = pack.Close();
@@ -129,14 +131,19 @@ public sealed partial class Sweep
     private void TryAgain(OpenPack pack, FailureKind kind, Effects effects)
     {
         var pause = PauseBefore(pack, kind);
+        var wasSuspected = pack.IsUnderSuspicion;
         if (OpenPack.CountsAgainstTrial(kind)) pack.Suspect();
         if (kind == FailureKind.OutOfMemory) LearnSlotsMax(pack);
         if (pack.Trials.Count > 1 && (OpenPack.CountsAgainstTrial(kind) || (OpenPack.CountsAsLoss(kind) && pack.Losses > 1)))
         {
             var half = pack.SplitInto(new(_view.Id, _nextPack++));
             _open.Add(half.Id.Number, half);
+            RecordSuspicion(half, effects);
+            wasSuspected = false; // With fewer trials from now on.
             effects.Wake(pause, new SweepMessage.RetryDue(half.Id.Number, half.Attempt));
         }
+
+        if (pack.IsUnderSuspicion && !wasSuspected) RecordSuspicion(pack, effects);
 
         effects.Wake(pause, new SweepMessage.RetryDue(pack.Id.Number, pack.Attempt));
     }

@@ -13,7 +13,7 @@ namespace Vae.Coordinator.Actors;
 /// Losing a worker is no trial's fault: a lost or preempted attempt is followed by the next, with a greater number, so whatever an older attempt still
 /// reports is refused; only a trial that loses <see cref="LossesMax"/> attempts is given up, with their history in words. A pack that fails as a whole is
 /// halved until the trial that cannot be trained is alone, and that one fails.
-/// Its state is the fold of its facts, so a restart continues where the facts end: packs that were running begin their next attempt,
+/// Its state is the fold of its facts, so a restart continues where the facts end: packs that were running are adopted with their attempts,
 /// trials that had ended never train again.
 /// </summary>
 public sealed partial class Sweep : IActor
@@ -106,25 +106,15 @@ public sealed partial class Sweep : IActor
 
     private void Begin(Instant now, Effects effects)
     {
-        if (HasEnded) return;
-        foreach (var row in _view.Packs.Values.ToArray())
+        if (HasEnded)
         {
-            if (row.Live.Count > 0) Record(new SweepEvent.PackInterrupted(row.Number, row.Attempt, TrialState.Preempted, "the coordinator was restarted") { Sweep = _view.Id }, effects);
+            effects.Send(Addresses.Placement, new PlacementMessage.SweepRecovered(_view.Id));
+            return;
         }
 
-        foreach (var trials in _feed.Unfinished.Values.GroupBy(trial => _view.Row(trial.Index).Pack).OrderBy(group => group.Key)) Reopen(trials.ToValueList());
+        Recover(now, effects);
         AskForDataset(now, effects);
         effects.Wake(TickEvery, new SweepMessage.SweepTick(++_tick));
-    }
-
-    // What ran when the last life of the coordinator ended is not adopted: its trials start anew under a new number, and placement stops the old attempt where it still runs.
-    private void Reopen(ValueList<TrialSpec> trials)
-    {
-        var rows = trials.Select(trial => _view.Row(trial.Index)).ToArray();
-        var pack = new OpenPack(new(_view.Id, _nextPack++), PackSignature.Of(trials[0]), trials);
-        pack.Restore(new(rows.Max(row => row.Attempt.Value)), rows.Max(row => row.Losses), rows[0].Reason);
-        _open.Add(pack.Id.Number, pack);
-        _unplanned.Add(pack);
     }
 
     private void AskForDataset(Instant now, Effects effects)

@@ -60,6 +60,7 @@ public sealed class SweepBook : IActor
 
     private void Recover(Effects effects)
     {
+        effects.Send(Addresses.Placement, new PlacementMessage.RecoveryBegins(_running.Select(sweep => new SweepId(sweep)).ToValueList()));
         foreach (var sweep in _running) Start(new(sweep), effects);
     }
 

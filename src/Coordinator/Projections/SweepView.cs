@@ -16,6 +16,7 @@ public sealed class SweepView(SweepId id)
 {
     private readonly SortedDictionary<int, TrialRow> _rows = [];
     private readonly SortedDictionary<int, PackRow> _packs = [];
+    private readonly SortedDictionary<int, Attempt> _suspects = [];
     private readonly SortedDictionary<string, SweepEvent.PackPlanned> _plans = new(StringComparer.Ordinal);
     private readonly SortedSet<RankedTrial> _ranked = new(RankedTrial.BestFirst);
     private readonly int[] _counts = new int[Enum.GetValues<TrialState>().Length];
@@ -52,6 +53,9 @@ public sealed class SweepView(SweepId id)
 
     /// <summary>Pack attempts that have begun and not ended, by number.</summary>
     public IReadOnlyDictionary<int, PackRow> Packs => _packs;
+
+    /// <summary>Packs whose trials are tried among themselves because one of them may be what breaks them, by number: the attempt after which that was decided.</summary>
+    public IReadOnlyDictionary<int, Attempt> Suspects => _suspects;
 
     /// <summary>The planned shapes by signature.</summary>
     public IReadOnlyDictionary<string, SweepEvent.PackPlanned> Plans => _plans;
@@ -96,6 +100,7 @@ public sealed class SweepView(SweepId id)
             case SweepEvent.PackClosed closed: RowOf(closed.Pack, closed.Attempt).AddOrder(closed, closed.Order); break;
             case SweepEvent.PackRegrouped regrouped: Regroup(regrouped); break;
             case SweepEvent.CheckpointStored stored: TakeCheckpoint(stored.Checkpoint); break;
+            case SweepEvent.PackSuspected suspected: Suspect(suspected); break;
             case SweepEvent.PackEnded ended: EndPack(ended); break;
             case SweepEvent.PackInterrupted interrupted: Interrupt(interrupted); break;
             case SweepEvent.TrialEnded ended: End(ended); break;
@@ -165,8 +170,20 @@ public sealed class SweepView(SweepId id)
         }
     }
 
+    private void Suspect(SweepEvent.PackSuspected suspected)
+    {
+        _suspects[suspected.Pack] = suspected.Attempt;
+        NextPack = Math.Max(NextPack, suspected.Pack + 1);
+        foreach (var trial in suspected.Trials)
+        {
+            Verify.That(!Row(trial).HasEnded && Row(trial).State != TrialState.Running);
+            _rows[trial] = Row(trial) with { Pack = suspected.Pack };
+        }
+    }
+
     private void EndPack(SweepEvent.PackEnded ended)
     {
+        _suspects.Remove(ended.Pack);
         if (_packs.Remove(ended.Pack, out var pack)) Verify.That(pack.Live.Count == 0);
     }
 

@@ -22,10 +22,19 @@ public sealed record DeviceFacts(
     long DeviceMemoryBytes, int Threads, string Libtorch, string Blas, string CpuCapability, string Version);
 
 /// <summary>What a worker is doing, as told with each heartbeat.</summary>
-public sealed record WorkerLoad(int Replicas, long StepsTotal, long SamplesTotal, double StepsPerSecond, double SamplesPerSecond, long MemoryBytes, double AllreduceWaitShare)
+/// <param name="Replicas">Replicas that it trains.</param>
+/// <param name="StepsTotal">Updates since its process began.</param>
+/// <param name="SamplesTotal">Rows since its process began.</param>
+/// <param name="StepsPerSecond">Updates per second of late.</param>
+/// <param name="SamplesPerSecond">Rows per second of late.</param>
+/// <param name="MemoryBytes">Memory that its process fills.</param>
+/// <param name="AllreduceWaitShare">Share of its training time spent waiting for peers, 0 to 1.</param>
+/// <param name="Slowdown">How many times as long as the mean of its gang it needs for a row, or its gang waits for its link; 1 when it is like the others, or alone. The greatest of its lanes.</param>
+public sealed record WorkerLoad(
+    int Replicas, long StepsTotal, long SamplesTotal, double StepsPerSecond, double SamplesPerSecond, long MemoryBytes, double AllreduceWaitShare, double Slowdown)
 {
     /// <summary>An idle worker, before its first sample.</summary>
-    public static readonly WorkerLoad None = new(0, 0, 0, 0, 0, 0, 0);
+    public static readonly WorkerLoad None = new(0, 0, 0, 0, 0, 0, 0, 1);
 }
 
 /// <summary>Where a worker's data plane listens.</summary>
@@ -46,13 +55,21 @@ public abstract record ClusterMessage : Message
     /// <param name="Endpoint">Its data plane.</param>
     /// <param name="Lanes">Replicas it can host at once, 1 to 64.</param>
     /// <param name="Running">Replicas it hosts already.</param>
-    public sealed record RegisterWorker(NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint, int Lanes, ValueList<RunningReplica> Running) : ClusterMessage;
+    /// <param name="LastLines">The last lines of the log of the process of this name before, when that one did not end in good order; at most 20.</param>
+    public sealed record RegisterWorker(
+        NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint, int Lanes, ValueList<RunningReplica> Running, ValueList<string> LastLines) : ClusterMessage;
 
     /// <summary>Renews the lease. The sequence grows by one per beat. What runs is told each time, so that a replica nobody wants any more is found and stopped.</summary>
     public sealed record Heartbeat(NodeId Worker, ulong Incarnation, long Sequence, WorkerLoad Load, ValueList<RunningReplica> Running) : ClusterMessage;
 
     /// <summary>The worker stops on purpose (SIGTERM, drain). Repeated until <see cref="AgentMessage.Left"/> comes.</summary>
     public sealed record LeaveCluster(NodeId Worker, ulong Incarnation, string Reason) : ClusterMessage;
+
+    /// <summary>From a user: this worker is to hand over what it trains and to leave. Repeated to it until it does.</summary>
+    public sealed record DrainWorker(NodeId Worker, string Reason) : ClusterMessage;
+
+    /// <summary>Answered by <see cref="ObserverMessage.ClusterDescribed"/>.</summary>
+    public sealed record DescribeCluster(ActorId ReplyTo) : ClusterMessage;
 
     /// <summary>Timer.</summary>
     public sealed record CheckLeases : ClusterMessage;
@@ -83,6 +100,9 @@ public abstract record AgentMessage : Message
 
     /// <summary>Stop a replica and free its lane. Repeated until <see cref="PlacementMessage.LaneFreed"/> comes, which is also the answer when there is none.</summary>
     public sealed record StopReplica(Term Term, PackId Pack, Attempt Attempt, string Reason) : AgentMessage;
+
+    /// <summary>Hand over what trains, and leave the cluster. Repeated until <see cref="ClusterMessage.LeaveCluster"/> comes.</summary>
+    public sealed record DrainAgent(Term Term, ulong Incarnation, string Reason) : AgentMessage;
 
     /// <summary>
     /// Measure how fast packs of one signature are trained here, or look up what was measured before. Answered by <see cref="PlannerMessage.ProbeEnded"/>; a worker that trains refuses.

@@ -83,6 +83,9 @@ public abstract record SweepEvent : DomainEvent
     /// <summary>No trial will be filled into the attempt any more; <paramref name="Order"/> is the number of the <see cref="SlotOrder"/> that says so.</summary>
     public sealed record PackClosed(int Pack, Attempt Attempt, long Order) : SweepEvent;
 
+    /// <summary>These trials are tried again among themselves, as attempts after <paramref name="Attempt"/>, because one of them may be what breaks its pack. They are the pack of this number from now on.</summary>
+    public sealed record PackSuspected(int Pack, Attempt Attempt, ValueList<int> Trials) : SweepEvent;
+
     /// <summary>A pack attempt ended before its trials did; those that have not ended will be tried again, in this pack or in others.</summary>
     public sealed record PackInterrupted(int Pack, Attempt Attempt, TrialState State, string Reason) : SweepEvent;
 

@@ -135,7 +135,25 @@ public abstract record PlacementMessage : Message
     /// <summary>Free the workers of a pack, or forget its request. Harmless when there is none.</summary>
     public sealed record ReleaseGang(PackId Pack, Attempt Attempt) : PlacementMessage;
 
-    /// <summary>Timer: repeat the orders to stop that nobody has answered.</summary>
+    /// <summary>From the book, first of all: replicas of these sweeps may be claimed yet, so they are nobody's strays until each has sent <see cref="SweepRecovered"/>.</summary>
+    public sealed record RecoveryBegins(ValueList<SweepId> Sweeps) : PlacementMessage;
+
+    /// <summary>From a sweep that was replayed: it has claimed what goes on.</summary>
+    public sealed record SweepRecovered(SweepId Sweep) : PlacementMessage;
+
+    /// <summary>An attempt failed because of this worker, as it seems. What other workers do not share puts it into quarantine.</summary>
+    public sealed record WorkerBlamed(NodeId Worker, string Reason) : PlacementMessage;
+
+    /// <summary>The gang of this attempt has trained a trial to its end: its workers are sound.</summary>
+    public sealed record GangProved(PackId Pack, Attempt Attempt) : PlacementMessage;
+
+    /// <summary>From the cluster: this worker is to leave; it gets nothing more to do until it registers with another process.</summary>
+    public sealed record WorkerLeaves(NodeId Worker, ulong Incarnation) : PlacementMessage;
+
+    /// <summary>Answered by <see cref="ObserverMessage.PlacementDescribed"/>.</summary>
+    public sealed record DescribePlacement(ActorId ReplyTo) : PlacementMessage;
+
+    /// <summary>Timer: repeat the orders to stop that nobody has answered, let gangs grow, end quarantines.</summary>
     public sealed record PlacementTick : PlacementMessage;
 }
 
@@ -161,6 +179,18 @@ public abstract record ObserverMessage : Message
 
     /// <summary>News of one worker: it joined, beat, or is gone (then <paramref name="Text"/> says why, and <paramref name="Left"/> whether it left on purpose).</summary>
     public sealed record WorkerUpdated(NodeId Worker, ulong Incarnation, bool Alive, DeviceFacts Facts, WorkerLoad Load, string Text, bool Left) : ObserverMessage;
+
+    /// <summary>A worker gets no new work for so long, because attempts on it fail that do not fail elsewhere; zero when it may work again.</summary>
+    public sealed record WorkerQuarantined(NodeId Worker, TimeSpan For, string Reason) : ObserverMessage;
+
+    /// <summary>How many workers there are of each standing, in the order of <see cref="WorkerStanding"/>.</summary>
+    public sealed record StandingsChanged(ValueList<int> Counts) : ObserverMessage;
+
+    /// <summary>The members, in answer to <see cref="ClusterMessage.DescribeCluster"/>, by name.</summary>
+    public sealed record ClusterDescribed(ValueList<MemberDescription> Members) : ObserverMessage;
+
+    /// <summary>What workers are used for, in answer to <see cref="PlacementMessage.DescribePlacement"/>, by name.</summary>
+    public sealed record PlacementDescribed(ValueList<WorkerDescription> Workers, int PacksRunning, int PacksWaiting) : ObserverMessage;
 
     /// <summary>Running figures of the sweeps that fresh points belong to.</summary>
     public sealed record AggregatesChanged(ValueList<SweepAggregate> Sweeps) : ObserverMessage;

@@ -122,8 +122,15 @@ internal static class FactCodecs
         .Field("Sweep", Sweep, x => x.Sweep)
         .ReadBy((ref r) => new(Text.Read(ref r), PartCodecs.Shape.Read(ref r), Text.Read(ref r)) { Sweep = Sweep.Read(ref r) });
 
+    public static readonly RecordCodec<SweepEvent.PackSuspected> PackSuspected = Record<SweepEvent.PackSuspected>()
+        .Field("Pack", I32, x => x.Pack)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Trials", PartCodecs.Indices, x => x.Trials)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), PartCodecs.Indices.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
     /// <summary>A fact inside a message to an observer; in the store a fact has its own row of the catalog.</summary>
     public static readonly FamilyCodec<SweepEvent> Fact = new FamilyCodec<SweepEvent>()
         .Case(Submitted).Case(DatasetReady).Case(PackStarted).Case(PackInterrupted).Case(TrialEnded).Case(Ended).Case(TimeSpent)
-        .Case(SlotFilled).Case(PackEnded).Case(PackPlanned).Case(PackRegrouped).Case(CheckpointStored).Case(SlotStopOrdered).Case(PackClosed);
+        .Case(SlotFilled).Case(PackEnded).Case(PackPlanned).Case(PackRegrouped).Case(CheckpointStored).Case(SlotStopOrdered).Case(PackClosed).Case(PackSuspected);
 }

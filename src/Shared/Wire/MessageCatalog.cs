@@ -23,6 +23,7 @@ public static class MessageCatalog
         CatalogRow.Of(0x0206, MessageCodecs.RegistrationRefused),
         CatalogRow.Of(0x0207, MessageCodecs.Left),
         CatalogRow.Of(0x0208, PlannerCodecs.ProbePack),
+        CatalogRow.Of(0x0209, MessageCodecs.DrainAgent),
 
         CatalogRow.Of(0x0301, MessageCodecs.PointBatch),
         CatalogRow.Of(0x0302, MessageCodecs.Subscribe),
@@ -83,12 +84,19 @@ public static class MessageCatalog
         CatalogRow.Of(0x800C, FactCodecs.CheckpointStored),
         CatalogRow.Of(0x800D, FactCodecs.SlotStopOrdered),
         CatalogRow.Of(0x800E, FactCodecs.PackClosed),
+        CatalogRow.Of(0x8010, FactCodecs.PackSuspected),
     ]);
 
     /// <summary>Messages that never leave their node: timers, answers of ports, and talk between actors that always live together.</summary>
     public static readonly IReadOnlyList<Type> LocalOnly =
     [
         typeof(ClusterMessage.CheckLeases),
+        typeof(ClusterMessage.DrainWorker),
+        typeof(ClusterMessage.DescribeCluster),
+        typeof(ObserverMessage.WorkerQuarantined),
+        typeof(ObserverMessage.StandingsChanged),
+        typeof(ObserverMessage.ClusterDescribed),
+        typeof(ObserverMessage.PlacementDescribed),
         typeof(AgentMessage.EngineStopped),
         typeof(AgentMessage.ProbeMeasured),
         typeof(AgentMessage.EngineStillRuns),
@@ -143,6 +151,12 @@ public static class MessageCatalog
         typeof(PlacementMessage.WorkerJoined),
         typeof(PlacementMessage.WorkerGone),
         typeof(PlacementMessage.WorkerRuns),
+        typeof(PlacementMessage.RecoveryBegins),
+        typeof(PlacementMessage.SweepRecovered),
+        typeof(PlacementMessage.WorkerBlamed),
+        typeof(PlacementMessage.GangProved),
+        typeof(PlacementMessage.WorkerLeaves),
+        typeof(PlacementMessage.DescribePlacement),
         typeof(PlacementMessage.PlacementTick),
         typeof(PlacementMessage.RequestGang),
         typeof(PlacementMessage.ClaimGang),

@@ -15,8 +15,9 @@ internal static class MessageCodecs
         .Field("Endpoint", Endpoint, x => x.Endpoint)
         .Field("Lanes", I32, x => x.Lanes)
         .Field("Running", RunningReplicas, x => x.Running)
+        .Field("LastLines", Texts, x => x.LastLines)
         .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Facts.Read(ref r), Endpoint.Read(ref r), I32.Read(ref r),
-            RunningReplicas.Read(ref r)));
+            RunningReplicas.Read(ref r), Texts.Read(ref r)));
 
     public static readonly RecordCodec<ClusterMessage.Heartbeat> Heartbeat = Record<ClusterMessage.Heartbeat>()
         .Field("Worker", Node, x => x.Worker)
@@ -59,6 +60,12 @@ internal static class MessageCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Reason", Text, x => x.Reason)
         .ReadBy((ref r) => new(TermNumber.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r), Text.Read(ref r)));
+
+    public static readonly RecordCodec<AgentMessage.DrainAgent> DrainAgent = Record<AgentMessage.DrainAgent>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Text.Read(ref r)));
 
     public static readonly RecordCodec<AgentMessage.RegistrationRefused> RegistrationRefused = Record<AgentMessage.RegistrationRefused>()
         .Field("Term", TermNumber, x => x.Term)

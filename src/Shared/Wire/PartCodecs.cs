@@ -72,8 +72,9 @@ internal static class PartCodecs
         .Field("SamplesPerSecond", F64, x => x.SamplesPerSecond)
         .Field("MemoryBytes", I64, x => x.MemoryBytes)
         .Field("AllreduceWaitShare", F64, x => x.AllreduceWaitShare)
+        .Field("Slowdown", F64, x => x.Slowdown)
         .ReadBy((ref r) => new(I32.Read(ref r), I64.Read(ref r), I64.Read(ref r), F64.Read(ref r), F64.Read(ref r), I64.Read(ref r),
-            F64.Read(ref r)));
+            F64.Read(ref r), F64.Read(ref r)));
 
     public static readonly RecordCodec<DataEndpoint> Endpoint = Record<DataEndpoint>()
         .Field("Host", Text, x => x.Host)

@@ -83,6 +83,8 @@ public sealed class WorkerAgent : IActor
             case AgentMessage.EngineStillRuns due: RunStop(due.Pack, due.Attempt, effects); break;
             case AgentMessage.ProbePack probe: Probe(probe, effects); break;
             case AgentMessage.ProbeMeasured measured: EndProbe(measured.Number, measured.Readings, measured.Text, effects); break;
+            case AgentMessage.DrainAgent drain when drain.Incarnation == _identity.Incarnation && Obeys(drain.Term): Leave(drain.Reason, now, effects); break;
+            case AgentMessage.DrainAgent: break;
             case AgentMessage.Leave leave: Leave(leave.Reason, now, effects); break;
             case AgentMessage.Left left: HearLeft(left, effects); break;
             case AgentMessage.OutboxDrained: HearDrained(effects); break;
@@ -105,7 +107,7 @@ public sealed class WorkerAgent : IActor
         _isMember = false;
         _unanswered.Clear();
         effects.Send(Addresses.Cluster, new ClusterMessage.RegisterWorker(
-            _identity.Worker, _identity.Incarnation, _identity.Facts, _identity.Endpoint, _identity.Lanes, Running));
+            _identity.Worker, _identity.Incarnation, _identity.Facts, _identity.Endpoint, _identity.Lanes, Running, _identity.LastLines ?? []));
         var pause = _registerPause + _jitter.Between(TimeSpan.Zero, _registerPause / 4);
         _registerPause = _registerPause + _registerPause < RegisterMax ? _registerPause + _registerPause : RegisterMax;
         effects.Wake(pause, new AgentMessage.BeatDue(++_epoch));

@@ -9,4 +9,5 @@ namespace Vae.Worker.Actors;
 /// <param name="Facts">Its device.</param>
 /// <param name="Endpoint">Its data plane.</param>
 /// <param name="Lanes">Replicas it can host at once, 1 to 64.</param>
-public sealed record WorkerIdentity(NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint, int Lanes);
+/// <param name="LastLines">What the process of this name before logged last, when it did not end in good order; oldest first; null: nothing.</param>
+public sealed record WorkerIdentity(NodeId Worker, ulong Incarnation, DeviceFacts Facts, DataEndpoint Endpoint, int Lanes, ValueList<string>? LastLines = null);

@@ -52,7 +52,7 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
         var training = seconds - _sampledSeconds;
         var load = new WorkerLoad(
             0, steps, rows, (steps - _sampledSteps) / elapsed, (rows - _sampledRows) / elapsed, Environment.WorkingSet,
-            training > 0 ? (waiting - _sampledWaiting) / training : 0);
+            training > 0 ? (waiting - _sampledWaiting) / training : 0, 1);
         (_sampledAt, _sampledSteps, _sampledRows, _sampledSeconds, _sampledWaiting) = (now, steps, rows, seconds, waiting);
         return load;
     }

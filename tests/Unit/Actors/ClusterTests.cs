@@ -9,7 +9,7 @@ public class ClusterTests
 {
     private readonly Probe _cluster = new(new Cluster(Some.Context()));
 
-    private static ClusterMessage.RegisterWorker Register(ulong incarnation) => new(Some.Worker(0), incarnation, Some.Cpu, Some.Endpoint(Some.Worker(0)), 1, []);
+    private static ClusterMessage.RegisterWorker Register(ulong incarnation) => new(Some.Worker(0), incarnation, Some.Cpu, Some.Endpoint(Some.Worker(0)), 1, [], []);
 
     private static ClusterMessage.Heartbeat Beat(long sequence) => new(Some.Worker(0), 1, sequence, WorkerLoad.None, []);
 

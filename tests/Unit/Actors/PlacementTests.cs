@@ -9,6 +9,8 @@ public class PlacementTests
 {
     private readonly Probe _placement = new(new Placement(Some.Context()));
 
+    public PlacementTests() => _placement.Feed(new PlacementMessage.RecoveryBegins([]));
+
     private void Join(int count, DeviceFacts? facts = null)
     {
         for (var i = 0; i < count; i++) _placement.Feed(Some.Joined(Some.Worker(i), facts: facts));

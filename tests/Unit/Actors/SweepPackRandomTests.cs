@@ -52,6 +52,7 @@ public class SweepPackRandomTests
         private readonly Dictionary<int, int> _attempts = []; // The last one of each trial.
         private readonly SortedDictionary<string, (PackId Pack, Attempt Attempt)> _waiting = new(StringComparer.Ordinal);
         private readonly SortedDictionary<string, Running> _running = new(StringComparer.Ordinal);
+        private readonly SortedSet<string> _adopted = new(StringComparer.Ordinal);
         private readonly List<SweepMessage> _wakes = [];
         private Probe _sweep = null!;
         private int _troubles;
@@ -63,10 +64,23 @@ public class SweepPackRandomTests
         public void Restart()
         {
             _waiting.Clear();
-            _running.Clear();
             _wakes.Clear();
+            _adopted.Clear();
             _sweep = new(new Sweep(Some.Context(), Some.Sweep, [.. Facts]));
             Feed(new Signal.Started());
+            foreach (var gone in _running.Keys.Except(_adopted).ToArray())
+            {
+                Assert.Empty(_running[gone].Slots); // What trains on is adopted.
+                _running.Remove(gone);
+            }
+
+            if (_prng.Chance(0.5)) Feed(new SweepMessage.DatasetReady(Some.Manifest, []));
+            foreach (var runner in _adopted.Where(_running.ContainsKey).ToArray())
+            {
+                if (_prng.Chance(0.3)) Feed(new SweepMessage.PackFailed(PackOf(runner), _running[runner].Start.Attempt, FailureKind.Preempted, "nobody came back"), runner);
+                else EndSlot(runner);
+            }
+
             Feed(new SweepMessage.DatasetReady(Some.Manifest, []));
         }
 
@@ -161,6 +175,12 @@ public class SweepPackRandomTests
 
         private void Spawn(string runner)
         {
+            if (_running.ContainsKey(runner))
+            {
+                Assert.True(_adopted.Add(runner), $"{runner} is adopted twice");
+                return;
+            }
+
             var parts = runner.Split('.');
             var attempt = int.Parse(parts[3], System.Globalization.CultureInfo.InvariantCulture);
             Assert.True(_waiting.TryAdd(runner, (PackOf(runner), new(attempt))), $"{runner} is there already");

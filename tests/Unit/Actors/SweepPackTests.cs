@@ -286,19 +286,6 @@ public class SweepPackTests
     }
 
     [Fact]
-    public void A_restart_with_packs_in_flight_trains_again_what_had_not_ended_and_nothing_else()
-    {
-        Start(8, slots: 3);
-        Begin(0);
-        End(0, 1, Some.Done(1, -1));
-        var effects = Restart(slots: 3);
-        Assert.Equal(TrialState.Preempted, Assert.Single(effects.Facts<SweepEvent.PackInterrupted>()).State);
-        Assert.Contains("pack.s-1.1.2", Spawned(effects));
-        Assert.Equal([0, 2, 3], Trials(Begin(1, 2)));
-        Assert.Equal([4, 5, 6], Trials(Begin(2)));
-    }
-
-    [Fact]
     public void The_planned_shape_is_recorded_once_with_its_reason()
     {
         var planned = Assert.Single(Start(8, slots: 3).Facts<SweepEvent.PackPlanned>());

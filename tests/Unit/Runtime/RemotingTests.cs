@@ -267,7 +267,7 @@ public class RemotingTests
         Assert.Contains("--port", error.Message, StringComparison.Ordinal);
     }
 
-    private static ClusterMessage.Heartbeat Beat(long sequence) => new(new("worker-1"), 7, sequence, new(0, 0, 0, 0, 0, 0, 0), []);
+    private static ClusterMessage.Heartbeat Beat(long sequence) => new(new("worker-1"), 7, sequence, WorkerLoad.None, []);
 
     private static async Task<Socket> RawConnectAsync(Pair pair, NodeIdentity identity)
     {

@@ -1,0 +1,120 @@
+using Vae.Shared;
+using Vae.Shared.Messages;
+
+namespace Vae.Coordinator.Actors;
+
+/// <summary>A worker with free lanes. The least used comes first, then the lower name: equal histories pick equal workers.</summary>
+internal readonly record struct FreeWorker(int Used, string Name) : IComparable<FreeWorker>
+{
+    public int CompareTo(FreeWorker other)
+    {
+        var byUse = Used.CompareTo(other.Used);
+        return byUse != 0 ? byUse : string.CompareOrdinal(Name, other.Name);
+    }
+}
+
+/// <summary>All workers, and those of each kind that have free lanes.</summary>
+internal sealed class WorkerPool
+{
+    private readonly SortedDictionary<string, PlacedWorker> _workers = new(StringComparer.Ordinal);
+    private readonly SortedSet<FreeWorker>[] _free = [[], []];
+    private readonly int[] _serving = new int[2];
+
+    /// <summary>Workers with lanes that drain. Few at any time; the orders to stop are repeated to these.</summary>
+    public SortedSet<string> Draining { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Grows with every change.</summary>
+    public long Version { get; private set; }
+
+    /// <summary>All, by name.</summary>
+    public IReadOnlyCollection<PlacedWorker> Workers => _workers.Values;
+
+    public PlacedWorker? Find(NodeId name) => _workers.GetValueOrDefault(name.Value);
+
+    /// <summary>Workers that may be given work, whether they have free lanes or not.</summary>
+    public int Serving(DeviceKind kind) => _serving[(int)kind];
+
+    /// <summary>Workers with free lanes.</summary>
+    public int Free(DeviceKind kind) => _free[(int)kind].Count;
+
+    /// <summary>Workers that could take a replica of such a pack now; counted up to <paramref name="enough"/>.</summary>
+    public int CountFor(DeviceKind kind, PlacementMessage.RequestGang request, int enough)
+    {
+        if (Free(kind) < enough) return 0;
+        var count = 0;
+        foreach (var free in _free[(int)kind])
+        {
+            if (_workers[free.Name].RoomFor(request) > 0 && ++count == enough) break;
+        }
+
+        return count;
+    }
+
+    /// <summary>How many gangs of such packs could be made of what is free now.</summary>
+    public int GangsFor(DeviceKind kind, PlacementMessage.RequestGang request)
+    {
+        var replicas = 0;
+        foreach (var free in _free[(int)kind]) replicas += _workers[free.Name].RoomFor(request);
+        return (replicas / request.Max) + (replicas % request.Max >= request.Min ? 1 : 0);
+    }
+
+    public void Add(PlacedWorker worker)
+    {
+        _workers.Add(worker.Name.Value, worker);
+        Update(worker);
+    }
+
+    public void Remove(PlacedWorker worker)
+    {
+        _workers.Remove(worker.Name.Value);
+        Count(worker, serves: false);
+        List(worker, null);
+        Draining.Remove(worker.Name.Value);
+        Version++;
+    }
+
+    /// <summary>Call after every change of a worker's holds, or of whether it may be given work.</summary>
+    public void Update(PlacedWorker worker)
+    {
+        var used = worker.Used;
+        Count(worker, worker.Serves);
+        List(worker, worker.Serves && used < worker.Joined.Lanes ? new(used, worker.Name.Value) : null);
+        if (worker.Holds.Exists(hold => hold.State == HoldState.Draining)) Draining.Add(worker.Name.Value);
+        else Draining.Remove(worker.Name.Value);
+        Version++;
+    }
+
+    /// <summary>The first workers of a kind that have room and never were of the gang, up to <paramref name="most"/>; each takes one replica.</summary>
+    public List<PlacedWorker> Take(DeviceKind kind, Gang gang, int most)
+    {
+        List<PlacedWorker> taken = [];
+        foreach (var free in _free[(int)kind])
+        {
+            if (taken.Count == most) break;
+            var worker = _workers[free.Name];
+            if (worker.RoomFor(gang.Request) > 0 && worker.Find(gang.Pack, gang.Attempt) is null && !gang.WasLeftBy(worker)) taken.Add(worker);
+        }
+
+        foreach (var worker in taken)
+        {
+            worker.Take(gang.Request);
+            Update(worker);
+        }
+
+        return taken;
+    }
+
+    private void Count(PlacedWorker worker, bool serves)
+    {
+        if (worker.Counted == serves) return;
+        worker.Counted = serves;
+        _serving[(int)worker.Kind] += serves ? 1 : -1;
+    }
+
+    private void List(PlacedWorker worker, FreeWorker? entry)
+    {
+        if (worker.Listed is { } before) _free[(int)worker.Kind].Remove(before);
+        if (entry is { } now) _free[(int)worker.Kind].Add(now);
+        worker.Listed = entry;
+    }
+}
