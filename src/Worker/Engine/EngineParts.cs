@@ -12,7 +12,7 @@ namespace Vae.Worker.Engine;
 /// <summary>What an engine needs of its process.</summary>
 /// <param name="Worker">Its name: its rank is its place among a generation's members.</param>
 /// <param name="Lanes">The threads to compute on.</param>
-/// <param name="Studio">The thread that makes files of finished trials.</param>
+/// <param name="Studio">The threads that make files of finished trials.</param>
 /// <param name="Device">Where to compute.</param>
 /// <param name="Cache">Shards on this machine's disk.</param>
 /// <param name="Blobs">Shards and artifacts at the coordinator.</param>
@@ -23,7 +23,7 @@ namespace Vae.Worker.Engine;
 /// <param name="Publish">Where points go.</param>
 /// <param name="Logger">Hears what engines find out.</param>
 public sealed record EngineParts(
-    NodeId Worker, LanePool Lanes, Lane Studio, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, AllReduceFactory AllReduce, DeviceFacts Facts, StepMeter Meter,
+    NodeId Worker, LanePool Lanes, Studio Studio, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, AllReduceFactory AllReduce, DeviceFacts Facts, StepMeter Meter,
     Action<ValueList<MetricPoint>> Publish, ILogger Logger)
 {
     /// <summary>Threads of a lane that trains a pack of this shape.</summary>

@@ -11,7 +11,7 @@ namespace Vae.Worker.Engine;
 
 /// <summary>
 /// Turns the end of a trial into its result: on rank 0 the trial's files are made and stored with the coordinator first. The training thread gives up a copy of the
-/// weights and goes on; everything else happens behind its back, on a thread that all lanes of the worker share.
+/// weights and goes on; everything else happens behind its back, on threads that all lanes of the worker share.
 /// </summary>
 /// <param name="assignment">The pack.</param>
 /// <param name="rank">The replica's place in this generation.</param>

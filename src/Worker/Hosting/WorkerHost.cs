@@ -22,6 +22,8 @@ namespace Vae.Worker.Hosting;
 public sealed class WorkerHost : IAsyncDisposable
 {
     private static readonly TimeSpan LoadEvery = TimeSpan.FromSeconds(1);
+    private const int StudioThreadsMax = 4; // Files are made in milliseconds; more would only disturb the lanes.
+
     private static readonly TimeSpan LeaveWithin = WorkerAgent.LeaveWithin + TimeSpan.FromSeconds(2);
 
     private readonly ActorSystem _system;
@@ -31,7 +33,7 @@ public sealed class WorkerHost : IAsyncDisposable
     private readonly DataPlaneTransport _transport;
     private readonly BlobClient _blobs;
     private readonly LanePool _lanes = new();
-    private readonly Lane _studio = new("studio");
+    private readonly Studio _studio;
     private readonly EnginePort _engine;
     private readonly ProbePort _probe;
     private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit);
@@ -54,7 +56,7 @@ public sealed class WorkerHost : IAsyncDisposable
         _listener = NodeListener.Start(options.DataListen, options.DataPort, identity,
             new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Data] = DataPlane.Handler(_transport) }, logger, counters: _plane.Counters);
         _blobs = new BlobClient(options.CoordinatorHost, options.CoordinatorPort, identity, NodeId.Coordinator);
-        _ = _studio.Do(() => TorchProcess.SetOwnThreads(1));
+        _studio = new Studio(Math.Min(facts.Threads, StudioThreadsMax));
         var outbox = Addresses.Outbox(options.Name);
         var parts = new EngineParts(options.Name, _lanes, _studio, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine(), new GlooEngine(), new NcclEngine(device)], logger), facts, _meter,
             points => _system.Post(outbox, new OutboxMessage.AddPoints(points)), logger);

@@ -59,6 +59,31 @@ public class PngTests
         Assert.Equal(row, filtered);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void A_long_row_is_filtered_byte_for_byte_as_the_standard_says(int filter)
+    {
+        var random = new Vae.Shared.Determinism.Prng(5);
+        foreach (var (length, step) in new[] { (31, 1), (32, 1), (33, 1), (203, 3), (690, 1), (512, 4) })
+        {
+            byte[] above = [.. Enumerable.Range(0, length).Select(_ => (byte)random.NextBelow(256))], row = [.. Enumerable.Range(0, length).Select(_ => (byte)random.NextBelow(256))];
+            var filtered = new byte[length];
+            PngFormat.Filter(filter, row, above, step, filtered);
+
+            for (var i = 0; i < length; i++)
+            {
+                int left = i < step ? 0 : row[i - step], up = above[i], corner = i < step ? 0 : above[i - step], p = left + up - corner;
+                int[] distances = [Math.Abs(p - left), Math.Abs(p - up), Math.Abs(p - corner)];
+                int[] predictions = [0, left, up, (left + up) / 2, new[] { left, up, corner }[Array.IndexOf(distances, distances.Min())]];
+                Assert.Equal((byte)(row[i] - predictions[filter]), filtered[i]);
+            }
+        }
+    }
+
     [Fact]
     public void F25_Picture_cut_off_at_any_byte_or_with_any_bit_flipped_is_refused()
     {

@@ -34,6 +34,22 @@ public class PackPlannerTests
     }
 
     [Fact]
+    public void Without_a_probe_tiny_models_that_fit_at_once_need_no_slot_filled_again()
+    {
+        Assert.Equal(new PackShape(Slots: 8, Latent: 8, Lanes: 2, Threads: 1), Choose(Question(16, Tiny)).Shape);
+        Assert.InRange(Choose(Question(1_000, Tiny)).Shape.Slots, 2, 4); // The size that trains fastest, where slots are filled again in any case.
+    }
+
+    [Fact]
+    public void Holding_all_trials_at_once_gives_way_to_memory()
+    {
+        var plenty = Choose(Question(16, Tiny));
+        var room = TwoCores with { MemoryBytes = (long)((plenty.MemoryBytes - 1 + (300L << 20)) / 0.8) };
+
+        Assert.Equal((PlanBasis.Memory, 4), (Choose(Question(16, Tiny), room).Basis, Choose(Question(16, Tiny), room).Shape.Slots));
+    }
+
+    [Fact]
     public void Without_a_probe_a_cuda_device_gets_all_trials_in_one_pack()
     {
         var choice = Choose(Question(20), new WorkerRoom(Cuda: true, Cores: 16, MemoryBytes: 80L << 30, Workers: 1));
