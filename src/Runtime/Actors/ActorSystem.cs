@@ -197,8 +197,10 @@ public sealed partial class ActorSystem : IAsyncDisposable
         }
     }
 
+    // After a failure nothing is written: what actors make of the end of those whose facts were refused (a sweep that "could not be carried on") must not become a fact, for the next process goes on.
     internal Task Append(IReadOnlyList<NewEvent> facts) =>
-        _events?.AppendAsync(facts) ?? Task.FromException(new StoreException(StoreFault.Closed, "This process has no store, but an actor persists facts."));
+        _failure.Task.Exception?.InnerException is { } failure ? Task.FromException(failure)
+        : _events?.AppendAsync(facts) ?? Task.FromException(new StoreException(StoreFault.Closed, "This process has no store, but an actor persists facts."));
 
     internal bool TryStart(ActorCell cell, [NotNullWhen(false)] out string? problem)
     {

@@ -5,14 +5,14 @@ using System.Text;
 namespace Vae.Tests.Processes.Support;
 
 /// <summary>
-/// Faults from below one or more programs: clocks that jump, syncs that fail, a death right before a chosen step towards durability. The programs are started with
+/// Faults from below one or more programs: clocks that jump, syncs that fail, memory that is not to be had, a death right before a chosen step towards durability. The programs are started with
 /// <see cref="Environment"/>; orders take effect at once. The other half is <c>native/faults.c</c>.
 /// </summary>
 internal sealed class FaultBox : IDisposable
 {
     public const int InputOutputError = 5; // EIO
 
-    private const int Wall = 0, Steady = 8, DieAtPlace = 16, StepsPlace = 24, SyncErrnoPlace = 32, FailedPlace = 40, PathPlace = 48, PathBytes = 208;
+    private const int Wall = 0, Steady = 8, DieAtPlace = 16, StepsPlace = 24, SyncErrnoPlace = 32, FailedPlace = 40, BytesMaxPlace = 48, PathPlace = 56, PathBytes = 200;
 
     private static readonly Lazy<(string Library, string? Problem)> s_built = new(Build);
 
@@ -53,6 +53,9 @@ internal sealed class FaultBox : IDisposable
 
     /// <summary>Syncs that failed by order.</summary>
     public long Failed => _orders.ReadInt64(FailedPlace);
+
+    /// <summary>Larger pieces of memory are refused; 0 for none.</summary>
+    public long BytesMax { set => _orders.Write(BytesMaxPlace, value); }
 
     public void Dispose()
     {

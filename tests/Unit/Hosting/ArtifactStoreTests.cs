@@ -3,7 +3,6 @@ using Vae.Runtime.Actors;
 using Vae.Runtime.Blobs;
 using Vae.Shared;
 using Vae.Shared.Messages;
-using Vae.Shared.Sweeps;
 using Vae.Tests.Unit.Cli;
 
 namespace Vae.Tests.Unit.Hosting;
@@ -54,7 +53,7 @@ public sealed class ArtifactStoreTests : IDisposable
     {
         _views.Apply(TestSweep.Started(0));
         _views.Apply(new SweepEvent.PackInterrupted(0, new Attempt(1), TrialState.Lost, "gone") { Sweep = TestSweep.Id });
-        _views.Apply(new SweepEvent.PackStarted(0, new Attempt(2), [0], [new NodeId("worker-2")], new PackShape(1, 4, 1, 1), Closed: true, [null]) { Sweep = TestSweep.Id });
+        _views.Apply((SweepEvent.PackStarted)TestSweep.Started(0) with { Attempt = new Attempt(2) });
 
         await RefusedAsync(Key(trial: 0, attempt: 1), "does not run now");
     }

@@ -232,6 +232,32 @@ public class ActorSystemTests
     }
 
     [Fact]
+    public async Task After_a_store_failed_once_nothing_is_written_any_more_not_even_by_who_hears_of_the_actor_that_ended()
+    {
+        var store = new HandStore();
+        await using var system = NewSystem(events: store);
+        var writer = system.SpawnRoot("writer", () => new Scripted((_, message, effects) =>
+        {
+            if (message is Note note) effects.Persist(new Fact(note.Number));
+        }));
+        var heard = new Seen<Message>();
+        system.SpawnRoot("heir", () => new Scripted((_, message, effects) =>
+        {
+            heard.Add(message);
+            if (message is Signal.Started) effects.Watch(writer);
+            if (message is Signal.Terminated) effects.Persist(new Fact(2));
+        }));
+        system.Post(writer, new Note(1));
+        await Until(() => store.Open == 1, "a commit");
+
+        store.CommitOne(new StoreException(StoreFault.InputOutput, "the disk is gone"));
+
+        await Until(() => system.ActorCount == 0, "both gone");
+        Assert.Contains(heard.All, message => message is Signal.Terminated);
+        Assert.Equal(0, store.Open);
+    }
+
+    [Fact]
     public async Task A_job_answers_the_life_that_asked_and_its_exception_becomes_a_signal()
     {
         await using var system = NewSystem();

@@ -1,6 +1,6 @@
 /*
  * Faults from below a program: preloaded into it, told what to do through a file that the test maps as well (FaultBox.cs mirrors `orders`).
- * Clocks jump, syncs fail, and the process dies right before a chosen step towards durability. Without orders every call passes through.
+ * Clocks jump, syncs fail, memory is refused, and the process dies right before a chosen step towards durability. Without orders every call passes through.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,7 +24,8 @@ struct orders {
     volatile int64_t steps;      /* Durable steps so far: syncs and renames of files whose path holds `path`. */
     volatile int64_t sync_errno; /* What syncs of those files fail with; 0 for none. */
     volatile int64_t failed;     /* Syncs that failed by order. */
-    char path[208];
+    volatile int64_t bytes_max;  /* Larger pieces of memory are refused; 0 for none. */
+    char path[200];
 };
 
 static struct orders calm;
@@ -35,6 +36,8 @@ static int (*real_gettimeofday)(struct timeval *restrict, void *restrict);
 static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_rename)(const char *, const char *);
+static int (*real_posix_memalign)(void **, size_t, size_t);
+static void *(*real_mmap)(void *, size_t, int, int, int, off_t);
 static int (*real_timedwait)(pthread_cond_t *restrict, pthread_mutex_t *restrict, const struct timespec *restrict);
 
 static void *find(const char *name) { return dlsym(RTLD_NEXT, name); }
@@ -47,10 +50,12 @@ __attribute__((constructor)) static void start(void) {
     real_fsync = find("fsync");
     real_fdatasync = find("fdatasync");
     real_rename = find("rename");
+    real_posix_memalign = find("posix_memalign");
+    real_mmap = find("mmap");
     const char *file = getenv("VAE_TEST_FAULTS");
     int fd = file ? open(file, O_RDWR | O_CLOEXEC) : -1;
     if (fd >= 0) {
-        void *map = mmap(0, sizeof(struct orders), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        void *map = real_mmap(0, sizeof(struct orders), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (map != MAP_FAILED) orders = map;
         close(fd);
     }
@@ -128,4 +133,20 @@ int rename(const char *from, const char *to) {
     start();
     if (is_meant(to)) step();
     return real_rename(from, to);
+}
+
+static int is_too_much(size_t bytes) { return orders->bytes_max != 0 && bytes > (size_t)orders->bytes_max; }
+
+/* What tensors are made of. */
+int posix_memalign(void **out, size_t alignment, size_t bytes) {
+    start();
+    return is_too_much(bytes) ? ENOMEM : real_posix_memalign(out, alignment, bytes);
+}
+
+/* What flat buffers are made of. Address space alone (PROT_NONE) costs nothing: the runtime reserves plenty. */
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset) {
+    start();
+    if (!(protection & PROT_WRITE) || !(flags & MAP_ANONYMOUS) || !is_too_much(bytes)) return real_mmap(address, bytes, protection, flags, fd, offset);
+    errno = ENOMEM;
+    return MAP_FAILED;
 }

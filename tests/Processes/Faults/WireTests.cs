@@ -1,0 +1,61 @@
+using System.Net;
+using Vae.Shared.Messages;
+using Vae.Tests.Processes.Support;
+
+namespace Vae.Tests.Processes.Faults;
+
+/// <summary>Wires that lose, double, reorder and delay: F10 and F11.</summary>
+public class WireTests
+{
+    [Fact]
+    public async Task F10_Frames_that_are_lost_doubled_reordered_and_late_count_once()
+    {
+        using var cluster = await TestCluster.StartAsync();
+        var frames = new RandomFrames(seed: 5, drop: 0.05, twice: 0.15, late: 0.1);
+        using var wire = new FaultProxy(cluster.Port) { Frames = frames, Delay = piece => TimeSpan.FromMilliseconds(piece % 7 == 0 ? 20 : 0) };
+        foreach (var name in (string[])["node-1", "node-2"]) cluster.StartWorker(name, wire);
+        foreach (var name in (string[])["node-1", "node-2"]) await cluster.WaitForWorkerAsync(name);
+
+        var sweep = await cluster.SubmitAsync(SweepText.Grid("1, 2, 4", "2, 4", epochs: 40, workersPerPack: 2));
+        await cluster.WaitForStateAsync(sweep, "done");
+
+        var ends = cluster.StopAndCheck().OfType<SweepEvent.TrialEnded>().ToList();
+        Assert.Equal(Enumerable.Range(0, 6), ends.Select(end => end.Result.TrialIndex).Order());
+        Assert.All(ends, end => Assert.Equal(TrialState.Done, end.Result.State));
+        Assert.True(frames is { Dropped: > 0, Doubled: > 0, Delayed: > 0 }, $"{frames.Dropped} frames were lost, {frames.Doubled} doubled and {frames.Delayed} reordered.");
+    }
+
+    [Fact]
+    public async Task F11_Gang_with_one_slow_and_lossy_link_goes_on_and_trains_the_curve_of_a_fast_one()
+    {
+        using var cluster = await TestCluster.StartAsync();
+        using var link = StartBehindLink(cluster, "node-1", host: 2);
+        using var other = StartBehindLink(cluster, "node-2", host: 3);
+        foreach (var name in (string[])["node-1", "node-2"]) await cluster.WaitForWorkerAsync(name);
+        var yaml = SweepText.Grid("1", "4", epochs: 4, workersPerPack: 2, resources: ", all_reduce: messagepack");
+        var fast = await cluster.SubmitAsync(yaml);
+        await cluster.WaitForStateAsync(fast, "done");
+
+        // A lost packet comes again after about as long as it was on its way, and a bit.
+        link.Delay = piece => TimeSpan.FromMilliseconds(piece % 50 == 49 ? 600 : 200);
+        var slow = await cluster.SubmitAsync(yaml);
+        await cluster.WaitForStateAsync(slow, "done");
+
+        Assert.True(link.Connections >= 2, "The gradients took another way.");
+        var (expected, actual) = (cluster.See(fast).Items("trials").Single(), cluster.See(slow).Items("trials").Single());
+        Assert.Equal(expected.GetProperty("elbo").GetRawText(), actual.GetProperty("elbo").GetRawText());
+        Assert.Equal(1, actual.Int("attempts"));
+        Assert.True(actual.Number("seconds") > 10 * expected.Number("seconds"), $"{actual.Number("seconds")} s is no slow link.");
+        cluster.StopAndCheck();
+    }
+
+    // Its data plane listens at one address of loopback and is known by another one, where the proxy is.
+    private static FaultProxy StartBehindLink(TestCluster cluster, string name, int host)
+    {
+        var port = FreePort.Next();
+        var (real, known) = (IPAddress.Parse($"127.0.0.{host}"), IPAddress.Parse($"127.0.1.{host}"));
+        var link = new FaultProxy(new IPEndPoint(real, port), new IPEndPoint(known, port));
+        cluster.StartWorker(name, "--data-listen", $"{real}", "--data-port", $"{port}", "--data-host", $"{known}");
+        return link;
+    }
+}
