@@ -114,6 +114,15 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
                     json.WriteNumber("bytes", checkpoint.Bytes);
                 });
                 break;
+            case SweepEvent.CheckpointRefused { Checkpoint: var refused } fall:
+                Write("checkpoint_refused", fact, json =>
+                {
+                    json.WriteNumber("pack", refused.Pack.Number);
+                    json.WriteNumber("attempt", refused.Attempt.Value);
+                    json.WriteNumber("position", refused.Position);
+                    json.WriteString("reason", fall.Reason);
+                });
+                break;
             case SweepEvent.PackEnded ended:
                 Write("pack_ended", fact, json =>
                 {

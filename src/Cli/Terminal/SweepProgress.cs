@@ -75,6 +75,8 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
             case SweepEvent.PackRegrouped regrouped:
                 _packs[regrouped.Pack] = regrouped.Workers;
                 return $"pack {regrouped.Pack} goes on with {string.Join(", ", regrouped.Workers)}: {regrouped.Reason}";
+            case SweepEvent.CheckpointRefused { Checkpoint: var refused } fall:
+                return $"checkpoint of pack {refused.Pack.Number}, attempt {refused.Attempt.Value}, position {refused.Position} is not used again: {fall.Reason}; its trials go on from the one before";
             case SweepEvent.PackEnded packEnded:
                 _packs.Remove(packEnded.Pack);
                 return null;

@@ -26,6 +26,12 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
     /// <summary>The planned shape; null until the planner has answered.</summary>
     public PackShape? Shape { get; set; }
 
+    /// <summary>
+    /// The shape of the attempt before, which the next one keeps, also when trials have ended meanwhile: the products of another shape may differ in their last bits, and a trial that goes on is to
+    /// become what it would have become. Null where nothing is to be kept: before the first attempt, and where the shape itself may be at fault.
+    /// </summary>
+    public PackShape? Kept { get; private set; }
+
     /// <summary>The attempt in work, or the last one; 0 before the first.</summary>
     public Attempt Attempt { get; private set; } = new(0);
 
@@ -103,6 +109,7 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
     {
         IsRunning = false;
         if (Start is null) return;
+        Kept = Start.Shape;
         Trials = Slots.Values.Select(slot => slot.Trial).ToValueList();
         Slots.Clear();
     }
@@ -135,9 +142,9 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
     }
 
     /// <summary>Takes over what the facts know of it.</summary>
-    public void Restore(Attempt attempt, int losses, string reason)
+    public void Restore(Attempt attempt, int losses, string reason, PackShape? kept)
     {
-        (Attempt, Losses) = (attempt, losses);
+        (Attempt, Losses, Kept) = (attempt, losses, kept);
         if (reason.Length > 0) _history.Enqueue($"attempt {attempt.Value}: {reason}");
     }
 
@@ -148,12 +155,12 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
         var half = new OpenPack(other, Signature, Trials.Skip(kept).ToValueList()) { Shape = Shape, Attempt = Attempt, Losses = Losses, IsUnderSuspicion = true };
         foreach (var line in _history) half._history.Enqueue(line);
         Trials = Trials.Take(kept).ToValueList();
-        IsUnderSuspicion = true;
+        (IsUnderSuspicion, Kept) = (true, null);
         return half;
     }
 
     /// <summary>Its trials are tried again among themselves.</summary>
-    public void Suspect() => IsUnderSuspicion = true;
+    public void Suspect() => (IsUnderSuspicion, Kept) = (true, null);
 
     public static bool CountsAsLoss(FailureKind kind) => kind is FailureKind.Lost or FailureKind.PeerLost or FailureKind.Data;
 

@@ -102,7 +102,7 @@ public sealed partial class Sweep
 
     private PackPlan PlanOf(OpenPack pack, TrialSpec trial)
     {
-        var (shape, question) = (pack.Shape!, QuestionOf(trial, 1));
+        var (shape, question) = (pack.Kept ?? pack.Shape!, QuestionOf(trial, 1));
         var memory = PackSize.LaneBytes(question.Trial, question.Data, shape, question.RowsPerWorker, cuda: _definition.Resources.Device == DeviceChoice.Cuda);
         return new(pack.Id, pack.Attempt, shape, memory, _view.Dataset!, _definition.Dataset, _definition.Resources);
     }
@@ -139,7 +139,7 @@ public sealed partial class Sweep
     // Its own trials, and as many of the waiting ones as are its share when every lane that is free now gets a pack.
     private PackMessage.StartRecorded? ChooseTrials(OpenPack pack, int moreGangs)
     {
-        var shape = pack.Shape!;
+        var shape = pack.Kept ?? pack.Shape!;
         List<TrialSpec> trials = [.. pack.Trials];
         var waiting = pack.TakesOthers ? _queue.Find(pack.Signature)?.Count ?? 0 : 0;
         var lanes = 1L + Math.Max(0, moreGangs);
@@ -150,9 +150,11 @@ public sealed partial class Sweep
 
         var rest = pack.TakesOthers ? _queue.Find(pack.Signature) : null;
         var mayRefill = pack.TakesOthers && (rest is { Count: > 0 } || !_queue.SeesTheEnd);
+        var fills = trials.Select((trial, slot) => new SlotFill(slot, trial, _view.Checkpoints.NewestOf(trial.Index)?.Ref)).ToValueList();
+        if (pack.Kept is not null && shape.Slots >= trials.Count) return new(pack.Attempt, shape, fills, Closed: !mayRefill);
         var latent = trials.Max(trial => trial.Model.Latent);
         if (rest is { Count: > 0 }) latent = Math.Max(latent, rest.Largest.Model.Latent); // Or what waits would not fit the slots that get free.
-        return new(pack.Attempt, shape with { Slots = trials.Count, Latent = latent }, trials.Select((trial, slot) => new SlotFill(slot, trial)).ToValueList(), Closed: !mayRefill);
+        return new(pack.Attempt, shape with { Slots = trials.Count, Latent = latent }, fills, Closed: !mayRefill);
     }
 
     // Nothing is left for it to train, and nothing of it is durable.

@@ -58,7 +58,7 @@ public sealed partial class Sweep
     private void RestoreHistory(OpenPack pack, TrialRow[] rows)
     {
         var suspectedAfter = _view.Suspects.TryGetValue(pack.Id.Number, out var attempt) ? attempt : new Attempt(0);
-        pack.Restore(new(Math.Max(suspectedAfter.Value, rows.Max(row => row.Attempt.Value))), rows.Max(row => row.Losses), rows[0].Reason);
+        pack.Restore(new(Math.Max(suspectedAfter.Value, rows.Max(row => row.Attempt.Value))), rows.Max(row => row.Losses), rows[0].Reason, _view.ShapeOf(rows[0].Pack));
         if (suspectedAfter.Value > 0) pack.Suspect();
     }
 

@@ -97,7 +97,19 @@ public sealed partial class Sweep
     private void TakeFailure(ActorId runner, SweepMessage.PackFailed failed, Effects effects)
     {
         effects.Send(runner, new PackMessage.PackSettled(failed.Attempt));
-        if (Current(failed.Pack, failed.Attempt) is { } pack) Interrupt(pack, failed.Kind, failed.Text, effects);
+        if (Current(failed.Pack, failed.Attempt) is not { } pack) return;
+        if (failed.Kind == FailureKind.Checkpoint) RefuseCheckpoints(pack, failed.Text, effects);
+        Interrupt(pack, failed.Kind, failed.Text, effects);
+    }
+
+    // Which one it was is told in words alone; an attempt seldom begins from more than one, and to fall back costs only time.
+    private void RefuseCheckpoints(OpenPack pack, string text, Effects effects)
+    {
+        if (pack.Start is null) return;
+        foreach (var used in pack.Start.Slots.Select(fill => fill.From).OfType<CheckpointRef>().Distinct())
+        {
+            Record(new SweepEvent.CheckpointRefused(used, text) { Sweep = _view.Id }, effects);
+        }
     }
 
     private void Interrupt(OpenPack pack, FailureKind kind, string text, Effects effects)

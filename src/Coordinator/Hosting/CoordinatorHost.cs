@@ -50,7 +50,9 @@ public sealed class CoordinatorHost : IAsyncDisposable
         _metrics.Watch(_system);
         _metrics.Watch(_plane.Counters);
         _metrics.Watch(store);
-        _publisher = new Publisher(feed, Views, store, Folders, new FleetMetrics(_metrics, Views), logger);
+        var checkpoints = new CheckpointFolder(Folders, Views, logger);
+        checkpoints.CleanUp(); // Before anybody can send a file.
+        _publisher = new Publisher(feed, Views, store, Folders, checkpoints, new FleetMetrics(_metrics, Views), logger);
         _system.SpawnRoot(Addresses.Placement.Name, () => new Placement(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Planner.Name, () => new Planner(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context), Supervision.Never);

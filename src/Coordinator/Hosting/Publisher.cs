@@ -22,15 +22,16 @@ internal sealed partial class Publisher : IAsyncDisposable
     private readonly SweepViews _views;
     private readonly IPointReader _points;
     private readonly SweepFolders _folders;
+    private readonly CheckpointFolder _checkpoints;
     private readonly FleetMetrics _metrics;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private readonly List<Channel<ObserverMessage>> _listeners = [];
     private readonly CancellationTokenSource _stop = new();
 
-    public Publisher(ObserverFeed feed, SweepViews views, IPointReader points, SweepFolders folders, FleetMetrics metrics, ILogger logger)
+    public Publisher(ObserverFeed feed, SweepViews views, IPointReader points, SweepFolders folders, CheckpointFolder checkpoints, FleetMetrics metrics, ILogger logger)
     {
-        (_feed, _views, _points, _folders, _metrics, _logger) = (feed, views, points, folders, metrics, logger);
+        (_feed, _views, _points, _folders, _checkpoints, _metrics, _logger) = (feed, views, points, folders, checkpoints, metrics, logger);
         Running = RunAsync();
     }
 
@@ -72,6 +73,7 @@ internal sealed partial class Publisher : IAsyncDisposable
             if (message is ObserverMessage.FactRecorded { Fact: var fact })
             {
                 _views.Apply(fact);
+                _checkpoints.Observe(fact);
                 if (fact is SweepEvent.TrialEnded { Result.State: TrialState.Done } ended) await WriteCurvesAsync(ended);
             }
 

@@ -3,6 +3,7 @@ using Vae.Shared;
 using Vae.Shared.Datasets;
 using Vae.Shared.Determinism;
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Coordinator.Projections;
 
@@ -17,6 +18,7 @@ public sealed class SweepView(SweepId id)
     private readonly SortedDictionary<int, TrialRow> _rows = [];
     private readonly SortedDictionary<int, PackRow> _packs = [];
     private readonly SortedDictionary<int, Attempt> _suspects = [];
+    private readonly Dictionary<int, PackShape> _shapes = []; // Looked up only.
     private readonly SortedDictionary<string, SweepEvent.PackPlanned> _plans = new(StringComparer.Ordinal);
     private readonly SortedSet<RankedTrial> _ranked = new(RankedTrial.BestFirst);
     private readonly int[] _counts = new int[Enum.GetValues<TrialState>().Length];
@@ -60,6 +62,12 @@ public sealed class SweepView(SweepId id)
     /// <summary>The planned shapes by signature.</summary>
     public IReadOnlyDictionary<string, SweepEvent.PackPlanned> Plans => _plans;
 
+    /// <summary>What trials without an end may go on from.</summary>
+    public CheckpointBook Checkpoints { get; } = new();
+
+    /// <summary>The shape that a pack had when it was last started; null when it never was, or its trials have all ended.</summary>
+    public PackShape? ShapeOf(int pack) => _shapes.GetValueOrDefault(pack);
+
     /// <summary>One more than the greatest pack number so far.</summary>
     public int NextPack { get; private set; }
 
@@ -101,6 +109,7 @@ public sealed class SweepView(SweepId id)
             case SweepEvent.PackRegrouped regrouped: Regroup(regrouped); break;
             case SweepEvent.CheckpointStored stored: TakeCheckpoint(stored.Checkpoint); break;
             case SweepEvent.PackSuspected suspected: Suspect(suspected); break;
+            case SweepEvent.CheckpointRefused refused: Checkpoints.Refuse(refused.Checkpoint); break;
             case SweepEvent.PackEnded ended: EndPack(ended); break;
             case SweepEvent.PackInterrupted interrupted: Interrupt(interrupted); break;
             case SweepEvent.TrialEnded ended: End(ended); break;
@@ -120,6 +129,7 @@ public sealed class SweepView(SweepId id)
     private void Start(SweepEvent.PackStarted started)
     {
         var pack = _packs[started.Pack] = new PackRow(started);
+        _shapes[started.Pack] = started.Shape;
         NextPack = Math.Max(NextPack, started.Pack + 1);
         for (var slot = 0; slot < started.Trials.Count; slot++) Place(started.Trials[slot], slot, pack);
     }
@@ -148,6 +158,7 @@ public sealed class SweepView(SweepId id)
     private void TakeCheckpoint(CheckpointInfo checkpoint)
     {
         if (_packs.TryGetValue(checkpoint.Pack.Number, out var pack) && pack.Attempt == checkpoint.Attempt) pack.CheckpointedTo = Math.Max(pack.CheckpointedTo, checkpoint.Position);
+        Checkpoints.Add(checkpoint, trial => !Row(trial).HasEnded);
     }
 
     private void Place(int trial, int slot, PackRow pack)
@@ -185,6 +196,7 @@ public sealed class SweepView(SweepId id)
     {
         _suspects.Remove(ended.Pack);
         if (_packs.Remove(ended.Pack, out var pack)) Verify.That(pack.Live.Count == 0);
+        _shapes.Remove(ended.Pack);
     }
 
     private void End(SweepEvent.TrialEnded ended)
@@ -195,6 +207,7 @@ public sealed class SweepView(SweepId id)
         Move(row, row with { State = result.State, Result = result });
         if (result.State == TrialState.Done && double.IsFinite(result.Elbo)) _ranked.Add(new(result.Elbo, row.Index));
         if (_packs.TryGetValue(row.Pack, out var pack)) pack.Live.Remove(row.Index);
+        Checkpoints.Forget(row.Index);
     }
 
     // Trials that were never touched keep no row; they are counted, and Row makes one up.
@@ -203,6 +216,8 @@ public sealed class SweepView(SweepId id)
         Verify.That(State == SweepState.Running && ended.State != SweepState.Running);
         foreach (var row in _rows.Values.Where(row => !row.HasEnded).ToArray()) Move(row, row with { State = TrialState.Cancelled });
         _packs.Clear();
+        _shapes.Clear();
+        Checkpoints.Clear();
         _counts[(int)TrialState.Cancelled] += Count(TrialState.Queued);
         _counts[(int)TrialState.Queued] = 0;
         (State, Reason) = (ended.State, ended.Reason);

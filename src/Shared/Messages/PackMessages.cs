@@ -57,6 +57,9 @@ public enum FailureKind
 
     /// <summary>The worker had no free lane: counts against nobody.</summary>
     Refused,
+
+    /// <summary>A checkpoint that the attempt was to begin from is missing, damaged or of another model: counts against nobody, and the next attempt begins from the one before.</summary>
+    Checkpoint,
 }
 
 /// <summary>To <c>coordinator/pack.SWEEP.NUMBER.ATTEMPT</c>: one attempt to train one pack.</summary>

@@ -61,6 +61,9 @@ public abstract record SweepEvent : DomainEvent
     /// <summary>A checkpoint is stored: without this row its file does not count.</summary>
     public sealed record CheckpointStored(CheckpointInfo Checkpoint) : SweepEvent;
 
+    /// <summary>A checkpoint cannot be used; nothing goes on from it again. Its trials go on from the one before, or from their initial weights.</summary>
+    public sealed record CheckpointRefused(CheckpointRef Checkpoint, string Reason) : SweepEvent;
+
     /// <summary>A slot that became free was given to a trial that nothing had happened to.</summary>
     /// <param name="Pack">The pack.</param>
     /// <param name="Attempt">Its attempt.</param>

@@ -51,6 +51,12 @@ internal static class FactCodecs
         .Field("Sweep", Sweep, x => x.Sweep)
         .ReadBy((ref r) => new(PartCodecs.Checkpoint.Read(ref r)) { Sweep = Sweep.Read(ref r) });
 
+    public static readonly RecordCodec<SweepEvent.CheckpointRefused> CheckpointRefused = Record<SweepEvent.CheckpointRefused>()
+        .Field("Checkpoint", PartCodecs.CheckpointName, x => x.Checkpoint)
+        .Field("Reason", Text, x => x.Reason)
+        .Field("Sweep", Sweep, x => x.Sweep)
+        .ReadBy((ref r) => new(PartCodecs.CheckpointName.Read(ref r), Text.Read(ref r)) { Sweep = Sweep.Read(ref r) });
+
     public static readonly RecordCodec<SweepEvent.PackInterrupted> PackInterrupted = Record<SweepEvent.PackInterrupted>()
         .Field("Pack", I32, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
@@ -132,5 +138,5 @@ internal static class FactCodecs
     /// <summary>A fact inside a message to an observer; in the store a fact has its own row of the catalog.</summary>
     public static readonly FamilyCodec<SweepEvent> Fact = new FamilyCodec<SweepEvent>()
         .Case(Submitted).Case(DatasetReady).Case(PackStarted).Case(PackInterrupted).Case(TrialEnded).Case(Ended).Case(TimeSpent)
-        .Case(SlotFilled).Case(PackEnded).Case(PackPlanned).Case(PackRegrouped).Case(CheckpointStored).Case(SlotStopOrdered).Case(PackClosed).Case(PackSuspected);
+        .Case(SlotFilled).Case(PackEnded).Case(PackPlanned).Case(PackRegrouped).Case(CheckpointStored).Case(SlotStopOrdered).Case(PackClosed).Case(CheckpointRefused).Case(PackSuspected);
 }

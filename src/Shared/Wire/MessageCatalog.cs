@@ -84,6 +84,7 @@ public static class MessageCatalog
         CatalogRow.Of(0x800C, FactCodecs.CheckpointStored),
         CatalogRow.Of(0x800D, FactCodecs.SlotStopOrdered),
         CatalogRow.Of(0x800E, FactCodecs.PackClosed),
+        CatalogRow.Of(0x800F, FactCodecs.CheckpointRefused),
         CatalogRow.Of(0x8010, FactCodecs.PackSuspected),
     ]);
 

@@ -35,7 +35,7 @@ internal static class PartCodecs
         .Field("Trials", CheckpointedTrials, x => x.Trials)
         .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), I64.Read(ref r), I64.Read(ref r), Text.Read(ref r), CheckpointedTrials.Read(ref r)));
 
-    private static readonly RecordCodec<CheckpointRef> From = Record<CheckpointRef>()
+    public static readonly RecordCodec<CheckpointRef> CheckpointName = Record<CheckpointRef>()
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Position", I64, x => x.Position)
@@ -43,7 +43,7 @@ internal static class PartCodecs
         .Field("Sha256", Text, x => x.Sha256)
         .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), I64.Read(ref r), I64.Read(ref r), Text.Read(ref r)));
 
-    public static readonly Codec<CheckpointRef?> OptionalFrom = Optional(From);
+    public static readonly Codec<CheckpointRef?> OptionalFrom = Optional(CheckpointName);
     public static readonly Codec<ValueList<CheckpointRef?>> Froms = List(OptionalFrom);
 
     public static readonly RecordCodec<DeviceFacts> Facts = Record<DeviceFacts>()
