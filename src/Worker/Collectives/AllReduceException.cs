@@ -7,6 +7,9 @@ public abstract class AllReduceException(string text, long step, Exception? inne
 {
     /// <summary>The optimizer update that has to be repeated.</summary>
     public long Step { get; } = step;
+
+    /// <summary>The ranks that were waited for in vain, or whose connection ended; empty when nobody is known.</summary>
+    public virtual IReadOnlyList<int> Silent => [];
 }
 
 /// <summary>Which rank was waited for, and what it still owed or had not yet taken.</summary>
@@ -55,6 +58,9 @@ public sealed class AllReduceTimeoutException(
 
     /// <summary>The ranks waited for: over TCP one or two neighbours, in shared memory any number.</summary>
     public IReadOnlyList<AwaitedRank> Awaited { get; } = awaited;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> Silent => [.. Awaited.Select(rank => rank.Rank).Distinct()];
 }
 
 /// <summary>A neighbour's connection closed or broke, or a neighbour passed on that some rank was lost.</summary>
@@ -63,6 +69,9 @@ public sealed class PeerLostException(int rank, long step, string evidence)
 {
     /// <summary>The rank that was lost.</summary>
     public int Rank { get; } = rank;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> Silent => [Rank];
 }
 
 /// <summary>A neighbour sent a frame that is not the one due: another generation, step, bucket, phase, chunk, type or length. Nothing of it entered the sum.</summary>

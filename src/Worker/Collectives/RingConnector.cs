@@ -104,9 +104,9 @@ public static class RingConnector
                 if (refusal is null) return socket;
                 throw new RingRefusedException(right.Rank, $"Rank {right.Rank} at {right.Host}:{right.Port} refused rank {self.Rank}: {refusal}");
             }
-            catch (Exception e) when (e is SocketException or EndOfStreamException)
+            catch (Exception e) when (e is SocketException or IOException)
             {
-                // It does not listen yet, or it restarts: try again until the deadline.
+                // It does not listen yet, restarts, or died while it shook hands: try again until the deadline.
                 socket?.Dispose();
                 await Task.Delay(pause, cancellation);
                 pause = pause * 2 < RetryMax ? pause * 2 : RetryMax;

@@ -24,6 +24,8 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
     {
         system.RegisterPort<PrepareReplicaJob>(JobPort.Async<PrepareReplicaJob>(PrepareAsync));
         system.RegisterPort<TrainJob>(JobPort.Async<TrainJob>(TrainAsync));
+        system.RegisterPort<HaltJob>(JobPort.Async<HaltJob>(HaltAsync));
+        system.RegisterPort<ForgetSlotEndJob>(JobPort.Async<ForgetSlotEndJob>(ForgetAsync));
         system.RegisterPort<SlotOrdersJob>(JobPort.Async<SlotOrdersJob>(OrderAsync));
         system.RegisterPort<StopEngineJob>(JobPort.Async<StopEngineJob>(StopAsync));
     }
@@ -58,17 +60,30 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
         if (!_engines.TryGetValue((assignment.Pack, assignment.Attempt), out var engine)) return; // Stopped while the order was on its way.
         try
         {
-            await engine.TrainAsync(
-                job.Generation, job.Members,
-                started: () => reply.Post(new ReplicaMessage.TrainingStarted(job.Generation)),
-                done: (slot, result) => reply.Post(new ReplicaMessage.SlotDone(slot, result)),
-                applied: number => reply.Post(new ReplicaMessage.OrdersApplied(number)));
-            reply.Post(new ReplicaMessage.TrainingEnded(job.Generation, []));
+            var signals = new EngineSignals(
+                Started: () => reply.Post(new ReplicaMessage.TrainingStarted(job.Generation)),
+                Done: (slot, result) => reply.Post(new ReplicaMessage.SlotDone(slot, result)),
+                Applied: number => reply.Post(new ReplicaMessage.OrdersApplied(number)));
+            var halt = await engine.TrainAsync(job.Generation, job.Members, job.Source, signals);
+            reply.Post(halt is null ? new ReplicaMessage.TrainingEnded(job.Generation, []) : new ReplicaMessage.TrainingHalted(job.Generation, halt.Position, halt.Kind, halt.Text, halt.Silent));
         }
         catch (Exception exception)
         {
             Report(reply, assignment, job.Generation, exception);
         }
+    }
+
+    // Answered by the generation itself when it has halted.
+    private Task HaltAsync(HaltJob job, IJobReply reply)
+    {
+        if (_engines.TryGetValue((job.Pack, job.Attempt), out var engine)) engine.Halt(job.Generation);
+        return Task.CompletedTask;
+    }
+
+    private Task ForgetAsync(ForgetSlotEndJob job, IJobReply reply)
+    {
+        if (_engines.TryGetValue((job.Pack, job.Attempt), out var engine)) engine.Forget(job.Trial);
+        return Task.CompletedTask;
     }
 
     private Task OrderAsync(SlotOrdersJob job, IJobReply reply)

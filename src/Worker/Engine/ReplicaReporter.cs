@@ -9,43 +9,71 @@ using Vae.Worker.Training;
 namespace Vae.Worker.Engine;
 
 /// <summary>
-/// Turns what the trainer tells into points and metrics. Steps are kept as plain numbers and become points a batch at a time, so that the
-/// training thread pays a few stores per step and slot.
+/// Turns what the trainer tells into points and metrics. Steps are kept as plain numbers and become points a batch at a time, so that the training thread pays a few stores per step and slot. Rank 0 publishes; the others keep
+/// their last readings, at most 3 MiB, and a rank that becomes rank 0 publishes what it has. So does the source of a generation, which may be the only one that knows the last act. Points that were stored before are the same and change nothing.
 /// </summary>
 internal sealed partial class ReplicaReporter : ITrainingListener
 {
     private const int BatchSteps = 128;
     private const double BatchSeconds = 0.25;
 
+    // 48 bytes each: 3 MiB in all, while no slot has fewer than the batch that rank 0 may just have begun twice over.
+    private const int ReadingsMax = 65_536, ReadingsOfSlotMax = 4_096, ReadingsOfSlotMin = 256, EvaluationsOfSlot = 32;
+
     private readonly SlotReadings[] _slots;
     private readonly ReplicaAssignment _assignment;
-    private readonly IAllReduce _allReduce;
     private readonly Action<ValueList<MetricPoint>> _publish;
     private readonly StepMeter _meter;
-    private readonly PackSignals _signals;
     private readonly ILogger _logger;
+    private IAllReduce _allReduce = null!;
+    private PackTrainer _trainer = null!;
+    private PackSignals _signals = null!;
+    private bool _publishes;
     private bool _started;
     private long _bytes;
     private TimeSpan _peersWaitedFor;
 
-    public ReplicaReporter(ReplicaAssignment assignment, IAllReduce allReduce, Action<ValueList<MetricPoint>> publish, StepMeter meter, PackSignals signals, ILogger logger)
+    public ReplicaReporter(ReplicaAssignment assignment, Action<ValueList<MetricPoint>> publish, StepMeter meter, ILogger logger)
     {
-        (_assignment, _allReduce, _publish, _meter, _signals, _logger) = (assignment, allReduce, publish, meter, signals, logger);
-        _slots = [.. Enumerable.Range(0, assignment.Shape.Slots).Select(_ => new SlotReadings())];
-        foreach (var fill in assignment.Slots) _slots[fill.Slot].Begin(fill.Trial);
+        (_assignment, _publish, _meter, _logger) = (assignment, publish, meter, logger);
+        var capacity = Math.Clamp(ReadingsMax / assignment.Shape.Slots, ReadingsOfSlotMin, ReadingsOfSlotMax);
+        _slots = [.. Enumerable.Range(0, assignment.Shape.Slots).Select(_ => new SlotReadings(capacity))];
     }
 
-    public void SlotFilled(int slot, TrialSpec trial) => _slots[slot].Begin(trial);
+    /// <summary>A generation begins.</summary>
+    /// <param name="allReduce">Its ring.</param>
+    /// <param name="trainer">The pack as it is now.</param>
+    /// <param name="isSource">The others have taken over this rank's state.</param>
+    /// <param name="signals">What it tells beside points.</param>
+    public void Join(IAllReduce allReduce, PackTrainer trainer, bool isSource, PackSignals signals)
+    {
+        (_allReduce, _trainer, _signals, _started) = (allReduce, trainer, signals, false);
+        (_bytes, _peersWaitedFor) = (0, TimeSpan.Zero);
+        _publishes = allReduce.Rank == 0;
+        if (_publishes || isSource) PublishAll();
+    }
+
+    /// <summary>The generation is over: publishes what is left.</summary>
+    public void Leave()
+    {
+        if (_publishes) PublishAll();
+    }
+
+    /// <summary>Tells, once per generation, that the pack trains.</summary>
+    public void Start()
+    {
+        if (_started) return;
+        _started = true;
+        _signals.Started();
+    }
 
     public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
     {
         var readings = _slots[slot];
-        readings.Seconds += seconds;
-        Start();
-        if (_allReduce.Rank != 0) return;
-        readings.Steps[readings.Count++] = new StepReading(step, epoch, distortion, rate, beta, seconds);
+        readings.Steps.Next() = new StepReading(_trainer.TrialAt(slot)!.Index, epoch, step, distortion, rate, beta, seconds);
+        if (!_publishes) return;
         readings.Waited += seconds;
-        if (readings.Count == BatchSteps || readings.Waited >= BatchSeconds || step.Value == 1) Flush(readings);
+        if (readings.Steps.Unpublished >= BatchSteps || readings.Waited >= BatchSeconds || step.Value == 1) PublishSteps(readings);
     }
 
     public void StepTimed(StepClock clock, int trials, int rows)
@@ -65,57 +93,52 @@ internal sealed partial class ReplicaReporter : ITrainingListener
 
     public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss)
     {
-        if (_allReduce.Rank != 0) return;
         var readings = _slots[slot];
-        Flush(readings);
-        _publish([new MetricPoint.Evaluation(epochsDone, report.Elbo, report.Distortion, report.Rate, report.ActiveUnits, report.RatePerDimension.ToValueList(), trainLoss, readings.Seconds)
+        readings.Evaluations.Next() = new MetricPoint.Evaluation(
+            epochsDone, report.Elbo, report.Distortion, report.Rate, report.ActiveUnits, report.RatePerDimension.ToValueList(), trainLoss, _trainer.SecondsAt(slot))
         {
-            Trial = TrialOf(readings),
+            Trial = new TrialId(_assignment.Pack.Sweep, _trainer.TrialAt(slot)!.Index),
             Attempt = _assignment.Attempt,
             Step = step,
-        }]);
+        };
+        if (_publishes) Publish(readings);
     }
 
     public void SlotEnded(SlotEnd end)
     {
-        Flush(_slots[end.Slot]);
+        if (_publishes) Publish(_slots[end.Slot]);
         _signals.SlotEnded(end);
     }
 
     public void OrderApplied(long number) => _signals.OrderApplied(number);
 
+    public void ActDone(long position) => Start();
+
     public void Idle() => Start();
 
-    /// <summary>Publishes what is left.</summary>
-    public void Flush()
+    private void PublishAll()
     {
-        foreach (var readings in _slots) Flush(readings);
+        foreach (var readings in _slots) Publish(readings);
     }
 
-    private void Start()
+    private void Publish(SlotReadings readings)
     {
-        if (_started) return;
-        _started = true;
-        _signals.Started();
+        PublishSteps(readings);
+        if (readings.Evaluations.Unpublished > 0) _publish(readings.Evaluations.Take().ToValueList());
     }
 
-    private TrialId TrialOf(SlotReadings readings) => new(_assignment.Pack.Sweep, readings.Trial);
-
-    private void Flush(SlotReadings readings)
+    private void PublishSteps(SlotReadings readings)
     {
-        if (readings.Count == 0) return;
-        var points = new MetricPoint[readings.Count];
-        var trial = TrialOf(readings);
-        for (var i = 0; i < points.Length; i++)
-        {
-            ref readonly var s = ref readings.Steps[i];
-            points[i] = new MetricPoint.TrainStep(s.Epoch, s.Distortion + (s.Beta * s.Rate), s.Distortion, s.Rate, s.Beta, s.Seconds) { Trial = trial, Attempt = _assignment.Attempt, Step = s.Step };
-        }
-
-        readings.Count = 0;
         readings.Waited = 0;
-        _publish(points.ToValueList());
+        if (readings.Steps.Unpublished > 0) _publish(readings.Steps.Take().Select(PointOf).ToValueList());
     }
+
+    private MetricPoint PointOf(StepReading s) => new MetricPoint.TrainStep(s.Epoch, s.Distortion + (s.Beta * s.Rate), s.Distortion, s.Rate, s.Beta, s.Seconds)
+    {
+        Trial = new TrialId(_assignment.Pack.Sweep, s.Trial),
+        Attempt = _assignment.Attempt,
+        Step = s.Step,
+    };
 
     [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Pack {Pack} rank {Rank}: gradients are summed {When}; backward and sum take {With:F2} ms with overlap, {Without:F2} ms without")]
     private static partial void LogOverlap(ILogger logger, PackId pack, int rank, string when, double with, double without);
@@ -123,21 +146,15 @@ internal sealed partial class ReplicaReporter : ITrainingListener
     [LoggerMessage(EventId = 3012, Level = LogLevel.Information, Message = "Pack {Pack} rank {Rank}: takes {Share:P1} of the rows from now on, by the measured speed of all ranks")]
     private static partial void LogShare(ILogger logger, PackId pack, int rank, double share);
 
-    private readonly record struct StepReading(Step Step, int Epoch, double Distortion, double Rate, double Beta, double Seconds);
+    private readonly record struct StepReading(int Trial, int Epoch, Step Step, double Distortion, double Rate, double Beta, double Seconds);
 
-    private sealed class SlotReadings
+    private sealed class SlotReadings(int capacity)
     {
-        public StepReading[] Steps { get; } = new StepReading[BatchSteps];
+        public History<StepReading> Steps { get; } = new(capacity);
 
-        public int Trial { get; private set; }
-
-        public int Count { get; set; }
+        public History<MetricPoint> Evaluations { get; } = new(EvaluationsOfSlot);
 
         public double Waited { get; set; }
-
-        public double Seconds { get; set; }
-
-        public void Begin(TrialSpec trial) => (Trial, Count, Waited, Seconds) = (trial.Index, 0, 0, 0);
     }
 }
 

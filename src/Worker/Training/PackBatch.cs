@@ -1,6 +1,8 @@
 using Vae.Models;
 using Vae.Models.Objectives;
+using Vae.Shared;
 using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
 using Vae.Torch;
 
 namespace Vae.Worker.Training;
@@ -34,6 +36,9 @@ internal sealed class PackBatch : IDisposable
         _normals = torch.zeros([(long)slots * EvaluationRows * latent], device: device).DetachFromDisposeScope();
         _vectors = new SlotVectors(slots, latent, device);
     }
+
+    /// <summary>Hears of each gathering of rows; null: nobody does.</summary>
+    public RowWitness? Witness { get; set; }
 
     /// <summary>Rows of one pass of an evaluation of all slots.</summary>
     public int EvaluationRows { get; }
@@ -176,6 +181,7 @@ internal sealed class PackBatch : IDisposable
         }
 
         var rows = slot.Order.Slice(_batches.RowsOf(slot.StepOfEpoch).First + part.First, part.Count);
+        Witness?.Invoke(slot.Trial!, slot.Step, rows);
         _data.Gather(rows, _x!, target, slot.Trial!.Training.Seed, NoiseStreams.Of(NoisePurpose.Binarize, slot.Step.Value), part.First);
     }
 
@@ -210,3 +216,6 @@ internal sealed class PackBatch : IDisposable
         return part.view(slots, rows, width).DetachFromDisposeScope();
     }
 }
+
+/// <summary>Hears which rows a rank takes into the step after <paramref name="step"/> updates of a trial.</summary>
+internal delegate void RowWitness(TrialSpec trial, Step step, ReadOnlySpan<int> rows);

@@ -15,6 +15,9 @@ namespace Vae.Worker.Training;
 /// </summary>
 public sealed class PackTrainer : IDisposable
 {
+    /// <summary>Most floats that one parameter takes in a pack's state: itself and the optimizer's averages, with room for rules to come.</summary>
+    public const long StateFloatsPerParameterMax = 4;
+
     private readonly Pack _pack;
     private readonly PackStep _step;
     private readonly PackEvaluation _evaluation;
@@ -56,6 +59,15 @@ public sealed class PackTrainer : IDisposable
 
     /// <summary>The rows that trials are judged by.</summary>
     public RowRange EvaluationRows => _pack.Data.EvaluationRows;
+
+    /// <summary>What one row is.</summary>
+    public ImageShape Image => _pack.Data.Shape;
+
+    /// <summary>Hears which rows of a trial this rank takes into a step that is not yet applied: for tests of their accounting.</summary>
+    internal RowWitness? Witness
+    {
+        set => _pack.Batch.Witness = value;
+    }
 
     /// <summary>Why steps on a CUDA device are not recorded as graphs although they could be: slower, not wrong. Null otherwise.</summary>
     public string? RecordingRefused => _step.RecordingRefused;

@@ -28,6 +28,7 @@ public sealed partial class AllReduceFactory
     /// <param name="transport">Where sockets come from.</param>
     /// <param name="deadline">For connecting, and again for agreeing.</param>
     /// <param name="request">Default: automatic, with default options.</param>
+    /// <param name="first">What all ranks do over the fresh connections before they agree on an engine; it has deadlines of its own.</param>
     /// <param name="cancellation">Gives up early.</param>
     /// <returns>A ready engine; <see cref="NoAllReduce"/> for a world of one.</returns>
     /// <exception cref="RingRefusedException">A neighbour is not what we expect, or does not expect us.</exception>
@@ -35,15 +36,17 @@ public sealed partial class AllReduceFactory
     /// <exception cref="PeerLostException">A neighbour hung up.</exception>
     /// <exception cref="EngineUnavailableException">The engine was asked for by name and cannot be had; the text says which rank lacks what.</exception>
     public async Task<IAllReduce> ConnectAsync(
-        RingHello self, IReadOnlyList<RingMember> members, IRingTransport transport, TimeSpan deadline, AllReduceRequest? request = null, CancellationToken cancellation = default)
+        RingHello self, IReadOnlyList<RingMember> members, IRingTransport transport, TimeSpan deadline, AllReduceRequest? request = null, Func<RingLinks, Task>? first = null,
+        CancellationToken cancellation = default)
     {
         request ??= new();
         var links = await RingConnector.ConnectLinksAsync(self, members, transport, deadline, cancellation);
         if (links is null) return new NoAllReduce();
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        time.CancelAfter(deadline);
         try
         {
+            if (first is not null) await first(links);
+            time.CancelAfter(deadline);
             return await AgreeAsync(self, links, request, time.Token);
         }
         catch (Exception e)

@@ -33,8 +33,13 @@ internal static class LinkTuner
         var said = (await links.GatherAsync(OwnCard(links).Encode(), cancellation)).Select((bytes, rank) => LinkCard.Decode(rank, bytes)).ToList();
         var kind = KindOf(said);
         if (kind == LinkKind.Network) return (LinkSetting.ForNetwork(options), "between hosts, where nothing is measured");
-        var known = said.Select(card => card.Known[(int)kind]).ToList();
-        if (known[0] is { } first && known.All(setting => setting == first)) return (first, "as measured before");
+        if (said.Select(card => card.Known[(int)kind]).FirstOrDefault(setting => setting is not null) is { } known)
+        {
+            // All see the same cards, so all take the same one; a rank that is new to the gang shall not cost the others a measurement.
+            Known.TryAdd(kind, known);
+            return (known, "as measured before");
+        }
+
         return await MeasureAsync(links, options, kind, cancellation);
     }
 
