@@ -16,6 +16,7 @@ internal static class CliRoot
             DataCommands.Create(),
             NodeCommands.CreateCoordinator(),
             NodeCommands.CreateWorker(),
+            ClusterCommands.Create(),
             DoctorCommand.Create(),
         };
         GlobalOptions.AddTo(root);

@@ -5,6 +5,7 @@ using Vae.Cli.Local;
 using Vae.Cli.Terminal;
 using Vae.Coordinator.Hosting;
 using Vae.Runtime.Actors;
+using Vae.Runtime.Logging;
 using Vae.Runtime.Remoting;
 using Vae.Shared;
 using Vae.Torch;
@@ -121,11 +122,14 @@ internal static class NodeCommands
                 Lanes = parse.GetValue(lanes),
             };
             if (parse.GetValue(connectWithin) is { } seconds) await Reach.RequireAsync(host, port, TimeSpan.FromSeconds(seconds), interrupt.Token);
-            using var logs = Logs.ForNode(parse.GetRequiredValue(format), output.Mode, options.Name.Value);
+            using var last = LastLines.TryOpen(Path.Combine(home, "logs", $"{options.Name}.tail"));
+            options = options with { LastLines = last?.Before ?? [] };
+            using var logs = Logs.ForNode(parse.GetRequiredValue(format), output.Mode, options.Name.Value, last);
             await using var worker = await WorkerHost.StartAsync(options, logs, interrupt.Token);
             logs.CreateLogger("worker").LogInformation("{Name} computes on {Device} with {Threads} threads, libtorch {Libtorch}, {Blas}, {Capability}; HTTP {Http}",
                 options.Name, worker.Facts.Device, worker.Facts.Threads, worker.Facts.Libtorch, worker.Facts.Blas, worker.Facts.CpuCapability, worker.HttpAddress?.ToString() ?? "off");
             await LeaveWhenToldAsync(worker, parse.GetValue(exitWithStdin), interrupt.Token);
+            last?.EndWell();
             return ExitCode.Ok;
         });
         return command;

@@ -51,6 +51,14 @@ internal sealed class ClusterClient : ISweepSource
     public Task<SweepAcceptedDocument> SubmitAsync(string yaml, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, "api/v1/sweeps", new StringContent(yaml, Encoding.UTF8, "application/yaml"), SweepDocumentJson.Default.SweepAcceptedDocument, cancellation);
 
+    /// <summary>Who is there, and what for.</summary>
+    public Task<ClusterDocument> DescribeAsync(CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Get, "api/v1/cluster", null, ClusterDocumentJson.Default.ClusterDocument, cancellation);
+
+    /// <summary>Sends a worker away.</summary>
+    public Task<DrainDocument> DrainAsync(string worker, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, $"api/v1/workers/{Uri.EscapeDataString(worker)}/drain", null, ClusterDocumentJson.Default.DrainDocument, cancellation);
+
     public string? FolderOf(string sweep, int trial) => null;
 
     public void Dispose() => _http.Dispose();

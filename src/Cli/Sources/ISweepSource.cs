@@ -30,6 +30,14 @@ internal sealed class SourceOptions
 
     public Option<string?> TokenFile { get; } = new("--token-file") { Description = "File with the cluster's token. Default: VAE_TOKEN_FILE, or the file `token` under --home.", HelpName = "FILE" };
 
+    /// <summary>For commands that ask a running coordinator, always.</summary>
+    public static SourceOptions OfCluster(string address)
+    {
+        var options = new SourceOptions();
+        options.Cluster.Description = $"HTTP address of the coordinator. Default: {address}.";
+        return options;
+    }
+
     public void AddTo(Command command)
     {
         command.Options.Add(Cluster);
@@ -39,7 +47,9 @@ internal sealed class SourceOptions
     public ISweepSource Open(ParseResult parse) => OpenCluster(parse) is { } cluster ? cluster : new LocalSource(parse.GetRequiredValue(GlobalOptions.Home));
 
     /// <returns>Null when the user named no cluster.</returns>
-    public ClusterClient? OpenCluster(ParseResult parse) => parse.GetValue(Cluster) is { } address
-        ? ClusterClient.Open(address, parse.GetValue(TokenFile) ?? ClusterToken.FileFor(parse.GetRequiredValue(GlobalOptions.Home)))
-        : null;
+    public ClusterClient? OpenCluster(ParseResult parse) => parse.GetValue(Cluster) is { } address ? OpenCluster(parse, address) : null;
+
+    /// <summary>The coordinator that the user named, or the one at <paramref name="otherwise"/>.</summary>
+    public ClusterClient OpenCluster(ParseResult parse, string otherwise) =>
+        ClusterClient.Open(parse.GetValue(Cluster) ?? otherwise, parse.GetValue(TokenFile) ?? ClusterToken.FileFor(parse.GetRequiredValue(GlobalOptions.Home)));
 }

@@ -47,6 +47,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
         var feed = new ObserverFeed();
         var observer = _system.SpawnRoot("feed", () => feed, Supervision.Never);
         var context = new CoordinatorContext(store.Term, HistoryOf, [observer]);
+        _metrics.CreateCoordinator();
         _metrics.Watch(_system);
         _metrics.Watch(_plane.Counters);
         _metrics.Watch(store);
@@ -163,6 +164,42 @@ public sealed class CoordinatorHost : IAsyncDisposable
     /// <summary>Stops a sweep; its running trials become cancelled.</summary>
     public void Cancel(SweepId sweep, string reason) => _system.Post(Addresses.Sweeps, new SweepBookMessage.CancelSweep(sweep, reason));
 
+    /// <summary>Sends a worker away: it hands over what it trains and leaves. Nothing happens when there is none of that name.</summary>
+    public void Drain(NodeId worker, string reason) => _system.Post(Addresses.Cluster, new ClusterMessage.DrainWorker(worker, reason));
+
+    /// <summary>Who is there, and what for.</summary>
+    /// <exception cref="UserFitException">The actors did not answer in time.</exception>
+    public async Task<ClusterDocument> DescribeAsync(CancellationToken cancellation)
+    {
+        var inbox = _system.OpenInbox($"describe-{Interlocked.Increment(ref _inboxes)}");
+        try
+        {
+            _system.Post(Addresses.Cluster, new ClusterMessage.DescribeCluster(inbox.Id));
+            _system.Post(Addresses.Placement, new PlacementMessage.DescribePlacement(inbox.Id));
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            deadline.CancelAfter(AnswerWithin);
+            (ObserverMessage.ClusterDescribed? Members, ObserverMessage.PlacementDescribed? Placed) answer = default;
+            while (answer.Members is null || answer.Placed is null)
+            {
+                var message = (await inbox.Reader.ReadAsync(deadline.Token)).Message;
+                answer = (message as ObserverMessage.ClusterDescribed ?? answer.Members, message as ObserverMessage.PlacementDescribed ?? answer.Placed);
+            }
+
+            return ClusterDocument.Of(_store.Term, answer.Members, answer.Placed, PackOf);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new UserFitException($"The coordinator did not answer within {AnswerWithin.TotalSeconds:F0} s; its log says more.");
+        }
+        finally
+        {
+            await _system.StopRoot(inbox.Id, "answered");
+        }
+    }
+
+    private (int? Generation, int? Trials) PackOf(PackId pack, Attempt attempt) => Views.Read(pack.Sweep, view =>
+        view.Packs.TryGetValue(pack.Number, out var row) && row.Attempt == attempt ? ((int?)row.Generation.Value, (int?)row.Live.Count) : default);
+
     /// <summary>Where a sweep stands, as a copy.</summary>
     public SweepView View(SweepId sweep)
     {
@@ -189,7 +226,11 @@ public sealed class CoordinatorHost : IAsyncDisposable
     {
         if (options.HttpPort is not { } port) return;
         var http = new NodeHttpOptions { Bind = options.HttpListen ?? options.Listen, Port = port, HostNames = options.HttpHosts, Token = token };
-        _http = await NodeHttp.StartAsync(http, _metrics, endpoints: new SweepApi(this, token, options.DataRoot).Map);
+        _http = await NodeHttp.StartAsync(http, _metrics, endpoints: application =>
+        {
+            new SweepApi(this, token, options.DataRoot).Map(application);
+            new ClusterApi(this, token).Map(application);
+        });
     }
 
     private async Task<Message> StorePointsAsync(StorePointsJob job, CancellationToken abandoned)

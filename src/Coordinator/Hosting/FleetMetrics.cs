@@ -20,6 +20,9 @@ internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
         {
             case ObserverMessage.FactRecorded { Fact: var fact }: Record(fact); break;
             case ObserverMessage.WorkerUpdated worker: Record(worker); break;
+            case ObserverMessage.StandingsChanged changed:
+                for (var standing = 0; standing < changed.Counts.Count; standing++) metrics.SetWorkers((WorkerStanding)standing, changed.Counts[standing]);
+                break;
             case ObserverMessage.AggregatesChanged changed:
                 foreach (var sweep in changed.Sweeps) Record(sweep);
                 break;
@@ -38,6 +41,7 @@ internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
     private void Record(ObserverMessage.WorkerUpdated worker)
     {
         metrics.SetWorkerUp(worker.Worker, worker.Alive);
+        metrics.SetWorkerSlowdown(worker.Worker, double.IsFinite(worker.Load.Slowdown) && worker.Alive ? worker.Load.Slowdown : 1);
         _gone.Remove(worker.Worker);
         if (worker.Alive) return;
         if (worker.Left)

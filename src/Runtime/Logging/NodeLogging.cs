@@ -27,12 +27,14 @@ public static class NodeLogging
     /// <param name="format">Text or JSON lines.</param>
     /// <param name="verbosity">0 shows information and above, each <c>-v</c> adds 1 (debug, trace), each <c>-q</c> takes 1 (warnings, errors).</param>
     /// <param name="node">Named in every JSON line.</param>
-    public static ILoggerFactory Create(LogFormat format, int verbosity, string node)
+    /// <param name="last">Keeps the last lines for the next process; null: nobody does.</param>
+    public static ILoggerFactory Create(LogFormat format, int verbosity, string node, LastLines? last = null)
     {
         var configuration = new LoggerConfiguration().MinimumLevel.Is(Level(verbosity)).MinimumLevel.Override("Microsoft", LogEventLevel.Warning);
         configuration = IsJson(format)
             ? configuration.WriteTo.Console(new JsonLineFormatter(node), standardErrorFromLevel: LogEventLevel.Verbose)
             : configuration.WriteTo.Console(outputTemplate: TextTemplate, standardErrorFromLevel: LogEventLevel.Verbose, theme: Theme());
+        if (last is not null) configuration = configuration.WriteTo.Sink(last);
         return new SerilogLoggerFactory(configuration.CreateLogger(), dispose: true);
     }
 

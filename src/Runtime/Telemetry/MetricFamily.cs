@@ -74,12 +74,19 @@ internal sealed class MetricFamily(string name, string help, MetricKind kind, IR
 
     private void Write(IBufferWriter<byte> output, string key, Series series)
     {
-        if (kind != MetricKind.Histogram)
+        if (kind is MetricKind.Counter or MetricKind.Gauge)
         {
             PrometheusText.WriteSample(output, name, "", key, null, series.Value);
             return;
         }
 
+        if (kind == MetricKind.Histogram) WriteBuckets(output, key, series);
+        PrometheusText.WriteSample(output, name, "_sum", key, null, series.Value);
+        PrometheusText.WriteSample(output, name, "_count", key, null, series.Observations);
+    }
+
+    private void WriteBuckets(IBufferWriter<byte> output, string key, Series series)
+    {
         var below = 0L;
         for (var i = 0; i < buckets.Count; i++)
         {
@@ -88,8 +95,6 @@ internal sealed class MetricFamily(string name, string help, MetricKind kind, IR
         }
 
         PrometheusText.WriteSample(output, name, "_bucket", key, double.PositiveInfinity, series.Observations);
-        PrometheusText.WriteSample(output, name, "_sum", key, null, series.Value);
-        PrometheusText.WriteSample(output, name, "_count", key, null, series.Observations);
     }
 
     private void Observe(Series series, double value)

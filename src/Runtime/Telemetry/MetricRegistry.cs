@@ -14,6 +14,9 @@ public enum MetricKind
 
     /// <summary>Counts observations in buckets.</summary>
     Histogram,
+
+    /// <summary>Sum and number of observations: means over time and over nodes, at two series instead of nineteen.</summary>
+    Summary,
 }
 
 /// <summary>

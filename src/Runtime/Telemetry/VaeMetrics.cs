@@ -19,9 +19,11 @@ public sealed class VaeMetrics : IDisposable
     public static readonly IReadOnlyList<string> StepPhases = ["load", "forward", "backward", "allreduce", "update"];
 
     private const string MeterName = "Vae.Distributed";
+    private const string AuthRejected = "Connections turned away at the handshake, by rule.";
+    private const string ProtocolErrors = "Frames of members that broke the protocol, by rule.";
 
     private readonly Meter _meter;
-    private readonly MetricFamily _trials, _workerUp, _bestElbo, _activeUnits;
+    private readonly MetricFamily _trials, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits;
     private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes;
     private readonly Counter<double> _allreduceSeconds, _allreduceExposed;
     private readonly Histogram<double> _stepDuration, _allreduceWait, _storeWrite, _httpRequest;
@@ -36,6 +38,8 @@ public sealed class VaeMetrics : IDisposable
             .Set(1, version, commit, RuntimeInformation.FrameworkDescription);
         _trials = Registry.Declare("vae_trials", "Trials of a sweep by state.", MetricKind.Gauge, ["sweep", "state"]);
         _workerUp = Registry.Declare("vae_worker_up", "1 while the worker holds its lease, 0 when it is lost.", MetricKind.Gauge, ["worker"]);
+        _workers = Registry.Declare("vae_workers", "Workers by what they are there for.", MetricKind.Gauge, ["state"]);
+        _workerSlowdown = Registry.Declare("vae_worker_slowdown_ratio", "How many times as long as the mean of its gang a worker takes for a row; 1 when it is like the others.", MetricKind.Gauge, ["worker"]);
         _bestElbo = Registry.Declare("vae_sweep_best_elbo", "Best held-out evidence lower bound at beta 1 of a sweep, in nats per sample.", MetricKind.Gauge, ["sweep"]);
         _activeUnits = Registry.Declare("vae_sweep_active_units", "Active latent dimensions of a sweep's best trial.", MetricKind.Gauge, ["sweep"]);
 
@@ -47,9 +51,10 @@ public sealed class VaeMetrics : IDisposable
         _allreduceSeconds = Seconds("vae_allreduce_seconds_total", "Time that this worker's gradients were being exchanged.", "worker");
         _allreduceExposed = Seconds("vae_allreduce_exposed_seconds_total", "Time that training stood still for the exchange; the rest went on behind backward.", "worker");
 
-        _stepDuration = Histogram("vae_train_step_duration_seconds", "Time of the parts of a training step.", ["phase"], StepPhases.Select(phase => new[] { phase }));
-        _allreduceWait = Histogram("vae_allreduce_wait_seconds", "Time that a step waited for its peers' gradients.", ["worker"], []);
-        _storeWrite = Histogram("vae_store_write_duration_seconds", "Time of a store transaction, its sync included.", ["outcome"], [["ok"], ["failed"]]);
+        // Every worker has these two: with buckets they would be half of all series of a cluster.
+        _stepDuration = Summary("vae_train_step_duration_seconds", "Time of the parts of a training step.", ["phase"]);
+        _allreduceWait = Summary("vae_allreduce_wait_seconds", "Time that a step waited for its peers' gradients.", ["worker"]);
+        _storeWrite = Histogram("vae_store_write_duration_seconds", "Time of a store transaction, its sync included.", ["outcome"], []);
         _httpRequest = Histogram("vae_http_request_duration_seconds", "Time of an HTTP request by route and status.", ["route", "status"], []);
         Registry.Start();
     }
@@ -88,8 +93,25 @@ public sealed class VaeMetrics : IDisposable
     /// <summary>A worker is a member, or is lost.</summary>
     public void SetWorkerUp(NodeId worker, bool up) => _workerUp.Set(up ? 1 : 0, worker.Value);
 
+    /// <summary>How a worker compares with its gang.</summary>
+    public void SetWorkerSlowdown(NodeId worker, double ratio) => _workerSlowdown.Set(ratio, worker.Value);
+
+    /// <summary>How many workers there are of a standing.</summary>
+    public void SetWorkers(WorkerStanding standing, int count) => _workers.Set(count, Label(standing));
+
     /// <summary>A worker left on purpose.</summary>
-    public void ForgetWorker(NodeId worker) => _workerUp.Remove(worker.Value);
+    public void ForgetWorker(NodeId worker)
+    {
+        _workerUp.Remove(worker.Value);
+        _workerSlowdown.Remove(worker.Value);
+    }
+
+    /// <summary>Makes the coordinator's own series at zero.</summary>
+    public void CreateCoordinator()
+    {
+        foreach (var standing in Enum.GetValues<WorkerStanding>()) SetWorkers(standing, 0);
+        foreach (var outcome in (string[])["ok", "failed"]) Registry.Find("vae_store_write_duration_seconds").Create(outcome);
+    }
 
     /// <summary>Makes the worker's own series at zero.</summary>
     public void CreateWorker(NodeId worker)
@@ -98,6 +120,7 @@ public sealed class VaeMetrics : IDisposable
         _allreduceSeconds.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
         _allreduceExposed.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
         Registry.Find("vae_allreduce_wait_seconds").Create(worker.Value);
+        foreach (var phase in StepPhases) Registry.Find("vae_train_step_duration_seconds").Create(phase);
     }
 
     /// <summary>Steps and samples done for a sweep.</summary>
@@ -125,8 +148,13 @@ public sealed class VaeMetrics : IDisposable
     }
 
     /// <summary>One HTTP request; <paramref name="route"/> is the route's pattern, never the path that was asked for.</summary>
-    public void HttpRequest(string route, int status, TimeSpan duration) =>
-        _httpRequest.Record(duration.TotalSeconds, new("route", route), new("status", status));
+    public void HttpRequest(string route, int status, TimeSpan duration)
+    {
+        if (TimesRequests) _httpRequest.Record(duration.TotalSeconds, new("route", route), new("status", status));
+    }
+
+    /// <summary>Whether HTTP requests are timed. Default true; a worker is asked for its health alone, at 19 series for each route.</summary>
+    public bool TimesRequests { get; init; } = true;
 
     /// <summary>Shows an actor system's mailboxes, dead letters and crashes.</summary>
     public void Watch(ActorSystem system)
@@ -138,12 +166,21 @@ public sealed class VaeMetrics : IDisposable
         Observe("vae_actor_crashes_total", "Crashes of actors.", MetricKind.Counter, [], () => [Measure(system.CrashesTotal)]);
     }
 
+    /// <summary>Shows what happens at a port of a worker: all rules together, for there are many workers. Its log names the rule.</summary>
+    public void WatchInTotal(RemotingCounters counters)
+    {
+        Observe("vae_auth_rejected_total", AuthRejected, MetricKind.Counter, ["port", "kind"],
+            () => [Measure(Enum.GetValues<HandshakeRule>().Sum(counters.Rejected), ("port", "node"), ("kind", "any"))]);
+        Observe("vae_protocol_errors_total", ProtocolErrors, MetricKind.Counter, ["port", "kind"],
+            () => [Measure(Enum.GetValues<ProtocolErrorKind>().Sum(counters.ProtocolErrors) + counters.ForgedSenders + counters.SlowPeers, ("port", "node"), ("kind", "any"))]);
+    }
+
     /// <summary>Shows what happens at a port.</summary>
     public void Watch(RemotingCounters counters)
     {
-        Observe("vae_auth_rejected_total", "Connections turned away at the handshake, by rule.", MetricKind.Counter, ["port", "kind"],
+        Observe("vae_auth_rejected_total", AuthRejected, MetricKind.Counter, ["port", "kind"],
             () => Enum.GetValues<HandshakeRule>().Select(rule => Measure(counters.Rejected(rule), ("port", "node"), ("kind", Label(rule)))));
-        Observe("vae_protocol_errors_total", "Frames of members that broke the protocol, by rule.", MetricKind.Counter, ["port", "kind"],
+        Observe("vae_protocol_errors_total", ProtocolErrors, MetricKind.Counter, ["port", "kind"],
             () => Enum.GetValues<ProtocolErrorKind>().Select(kind => Measure(counters.ProtocolErrors(kind), ("port", "node"), ("kind", Label(kind))))
                 .Append(Measure(counters.ForgedSenders, ("port", "node"), ("kind", "forged_sender")))
                 .Append(Measure(counters.SlowPeers, ("port", "node"), ("kind", "slow_peer"))));
@@ -186,6 +223,12 @@ public sealed class VaeMetrics : IDisposable
     {
         var family = Registry.Declare(name, help, MetricKind.Histogram, labels, MetricRegistry.SecondsBuckets);
         foreach (var values in created) family.Create(values);
+        return _meter.CreateHistogram<double>(name, "s");
+    }
+
+    private Histogram<double> Summary(string name, string help, string[] labels)
+    {
+        Registry.Declare(name, help, MetricKind.Summary, labels);
         return _meter.CreateHistogram<double>(name, "s");
     }
 

@@ -36,7 +36,7 @@ public sealed class WorkerHost : IAsyncDisposable
     private readonly Studio _studio;
     private readonly EnginePort _engine;
     private readonly ProbePort _probe;
-    private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit);
+    private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit) { TimesRequests = false };
     private readonly StepMeter _meter;
     private readonly Timer _load;
     private NodeHttp? _http;
@@ -49,7 +49,7 @@ public sealed class WorkerHost : IAsyncDisposable
         _system = new ActorSystem(options.Name, TimeProvider.System, logger);
         _plane = new ControlPlane(_system, TimeProvider.System, logger);
         _metrics.Watch(_system);
-        _metrics.Watch(_plane.Counters);
+        _metrics.WatchInTotal(_plane.Counters);
         _metrics.CreateWorker(options.Name);
         _meter = new StepMeter(options.Name, _metrics);
         _transport = new DataPlaneTransport(identity);
@@ -68,7 +68,7 @@ public sealed class WorkerHost : IAsyncDisposable
         var incarnation = (ulong)(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1_000_000);
         var agent = Addresses.Agent(options.Name);
         _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, incarnation));
-        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, options.Lanes ?? (device.type == DeviceType.CPU ? facts.Threads : 1))));
+        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, options.Lanes ?? (device.type == DeviceType.CPU ? facts.Threads : 1), options.LastLines)));
         _system.SpawnRoot("host-watch", () => new GoneWatch([agent], (_, _) => _agentGone.TrySetResult()));
         _connector = new Connector(_plane, identity, NodeId.Coordinator, options.CoordinatorHost, options.CoordinatorPort, TimeProvider.System, logger);
         _load = new Timer(_ => _system.Post(agent, new AgentMessage.LoadSampled(_meter.Sample())), null, LoadEvery, LoadEvery);

@@ -47,6 +47,9 @@ public sealed record WorkerOptions
     /// <summary>Compute threads, 1 to 1,024; null for one per core. Default null.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>What the process of this name before logged last, when it did not end in good order. Default nothing.</summary>
+    public ValueList<string> LastLines { get; init; } = [];
+
     /// <summary>Packs trained side by side, 1 to 1,024; null for one per thread on a processor and one on an accelerator. Default null.</summary>
     public int? Lanes { get; init; }
 }

@@ -76,4 +76,29 @@ public class ClusterTests
         Assert.Single(again.Sent<AgentMessage.Left>());
         Assert.Empty(again.Sent<PlacementMessage.WorkerGone>());
     }
+
+    [Fact]
+    public void A_worker_that_is_drained_is_told_with_every_sign_of_life_until_it_leaves()
+    {
+        _cluster.Feed(Register(1));
+        var drained = _cluster.Feed(new ClusterMessage.DrainWorker(Some.Worker(0), "by a user"));
+        Assert.Equal((Some.Term, 1UL, "by a user"), Assert.Single(drained.Sent<AgentMessage.DrainAgent>()) is var order ? (order.Term, order.Incarnation, order.Reason) : default);
+        Assert.Equal(1UL, Assert.Single(drained.Sent<PlacementMessage.WorkerLeaves>()).Incarnation);
+        Assert.Single(_cluster.Feed(Beat(1)).Sent<AgentMessage.DrainAgent>());
+
+        _cluster.Feed(new ClusterMessage.LeaveCluster(Some.Worker(0), 1, "by a user"));
+        Assert.Empty(_cluster.Feed(Register(2)).Sent<AgentMessage.DrainAgent>());
+        Assert.Empty(_cluster.Feed(new ClusterMessage.DrainWorker(Some.Worker(5), "there is none")));
+    }
+
+    [Fact]
+    public void Members_are_described_with_how_long_they_are_there_and_what_their_forerunners_said_last()
+    {
+        var observer = ActorId.Host(NodeId.Coordinator);
+        _cluster.Feed(Register(1) with { LastLines = ["no device"] });
+        _cluster.FeedAfter(4, Beat(1));
+        var described = Assert.Single(_cluster.FeedAfter(1, new ClusterMessage.DescribeCluster(observer)).Sent<ObserverMessage.ClusterDescribed>());
+        var member = Assert.Single(described.Members);
+        Assert.Equal((5, 1, "no device"), (member.MemberFor.TotalSeconds, member.SilentFor.TotalSeconds, member.LastLines[0]));
+    }
 }

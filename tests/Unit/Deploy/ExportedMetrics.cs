@@ -34,10 +34,12 @@ internal static partial class ExportedMetrics
         system.OpenInbox("inbox");
         metrics.Watch(system);
         metrics.Watch(new RemotingCounters());
+        metrics.CreateCoordinator();
         metrics.CreateSweep(sweep);
         metrics.TrialFinished(sweep, TrialState.Done);
         metrics.SetBest(sweep, -100, 4);
         metrics.SetWorkerUp(worker, true);
+        metrics.SetWorkerSlowdown(worker, 1);
         metrics.CreateWorker(worker);
         metrics.Trained(sweep, worker, 1, 64);
         metrics.AllReduced(worker, 1_024, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(3), TimeSpan.FromMilliseconds(2));

@@ -25,6 +25,8 @@ public class MetricsTests
         metrics.SetTrials(Sweep, TrialState.Running, 3);
         metrics.TrialFinished(Sweep, TrialState.Done);
         metrics.SetBest(Sweep, double.NegativeInfinity, 7);
+        metrics.HttpRequest("/metrics", 200, TimeSpan.FromMilliseconds(3));
+        metrics.HttpRequest("/metrics", 200, TimeSpan.FromSeconds(500));
         metrics.StepPhase("allreduce", TimeSpan.FromMilliseconds(3));
         metrics.StepPhase("allreduce", TimeSpan.FromSeconds(500));
         metrics.Trained(Sweep, new("w-1"), 2, 256);
@@ -42,29 +44,41 @@ public class MetricsTests
         Assert.Contains("# TYPE vae_dead_letters_total counter\nvae_dead_letters_total 0\n", text, StringComparison.Ordinal);
         Assert.Equal(
             """
-            # HELP vae_train_step_duration_seconds Time of the parts of a training step.
-            # TYPE vae_train_step_duration_seconds histogram
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.001"} 0
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.0025"} 0
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.005"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.01"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.025"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.05"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.1"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.25"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="0.5"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="1"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="2.5"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="5"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="10"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="25"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="50"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="100"} 1
-            vae_train_step_duration_seconds_bucket{phase="allreduce",le="+Inf"} 2
-            vae_train_step_duration_seconds_sum{phase="allreduce"} 500.003
-            vae_train_step_duration_seconds_count{phase="allreduce"} 2
+            # HELP vae_http_request_duration_seconds Time of an HTTP request by route and status.
+            # TYPE vae_http_request_duration_seconds histogram
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.001"} 0
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.0025"} 0
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.005"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.01"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.025"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.05"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.1"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.25"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="0.5"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="1"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="2.5"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="5"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="10"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="25"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="50"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="100"} 1
+            vae_http_request_duration_seconds_bucket{route="/metrics",status="200",le="+Inf"} 2
+            vae_http_request_duration_seconds_sum{route="/metrics",status="200"} 500.003
+            vae_http_request_duration_seconds_count{route="/metrics",status="200"} 2
 
-            """, Regex.Match(text, "# HELP vae_train_step_duration_seconds (.*\n)*?(?=vae_train_step_duration_seconds_bucket.phase=\"backward\")").Value);
+            """, Regex.Match(text, "# HELP vae_http_request_duration_seconds .*\n.*\n(vae_.*\n)*").Value);
+        Assert.Contains("# TYPE vae_train_step_duration_seconds summary\nvae_train_step_duration_seconds_sum{phase=\"allreduce\"} 500.003\nvae_train_step_duration_seconds_count{phase=\"allreduce\"} 2\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_worker_shows_few_series_because_there_are_many_workers()
+    {
+        using var metrics = new VaeMetrics("1", "c") { TimesRequests = false };
+        metrics.CreateWorker(new("w-1"));
+        metrics.WatchInTotal(new RemotingCounters());
+        metrics.Trained(Sweep, new("w-1"), 2, 256);
+        foreach (var route in (string[])["/metrics", "/healthz", "/readyz"]) metrics.HttpRequest(route, 200, TimeSpan.FromMilliseconds(1));
+        Assert.InRange(Text(metrics).Split('\n').Count(line => line.Length > 0 && line[0] != '#'), 10, 20);
     }
 
     [Fact]
