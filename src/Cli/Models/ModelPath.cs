@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Vae.Cli.Sources;
 using Vae.Models.Files;
+using Vae.Shared.Messages;
 
 namespace Vae.Cli.Models;
 
@@ -32,9 +34,18 @@ internal static partial class ModelPath
         var found = SweepLookup.Find(await source.ListAsync(cancellation), sweep);
         var index = trial ?? found.BestTrial ?? throw new CliException(ExitCode.InvalidInput, $"No trial of sweep {found.Id} has a result yet.", $"`vae sweep status {found.Id}` tells where it stands.");
         var folder = source.FolderOf(found.Id, index);
-        return File.Exists(Path.Combine(folder, TrainedModel.FileName))
-            ? folder
-            : throw new CliException(ExitCode.InvalidInput, $"Trial {index} of sweep {found.Id} has no model in {folder}.", $"`vae sweep results {found.Id}` lists those that have.");
+        var file = Path.Combine(folder, TrainedModel.FileName);
+        if (!File.Exists(file)) throw new CliException(ExitCode.InvalidInput, $"Trial {index} of sweep {found.Id} has no model in {folder}.", $"`vae sweep results {found.Id}` lists those that have.");
+        if (source.ModelOf(found.Id, index) is { } stored) await RequireWholeAsync(file, stored, cancellation);
+        return folder;
+    }
+
+    // A damaged weight is as good a number as any: only the hash that was stored with the result can tell.
+    private static async Task RequireWholeAsync(string file, ArtifactInfo stored, CancellationToken cancellation)
+    {
+        await using var content = File.OpenRead(file);
+        if (content.Length == stored.Bytes && Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellation)) == stored.Sha256) return;
+        throw new CliException(ExitCode.InvalidInput, $"{file} is damaged: it is not the model that was stored with the trial's result.", "Restore it from a backup, or train the trial again from its config.json.");
     }
 
     [GeneratedRegex("^([A-Za-z0-9._-]+)/([0-9]{1,9})$")]

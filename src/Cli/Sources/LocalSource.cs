@@ -2,6 +2,7 @@ using Vae.Coordinator.Hosting;
 using Vae.Coordinator.Projections;
 using Vae.Shared;
 using Vae.Shared.Datasets;
+using Vae.Shared.Messages;
 
 namespace Vae.Cli.Sources;
 
@@ -28,6 +29,10 @@ internal sealed class LocalSource : ISweepSource
     /// <summary>The data set that a sweep was given, and the folder its paths are meant from; null when the sweep is not in this store.</summary>
     public (DatasetSource Source, string BaseDirectory)? DatasetOf(string sweep) =>
         _reader?.Find(sweep) is { Submission: { } submission } view && view.Id.Value == sweep ? (SweepDocument.DefinitionOf(view).Dataset, submission.BaseDirectory) : null;
+
+    /// <summary>What was stored as a trial's model; null when nothing was.</summary>
+    public ArtifactInfo? ModelOf(string sweep, int trial) =>
+        _reader?.Find(sweep) is { } view && trial < view.Trials ? view.Row(trial).Result?.Artifacts.FirstOrDefault(artifact => artifact.Kind == ArtifactKind.Model) : null;
 
     // A process that was killed leaves its sweep `running` in the store, and nobody there who runs it. The next `vae coordinator` of this folder goes on with it.
     private SweepSummary Honest(SweepSummary sweep) => sweep.State == "running" && !_isInUse.Value

@@ -120,7 +120,9 @@ public sealed class SqliteReader : IEventReader, IPointReader
         }
         catch (ProtocolException exception)
         {
-            throw new StoreException(StoreFault.Damaged, $"{_path}: event {sequence} cannot be read: {exception.Message}. Was it written by a newer version of this program?", exception);
+            throw new StoreException(StoreFault.Damaged, exception.Kind == ProtocolErrorKind.UnknownTag
+                ? $"{_path}: event {sequence} cannot be read: {exception.Message}. Was it written by a newer version of this program?"
+                : $"{_path}: event {sequence} is damaged: {exception.Message}. Restore the store from a backup, or move it away to start anew.", exception);
         }
     }
 

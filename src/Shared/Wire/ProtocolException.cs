@@ -38,6 +38,9 @@ public enum ProtocolErrorKind
 
     /// <summary>The frame was written by another version of the protocol.</summary>
     WrongVersion,
+
+    /// <summary>A stored fact is not what was written.</summary>
+    WrongChecksum,
 }
 
 /// <summary>Bytes from outside that break the protocol. The connection they came on is closed; the program is not at fault.</summary>

@@ -28,7 +28,7 @@ public class ClockTests
         await cluster.WaitForStateAsync(sweep, "done");
         Assert.Equal(1, cluster.See(sweep).Items("trials").Single().Int("attempts"));
         Assert.Equal(1, await cluster.MetricAsync("vae_worker_up{worker=\"node-1\"}"));
-        Assert.Empty(cluster.StopAndCheck().OfType<SweepEvent.PackInterrupted>());
+        Assert.Empty((await cluster.StopAndCheckAsync()).OfType<SweepEvent.PackInterrupted>());
         var written = SqliteReader.Open(cluster.Home.Store).ReadAll().Last().WrittenAt;
         Assert.True(written > DateTimeOffset.UtcNow + TimeSpan.FromMinutes(50), $"The coordinator's clock never jumped: it wrote at {written}.");
     }
@@ -47,7 +47,7 @@ public class ClockTests
 
         await cluster.WaitForStateAsync(sweep, "done");
         Assert.False(worker.HasEnded, worker.Evidence());
-        Assert.Single(cluster.StopAndCheck().OfType<SweepEvent.TrialEnded>());
+        Assert.Single((await cluster.StopAndCheckAsync()).OfType<SweepEvent.TrialEnded>());
     }
 
     [FactWithFaultsBelow]
@@ -64,7 +64,7 @@ public class ClockTests
 
         await cluster.WaitForStateAsync(sweep, "done");
         Assert.False(cluster.Coordinator.HasEnded, cluster.Evidence());
-        Assert.Single(cluster.StopAndCheck().OfType<SweepEvent.TrialEnded>());
+        Assert.Single((await cluster.StopAndCheckAsync()).OfType<SweepEvent.TrialEnded>());
     }
 
     private static Task TrainsAsync(TestCluster cluster, string sweep) => Poll.UntilAsync("the trial trains", async () => await StepsAsync(cluster, sweep) > 0, cluster.Evidence);

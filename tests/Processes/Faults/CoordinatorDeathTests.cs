@@ -30,7 +30,7 @@ public class CoordinatorDeathTests(ITestOutputHelper output)
         await cluster.StartCoordinatorAsync();
 
         await cluster.WaitForStateAsync(sweep, "done");
-        Assert.Single(cluster.StopAndCheck().OfType<SweepEvent.TrialEnded>());
+        Assert.Single((await cluster.StopAndCheckAsync()).OfType<SweepEvent.TrialEnded>());
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public class CoordinatorDeathTests(ITestOutputHelper output)
         var (expected, actual) = (Elbos(cluster, undisturbed), Elbos(cluster, sweep));
         Assert.Equal(expected, actual); // Bit for bit: nothing that a trial is made of depends on who asked for it, or how often.
         var attempts = cluster.See(sweep).Items("trials").Sum(trial => trial.Int("attempts"));
-        var facts = cluster.StopAndCheck();
+        var facts = await cluster.StopAndCheckAsync();
         Assert.All(facts.OfType<SweepEvent.TrialEnded>().GroupBy(end => (end.Sweep, end.Result.TrialIndex)), ends => Assert.Single(ends));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{Kills} kills, {trials} trials a sweep; the last sweep took {attempts} attempts. All workers back after {recoveries.Average():F2} s in the mean, {recoveries.Max():F2} s at most."));
@@ -95,7 +95,7 @@ public class CoordinatorDeathTests(ITestOutputHelper output)
 
         await cluster.WaitForStateAsync(sweep, "done");
         Assert.True(deaths > 2, $"It died {deaths} times only.");
-        Assert.Equal(6, cluster.StopAndCheck().OfType<SweepEvent.TrialEnded>().Count());
+        Assert.Equal(6, (await cluster.StopAndCheckAsync()).OfType<SweepEvent.TrialEnded>().Count());
     }
 
     private static IEnumerable<(int Trial, string Elbo)> Elbos(TestCluster cluster, string sweep) =>

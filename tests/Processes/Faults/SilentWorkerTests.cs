@@ -58,7 +58,7 @@ public sealed class SilentWorkers
         wire.Mend();
 
         await cluster.WaitForStateAsync(sweep, "done");
-        var ends = cluster.StopAndCheck().OfType<SweepEvent.TrialEnded>().ToList();
+        var ends = (await cluster.StopAndCheckAsync()).OfType<SweepEvent.TrialEnded>().ToList();
         Assert.Equal([0, 1], ends.Select(end => end.Result.TrialIndex).Order());
     }
 
@@ -131,7 +131,7 @@ public sealed class SilentWorkers
         Assert.False(returned.Program.HasEnded, returned.Program.Evidence());
         var next = await cluster.SubmitAsync(SweepText.Grid("1, 2", "2", epochs: 1));
         await cluster.WaitForStateAsync(next, "done");
-        var facts = cluster.StopAndCheck();
+        var facts = await cluster.StopAndCheckAsync();
         Assert.Single(facts.OfType<SweepEvent.TrialEnded>(), end => end.Sweep.Value == sweep);
         Assert.Single(facts.OfType<SweepEvent.PackInterrupted>(), fact => fact.State == TrialState.Lost);
     }

@@ -76,6 +76,6 @@ public class StoreFaultTests
     private static async Task EndsAsync(TestCluster cluster, string sweep)
     {
         await cluster.WaitForStateAsync(sweep, "done");
-        Assert.Equal(Enumerable.Range(0, 4), cluster.StopAndCheck().OfType<SweepEvent.TrialEnded>().Select(end => end.Result.TrialIndex).Order());
+        Assert.Equal(Enumerable.Range(0, 4), (await cluster.StopAndCheckAsync()).OfType<SweepEvent.TrialEnded>().Select(end => end.Result.TrialIndex).Order());
     }
 }

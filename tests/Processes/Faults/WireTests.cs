@@ -19,7 +19,7 @@ public class WireTests
         var sweep = await cluster.SubmitAsync(SweepText.Grid("1, 2, 4", "2, 4", epochs: 40, workersPerPack: 2));
         await cluster.WaitForStateAsync(sweep, "done");
 
-        var ends = cluster.StopAndCheck().OfType<SweepEvent.TrialEnded>().ToList();
+        var ends = (await cluster.StopAndCheckAsync()).OfType<SweepEvent.TrialEnded>().ToList();
         Assert.Equal(Enumerable.Range(0, 6), ends.Select(end => end.Result.TrialIndex).Order());
         Assert.All(ends, end => Assert.Equal(TrialState.Done, end.Result.State));
         Assert.True(frames is { Dropped: > 0, Doubled: > 0, Delayed: > 0 }, $"{frames.Dropped} frames were lost, {frames.Doubled} doubled and {frames.Delayed} reordered.");
@@ -32,7 +32,7 @@ public class WireTests
         using var link = StartBehindLink(cluster, "node-1", host: 2);
         using var other = StartBehindLink(cluster, "node-2", host: 3);
         foreach (var name in (string[])["node-1", "node-2"]) await cluster.WaitForWorkerAsync(name);
-        var yaml = SweepText.Grid("1", "4", epochs: 4, workersPerPack: 2, resources: ", all_reduce: messagepack");
+        var yaml = SweepText.Grid("1", "4", epochs: 2, workersPerPack: 2, resources: ", all_reduce: messagepack");
         var fast = await cluster.SubmitAsync(yaml);
         await cluster.WaitForStateAsync(fast, "done");
 
@@ -46,7 +46,7 @@ public class WireTests
         Assert.Equal(expected.GetProperty("elbo").GetRawText(), actual.GetProperty("elbo").GetRawText());
         Assert.Equal(1, actual.Int("attempts"));
         Assert.True(actual.Number("seconds") > 10 * expected.Number("seconds"), $"{actual.Number("seconds")} s is no slow link.");
-        cluster.StopAndCheck();
+        await cluster.StopAndCheckAsync();
     }
 
     // Its data plane listens at one address of loopback and is known by another one, where the proxy is.

@@ -23,6 +23,8 @@ internal sealed class FactModel
     private readonly Dictionary<TrialId, (TrialState State, int Attempt, PackId? Pack)> _trials = [];
     private readonly Dictionary<PackId, Running> _running = [];
     private readonly Dictionary<PackId, int> _attempts = [];
+    private readonly Dictionary<PackId, long> _positions = []; // Of the last checkpoint of the attempt that runs.
+    private readonly Dictionary<CheckpointRef, CheckpointInfo> _checkpoints = [];
     private readonly List<SweepEvent> _facts = [];
     private long _term;
     private long _sequence;
@@ -31,6 +33,10 @@ internal sealed class FactModel
     {
         public int Attempt => attempt;
 
+        public int Generation { get; set; } = 1;
+
+        public long Order { get; set; }
+
         public SortedDictionary<int, int> Slots { get; } = [];
     }
 
@@ -38,6 +44,9 @@ internal sealed class FactModel
     public SortedDictionary<string, SweepView> Views { get; } = new(StringComparer.Ordinal);
 
     public IReadOnlyList<SweepEvent> Facts => _facts;
+
+    /// <summary>The newest checkpoint of each trial that has one.</summary>
+    public Dictionary<TrialId, CheckpointInfo> Newest { get; } = [];
 
     public void Follow(StoredEvent stored)
     {
@@ -52,6 +61,11 @@ internal sealed class FactModel
         {
             case SweepEvent.PackStarted started: Start(started); break;
             case SweepEvent.SlotFilled filled: Fill(filled); break;
+            case SweepEvent.SlotStopOrdered stop: Order(Runs(new(fact.Sweep, stop.Pack), stop.Attempt, stop), stop.Order); break;
+            case SweepEvent.PackClosed closed: Order(Runs(new(fact.Sweep, closed.Pack), closed.Attempt, closed), closed.Order); break;
+            case SweepEvent.PackRegrouped regrouped: Regroup(regrouped); break;
+            case SweepEvent.CheckpointStored kept: Keep(kept.Checkpoint); break;
+            case SweepEvent.PackSuspected suspected: Suspect(suspected); break;
             case SweepEvent.PackInterrupted interrupted: Interrupt(interrupted); break;
             case SweepEvent.PackEnded ended: Finish(new(fact.Sweep, ended.Pack), ended.Attempt.Value); break;
             case SweepEvent.TrialEnded ended: End(ended); break;
@@ -73,17 +87,54 @@ internal sealed class FactModel
         Require(started.Attempt.Value > _attempts.GetValueOrDefault(pack), $"I11: {started} after attempt {_attempts.GetValueOrDefault(pack)}");
         _attempts[pack] = started.Attempt.Value;
         _running[pack] = new Running(started.Attempt.Value);
-        for (var slot = 0; slot < started.Trials.Count; slot++) Begin(pack, slot, started.Trials[slot]);
+        _positions.Remove(pack);
+        for (var slot = 0; slot < started.Trials.Count; slot++) Begin(pack, slot, started.Trials[slot], started.From[slot]);
     }
 
     private void Fill(SweepEvent.SlotFilled filled)
     {
         var pack = new PackId(filled.Sweep, filled.Pack);
-        Require(_running.TryGetValue(pack, out var running) && running.Attempt == filled.Attempt.Value, $"I11: {filled}, and attempt {running?.Attempt} runs");
-        Begin(pack, filled.Slot, filled.Trial);
+        Order(Runs(pack, filled.Attempt, filled), filled.Order);
+        Begin(pack, filled.Slot, filled.Trial, filled.From);
     }
 
-    private void Begin(PackId pack, int slot, int index)
+    private Running Runs(PackId pack, Attempt attempt, SweepEvent fact)
+    {
+        Require(_running.TryGetValue(pack, out var running) && running.Attempt == attempt.Value, $"I11: {fact}, and attempt {running?.Attempt} runs");
+        return running!;
+    }
+
+    private static void Order(Running running, long number)
+    {
+        Require(number == running.Order + 1, $"I2: order {number} follows order {running.Order} of attempt {running.Attempt}");
+        running.Order = number;
+    }
+
+    private void Regroup(SweepEvent.PackRegrouped regrouped)
+    {
+        var running = Runs(new(regrouped.Sweep, regrouped.Pack), regrouped.Attempt, regrouped);
+        Require(regrouped.Generation.Value > running.Generation, $"I11: {regrouped} after generation {running.Generation}");
+        Require(regrouped.Workers.Count > 0 && regrouped.Workers.Distinct().Count() == regrouped.Workers.Count, $"I1: {regrouped}");
+        running.Generation = regrouped.Generation.Value;
+    }
+
+    private void Keep(CheckpointInfo checkpoint)
+    {
+        Require(_running.TryGetValue(checkpoint.Pack, out var running) && running.Attempt == checkpoint.Attempt.Value, $"I11: {checkpoint}, and attempt {running?.Attempt} runs");
+        Require(checkpoint.Position > _positions.GetValueOrDefault(checkpoint.Pack, -1), $"I11: {checkpoint} after position {_positions.GetValueOrDefault(checkpoint.Pack)}");
+        _positions[checkpoint.Pack] = checkpoint.Position;
+        _checkpoints[checkpoint.Ref] = checkpoint;
+        foreach (var trial in checkpoint.Trials) Newest[new(checkpoint.Pack.Sweep, trial.Trial)] = checkpoint;
+    }
+
+    private void Suspect(SweepEvent.PackSuspected suspected)
+    {
+        var pack = new PackId(suspected.Sweep, suspected.Pack);
+        _attempts[pack] = Math.Max(_attempts.GetValueOrDefault(pack), suspected.Attempt.Value);
+        foreach (var trial in suspected.Trials) Require(_trials.GetValueOrDefault(new(suspected.Sweep, trial)).Pack is null, $"I1: {suspected} while trial {trial} runs");
+    }
+
+    private void Begin(PackId pack, int slot, int index, CheckpointRef? from)
     {
         var running = _running[pack];
         var trial = new TrialId(pack.Sweep, index);
@@ -91,6 +142,7 @@ internal sealed class FactModel
         var (_, before, at) = _trials.GetValueOrDefault(trial);
         Require(at is null, $"I1: {trial} begins in {pack} and runs in {at}");
         Require(running.Attempt > before, $"I11: {trial} begins attempt {running.Attempt} after attempt {before}");
+        if (from is not null) Require(_checkpoints.TryGetValue(from, out var kept) && kept.Trials.Any(one => one.Trial == index), $"I9: {trial} resumes from {from}, which no fact stored with it");
         Move(trial, TrialState.Running, running.Attempt, pack);
     }
 

@@ -57,9 +57,21 @@ internal sealed class RunHistory
         foreach (var view in model.Views.Values)
         {
             foreach (var row in view.Touched.Where(row => row.Result is { State: TrialState.Done })) CheckDone(view, row, points, folders, thinned);
+            foreach (var (trial, checkpoint) in model.Newest.Where(pair => pair.Key.Sweep == view.Id && view.State == SweepState.Running && !view.Row(pair.Key.Index).HasEnded))
+            {
+                CheckFile(folders.Checkpoint(new(checkpoint.Pack, checkpoint.Attempt, checkpoint.Position)), checkpoint.Bytes, checkpoint.Sha256);
+            }
         }
 
         return model.Facts;
+    }
+
+    /// <summary>Whether the points of all finished trials are there: they travel on their own way, and may come a moment after the results.</summary>
+    public static bool HasAllPoints(string home)
+    {
+        var store = SqliteReader.Open(new SweepFolders(home).StoreFile);
+        return SweepReader.Open(home).All().All(view => view.Touched.Where(row => row.Result is { State: TrialState.Done }).All(row =>
+            store.ReadAttempts(new(view.Id, row.Index)).SelectMany(attempt => store.ReadTrainSteps(new(view.Id, row.Index), attempt, int.MaxValue)).Select(point => point.Step.Value).Distinct().Count() >= row.Result!.Steps));
     }
 
     private static (IEventReader, IPointReader) Both(SqliteReader reader) => (reader, reader);

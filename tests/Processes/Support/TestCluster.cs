@@ -99,8 +99,9 @@ internal sealed class TestCluster : IDisposable
 
     /// <summary>Stops everything and holds what is left against the invariants.</summary>
     /// <returns>The facts of the store.</returns>
-    public IReadOnlyList<SweepEvent> StopAndCheck()
+    public async Task<IReadOnlyList<SweepEvent>> StopAndCheckAsync()
     {
+        await Poll.UntilAsync("the points of all finished trials are stored", () => RunHistory.HasAllPoints(Home.Path), Evidence);
         StopAll();
         return History.Check(Home.Path);
     }

@@ -65,7 +65,7 @@ public sealed class SqliteStoreTests : IDisposable
         Tamper("UPDATE events SET body = x'c1c1' WHERE seq = 2");
         var error = Assert.Throws<StoreException>(() => store.ReadAll().Count());
         Assert.Equal(StoreFault.Damaged, error.Fault);
-        Assert.Contains("event 2 cannot be read", error.Message, StringComparison.Ordinal);
+        Assert.Contains("event 2 is damaged", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

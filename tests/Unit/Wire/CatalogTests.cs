@@ -149,6 +149,24 @@ public class CatalogTests
     }
 
     [Fact]
+    public void A_fact_with_any_bit_turned_over_is_refused_and_one_from_before_there_were_seals_is_read()
+    {
+        const int seal = 5;
+        foreach (var type in Families.CasesOf(typeof(DomainEvent)))
+        {
+            var fact = (DomainEvent)new RandomRecords(11).Make(type);
+            var (tag, stored) = (EventCodec.TagOf(fact), EventCodec.Encode(fact));
+            Assert.Equal(fact, EventCodec.Decode(tag, stored.AsSpan(..^seal)));
+            for (var bit = 0; bit < stored.Length * 8; bit++)
+            {
+                var damaged = stored.ToArray();
+                damaged[bit / 8] ^= (byte)(1 << (bit % 8));
+                Assert.Throws<ProtocolException>(() => EventCodec.Decode(tag, damaged));
+            }
+        }
+    }
+
+    [Fact]
     public void An_enum_value_without_a_name_is_refused()
     {
         var row = MessageCatalog.Default.Find(typeof(PackMessage.ReplicaFailed))!;
