@@ -78,6 +78,7 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
             interrupted = await FollowAsync(sweep, progress, display, news.Reader, host, cancellation);
         }
 
+        _ = _workers.LeaveAsync(); // While the results are shown; the caller waits for them.
         await stop.CancelAsync();
         await listening;
         return Conclude(host, sweep, again, interrupted);

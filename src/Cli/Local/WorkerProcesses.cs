@@ -21,6 +21,7 @@ internal sealed class WorkerProcesses : IAsyncDisposable
     private readonly SweepFolders _folders;
     private readonly List<Worker> _workers = [];
     private bool _introduced;
+    private Task? _leaving;
 
     private WorkerProcesses(SweepFolders folders) => _folders = folders;
 
@@ -79,11 +80,19 @@ internal sealed class WorkerProcesses : IAsyncDisposable
     /// <summary>Workers that have ended although nobody asked them to, with the end of their logs.</summary>
     public IReadOnlyList<DeadWorker> Dead() => [.. _workers.Where(worker => worker.Process.HasExited).Select(worker => worker.Report())];
 
-    /// <summary>Closes the pipes, waits for the workers to leave, and ends those that do not. One that was never introduced has nothing to finish.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>
+    /// Closes the pipes, waits for the workers to leave, and ends those that do not. One that was never introduced has nothing to finish. A second call waits
+    /// for the same end.
+    /// </summary>
+    public Task LeaveAsync() => _leaving ??= LeaveAllAsync();
+
+    /// <inheritdoc cref="LeaveAsync"/>
+    public ValueTask DisposeAsync() => new(LeaveAsync());
+
+    private async Task LeaveAllAsync()
     {
         var workers = _workers.ToArray();
-        _workers.Clear(); // A second call has nothing left to do.
+        _workers.Clear(); // None of them is mourned.
         foreach (var worker in workers)
         {
             worker.CloseInput();

@@ -8,7 +8,7 @@ namespace Vae.Worker.Actors;
 
 /// <summary>
 /// Gets every point of this worker to the coordinator, once and in order, over a network that loses, repeats and goes away. Points are gathered for
-/// <see cref="FlushEvery"/>, sent in batches, kept until they are acknowledged as durable, and sent again when no acknowledgement comes. While the coordinator is
+/// <see cref="FlushEvery"/>, or for <see cref="FlushSoon"/> once an evaluation is among them, sent in batches, kept until they are acknowledged as durable, and sent again when no acknowledgement comes. While the coordinator is
 /// away training goes on, and what cannot be kept is thinned and counted.
 /// </summary>
 /// <param name="worker">The worker.</param>
@@ -18,6 +18,9 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
 {
     /// <summary>How long points are gathered before they are sent.</summary>
     public static readonly TimeSpan FlushEvery = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>How long an evaluation waits for others to travel with: it often is the last point of a trial, and who waits for the trial's curves waits for it.</summary>
+    public static readonly TimeSpan FlushSoon = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Batches are sent again after this time without any acknowledgement.</summary>
     public static readonly TimeSpan ResendAfter = TimeSpan.FromSeconds(2);
@@ -31,6 +34,7 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
     private Term _term = new(0);
     private bool _tellWhenEmpty;
     private bool _timerRuns;
+    private bool _timerEndsSoon;
     private long _timer;
 
     /// <summary>Points held; never more than the bound and one batch.</summary>
@@ -45,7 +49,7 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
         switch (message)
         {
             case Signal: break;
-            case OutboxMessage.AddPoints add: _buffer.Add(add.Points); break;
+            case OutboxMessage.AddPoints add: Add(add.Points, effects); break;
             case OutboxMessage.PointsAccepted accepted: Accept(accepted, now, effects); break;
             case OutboxMessage.FlushDue due when due.Number == _timer: Flush(now, effects); break;
             case OutboxMessage.FlushDue: break;
@@ -53,13 +57,20 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
 
-        if (!_buffer.IsEmpty && !_timerRuns) StartTimer(effects); // An idle worker has no timer at all.
+        if (!_buffer.IsEmpty && !_timerRuns) StartTimer(FlushEvery, effects); // An idle worker has no timer at all.
     }
 
-    private void StartTimer(Effects effects)
+    private void Add(ValueList<MetricPoint> points, Effects effects)
     {
-        _timerRuns = true;
-        effects.Wake(FlushEvery, new OutboxMessage.FlushDue(++_timer));
+        _buffer.Add(points);
+        if ((_timerRuns && _timerEndsSoon) || !points.Any(point => point is MetricPoint.Evaluation)) return; // A timer that ends soon is not put off.
+        StartTimer(FlushSoon, effects);
+    }
+
+    private void StartTimer(TimeSpan wait, Effects effects)
+    {
+        (_timerRuns, _timerEndsSoon) = (true, wait == FlushSoon);
+        effects.Wake(wait, new OutboxMessage.FlushDue(++_timer));
     }
 
     private void Flush(Instant now, Effects effects)

@@ -80,6 +80,21 @@ public class MetricsTests
     }
 
     [Fact]
+    public void An_evaluation_is_sent_soon_and_further_ones_do_not_put_that_off()
+    {
+        var evaluation = new OutboxMessage.AddPoints([new MetricPoint.Evaluation(1, -100, 90, 10, 2, [5, 5], 101, 0.5) { Trial = new(Some.Sweep, 0), Attempt = new Attempt(1), Step = new Step(4) }]);
+        Assert.Equal(MetricsOutbox.FlushEvery, _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(1, 3))).OfType<Effect.Wake>().Last().After);
+
+        var first = _outbox.Feed(evaluation);
+        var second = _outbox.Feed(evaluation);
+
+        Assert.Equal(MetricsOutbox.FlushSoon, first.OfType<Effect.Wake>().Last().After);
+        Assert.Null(second.LastWake<OutboxMessage.FlushDue>());
+        var sent = Assert.Single(_outbox.FeedAfter(0.01, first.LastWake<OutboxMessage.FlushDue>()!).Sent<MetricsMessage.PointBatch>());
+        Assert.Equal(5, sent.Points.Count);
+    }
+
+    [Fact]
     public void An_outbox_says_that_it_is_drained_when_the_last_point_is_durable()
     {
         _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(1, 3)));
