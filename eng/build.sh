@@ -3,6 +3,9 @@
 
 : "${root:?}" "${program:?}"
 
+# shellcheck source=eng/precompile.sh
+source "$root/eng/precompile.sh"
+
 # Runs the named function while holding the checkout's build lock. Build servers that outlive the build must not inherit the lock,
 # so everything below runs with descriptor 9 closed.
 locked() {
@@ -45,6 +48,7 @@ build_product_once() {
     bootstrap
     if [[ -x $program ]]; then say "Sources changed: building ..."; else say "Building for the first time (about a minute) ..."; fi
     build_and_stamp src/Cli/Cli.csproj
+    precompile
 }
 
 build_product() { locked build_product_once; }
