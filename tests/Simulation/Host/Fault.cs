@@ -34,6 +34,30 @@ public abstract record Fault
     /// <summary>The node's next write to the store fails, and with it the process. Whether the facts are durable nobody can know; the seed decides.</summary>
     public sealed record StoreError(NodeId Node, TimeSpan? RestartAfter) : Fault;
 
+    /// <summary>The node's writes to the store take until this is over (a locked file, a database that restarts): none fails, all wait.</summary>
+    public sealed record StoreStall(NodeId Node, TimeSpan? For) : Fault;
+
+    /// <summary>The process loses its leadership in the store's eyes and does not know it: a standby may take over at once, and what the old one still writes is refused.</summary>
+    public sealed record LoseLeadership(NodeId Node, TimeSpan RestartAfter) : Fault;
+
+    /// <summary>The node's clock reads later than it is, from now on: a suspended machine, of which only the clock went on.</summary>
+    public sealed record ClockJump(NodeId Node, TimeSpan By) : Fault;
+
+    /// <summary>The node computes so many times slower for a while.</summary>
+    public sealed record Slow(NodeId Node, double Factor, TimeSpan? For) : Fault;
+
+    /// <summary>Files that the node writes: refused for want of space for a while.</summary>
+    public sealed record DiskFull(NodeId Node, TimeSpan? For) : Fault;
+
+    /// <summary>The node's next file cannot be written; what was written of it is gone.</summary>
+    public sealed record WriteError(NodeId Node) : Fault;
+
+    /// <summary>A bit of the node's newest file turns.</summary>
+    public sealed record BitFlip(NodeId Node) : Fault;
+
+    /// <summary>The process is told to leave (SIGTERM), ends after its grace, and another of its name starts.</summary>
+    public sealed record Terminate(NodeId Node, TimeSpan RestartAfter) : Fault;
+
     /// <summary>The network is like this from now on.</summary>
     public sealed record NetworkChange(NetworkFaults Network) : Fault;
 }
@@ -55,6 +79,17 @@ public enum FaultKind
     CrashAfterCommit,
     StoreError,
     StoreErrorYetDurable,
+    StoreStall,
+    Fenced,
+    LostLeadership,
+    ClockJump,
+    Slow,
+    DataCut,
+    DiskFull,
+    WriteError,
+    BitFlip,
+    Terminate,
+    DoubleStart,
     ActorCrash,
     ActorGivenUp,
     DeadLetter,

@@ -34,6 +34,9 @@ public sealed class History
     /// <summary>All counters above zero, for people.</summary>
     public string Counters() => string.Join(", ", Enum.GetValues<FaultKind>().Where(k => Count(k) > 0).Select(k => $"{k} {Count(k)}"));
 
+    /// <summary>Gets every event in words, for who replays a seed; null for nobody.</summary>
+    public TextWriter? Trace { get; set; }
+
     internal void Received(TimeSpan at, ActorId sender, ActorId target, Message message, ReadOnlySpan<byte> content)
     {
         Delivered++;
@@ -52,21 +55,30 @@ public sealed class History
     public string Last()
     {
         var text = new StringBuilder();
-        for (var i = Math.Max(0, Events - LastMax); i < Events; i++)
-        {
-            var entry = _last[i % LastMax];
-            text.Append(CultureInfo.InvariantCulture, $"{entry.At.TotalSeconds,14:F6} s  {entry.What,-22} ");
-            if (entry.Sender is { } sender) text.Append(CultureInfo.InvariantCulture, $"{sender} > ");
-            if (entry.Target is { } target) text.Append(CultureInfo.InvariantCulture, $"{target}  ");
-            text.Append(CultureInfo.InvariantCulture, $"{entry.Detail}\n");
-        }
+        for (var i = Math.Max(0, Events - LastMax); i < Events; i++) Write(_last[i % LastMax], text);
 
         return text.ToString();
     }
 
+    private static void Write(in Entry entry, StringBuilder text)
+    {
+        text.Append(CultureInfo.InvariantCulture, $"{entry.At.TotalSeconds,14:F6} s  {entry.What,-22} ");
+        if (entry.Sender is { } sender) text.Append(CultureInfo.InvariantCulture, $"{sender} > ");
+        if (entry.Target is { } target) text.Append(CultureInfo.InvariantCulture, $"{target}  ");
+        text.Append(CultureInfo.InvariantCulture, $"{entry.Detail}\n");
+    }
+
     private void Add(TimeSpan at, string what, ActorId? sender, ActorId? target, object? detail, ReadOnlySpan<byte> content)
     {
-        _last[Events++ % LastMax] = new(at, what, sender, target, detail);
+        ref var entry = ref _last[Events++ % LastMax];
+        entry = new(at, what, sender, target, detail);
+        if (Trace is not null)
+        {
+            var text = new StringBuilder();
+            Write(entry, text);
+            Trace.Write(text);
+        }
+
         Mix(BitConverter.GetBytes(at.Ticks));
         Mix(what);
         Mix(sender);

@@ -6,14 +6,20 @@ namespace Vae.Tests.Simulation.Host;
 public static class Seeds
 {
     /// <summary>Seeds 1 to <paramref name="count"/>, or what the environment says.</summary>
-    public static TheoryData<ulong> Of(int count)
+    public static TheoryData<ulong> Of(int count) => [.. Range(count)];
+
+    /// <summary>Seeds 1 to <paramref name="count"/>, or what the environment says. <c>VAE_FIRST_SEED</c> begins elsewhere.</summary>
+    public static IReadOnlyList<ulong> Range(int count)
     {
         if (Read("VAE_SEED") is { } one) return [one];
-        var data = new TheoryData<ulong>();
-        var last = Read("VAE_SEEDS") ?? (ulong)count;
-        for (ulong seed = 1; seed <= last; seed++) data.Add(seed);
-        return data;
+        var first = Read("VAE_FIRST_SEED") ?? 1;
+        var list = new List<ulong>();
+        for (ulong seed = 0; seed < (Read("VAE_SEEDS") ?? (ulong)count); seed++) list.Add(first + seed);
+        return list;
     }
+
+    /// <summary>True when one seed is replayed.</summary>
+    public static bool IsOne => Read("VAE_SEED") is not null;
 
     private static ulong? Read(string name) =>
         ulong.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;

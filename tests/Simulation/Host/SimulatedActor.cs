@@ -20,6 +20,7 @@ internal sealed class SimulatedActor(SimulatedNode node, ActorId self, Simulated
     private Phase _phase = Phase.New;
     private string _reason = "";
     private int _restartPlannedFor;
+    private int _letters; // On the way.
 
     private enum Phase
     {
@@ -65,13 +66,25 @@ internal sealed class SimulatedActor(SimulatedNode node, ActorId self, Simulated
         var due = node.Cluster.Now + delay;
         if (_lastDue.TryGetValue(orderedWith, out var last) && last > due) due = last;
         _lastDue[orderedWith] = due;
-        node.LaterAt(due, () => Deliver(new(sender, message, 0)));
+        _letters++;
+        node.LaterAt(due, () =>
+        {
+            _letters--;
+            Deliver(new(sender, message, 0));
+        });
     }
 
     /// <summary>Mail that has come over a connection, which keeps its own order.</summary>
     public void PostNow(ActorId sender, Message message) => Deliver(new(sender, message, 0));
 
     public void AnswerLater(TimeSpan after, int life, Message message) => node.Later(after, () => Deliver(new(self, message, life)));
+
+    // A timer runs by the node's own clock.
+    private void WakeLater(TimeSpan after, Message message)
+    {
+        var life = Life;
+        node.LaterByClock(after, () => Deliver(new(self, message, life)));
+    }
 
     public void AddWatcher(ActorId watcher)
     {
@@ -131,7 +144,7 @@ internal sealed class SimulatedActor(SimulatedNode node, ActorId self, Simulated
         {
             _actor = factory();
         }
-        catch (Exception exception) when (exception is not InvariantException)
+        catch (Exception exception) when (exception is not (InvariantException or RuleBrokenException))
         {
             Crash(exception);
             return;
@@ -145,12 +158,12 @@ internal sealed class SimulatedActor(SimulatedNode node, ActorId self, Simulated
     // A broken invariant is not caught: it ends a real process, and here the run, with the event that broke it.
     private void Receive(ActorId sender, Message message)
     {
-        node.Cluster.OnReceived(sender, self, message);
+        node.Cluster.OnReceived(sender, self, message, _letters + _stash.Count);
         try
         {
             _actor!.Receive(sender, message, node.Now, _effects);
         }
-        catch (Exception exception) when (exception is not InvariantException)
+        catch (Exception exception) when (exception is not (InvariantException or RuleBrokenException))
         {
             Crash(exception);
             return;
@@ -178,7 +191,7 @@ internal sealed class SimulatedActor(SimulatedNode node, ActorId self, Simulated
         {
             batch.Durable = facts.Count == 0;
             _waiting.Enqueue(batch);
-            if (facts.Count > 0) node.Commit(self, facts, () => Committed(batch));
+            if (facts.Count > 0) node.Commits.Commit(self, facts, () => Committed(batch));
         }
 
         Settle();
@@ -207,7 +220,7 @@ internal sealed class SimulatedActor(SimulatedNode node, ActorId self, Simulated
                 case Effect.Send send: node.Send(self, send.Target, send.Message); break;
                 case Effect.Persist or Effect.Stop: break; // Both were seen to before.
                 case var _ when !current: break; // The life that asked is over: no new children, timers, jobs or watches for it.
-                case Effect.Wake wake: AnswerLater(wake.After, Life, wake.Message); break;
+                case Effect.Wake wake: WakeLater(wake.After, wake.Message); break;
                 case Effect.Spawn spawn when _phase == Phase.Running && problem is null: Spawn(spawn, out problem); break;
                 case Effect.Spawn: break; // It would be stopped at once.
                 case Effect.Watch watch when _watching.Add(watch.Actor): node.Watch(self, watch.Actor); break;

@@ -15,6 +15,11 @@ public sealed class SimulatedCluster
     public const long EventsMax = 50_000_000;
 
     private readonly List<SimulatedNode> _nodes = [];
+    private readonly Dictionary<NodeId, SimulatedNode> _byId = [];
+    private readonly Dictionary<NodeId, Leadership> _leaderships = [];
+    private readonly Dictionary<NodeId, NodeDisk> _disks = [];
+    private readonly Dictionary<NodeId, int> _incarnations = [];
+    private readonly HashSet<NodeId> _shared = []; // Names that several processes have.
     private readonly List<SimulatedLink> _links = [];
     private readonly List<IChecker> _checkers = [];
     private readonly WireBuffer _frame = new();
@@ -66,6 +71,12 @@ public sealed class SimulatedCluster
     /// <summary>The mail that the last event delivered, for checkers; null when it delivered none.</summary>
     public (ActorId Sender, ActorId Target, Message Message)? LastReceived { get; private set; }
 
+    /// <summary>Times that a process began to lead while another of its name believed that it does.</summary>
+    public int TimesTwoLed { get; internal set; }
+
+    /// <summary>Letters that wait for the actor that received the last one.</summary>
+    public int LettersWaiting { get; private set; }
+
     internal Timeline Timeline { get; } = new();
 
     internal Prng JobPrng { get; }
@@ -73,12 +84,13 @@ public sealed class SimulatedCluster
     /// <summary>Adds a process; it boots when the run goes on.</summary>
     /// <param name="id">Its name.</param>
     /// <param name="boot">Starts its root actors, at the first boot and at every restart.</param>
-    /// <param name="dials">Whom it connects to, added before; by default the coordinator if there is one.</param>
-    public SimulatedNode AddNode(NodeId id, Action<NodeBoot> boot, params NodeId[] dials)
+    /// <param name="options">What is particular about it; null for nothing.</param>
+    public SimulatedNode AddNode(NodeId id, Action<NodeBoot> boot, NodeOptions? options = null)
     {
-        var node = new SimulatedNode(this, id, (ulong)_nodes.Count, boot);
-        IEnumerable<NodeId> peers = dials.Length > 0 || !_nodes.Exists(n => n.Id == NodeId.Coordinator) ? dials : [NodeId.Coordinator];
-        foreach (var peer in peers.Select(Node))
+        options ??= new();
+        var node = new SimulatedNode(this, id, options, (ulong)_nodes.Count, boot);
+        var dials = options.Dials?.Select(Node).ToArray() ?? [.. _nodes.Where(n => n.Role == NodeId.Coordinator && node.Role != NodeId.Coordinator)];
+        foreach (var peer in dials)
         {
             var link = new SimulatedLink(this, node, peer);
             _links.Add(link);
@@ -86,16 +98,46 @@ public sealed class SimulatedCluster
             peer.Links.Add(link);
         }
 
+        if (_nodes.Exists(n => n.Role == node.Role)) _shared.Add(node.Role);
         _nodes.Add(node);
-        Timeline.After(TimeSpan.Zero, node.Boot);
+        _byId.Add(id, node);
+        if (!options.OnlyByFault) Timeline.At(options.StartsAt, node.Boot);
         return node;
     }
 
     /// <summary>The node of that name.</summary>
-    public SimulatedNode Node(NodeId id) => _nodes.Find(n => n.Id == id) ?? throw new ArgumentException($"There is no node {id}.");
+    public SimulatedNode Node(NodeId id) => _byId.GetValueOrDefault(id) ?? throw new ArgumentException($"There is no node {id}.");
+
+    /// <summary>The process that others mean by a name now: of several that are alive the one booted last. Null when none is.</summary>
+    public SimulatedNode? Holder(NodeId role)
+    {
+        if (_byId.TryGetValue(role, out var only) && !_shared.Contains(role)) return only.Listens ? only : null;
+        SimulatedNode? holder = null;
+        foreach (var node in _nodes)
+        {
+            if (node.Role == role && node.Listens && node.Incarnation > (holder?.Incarnation ?? 0)) holder = node;
+        }
+
+        return holder;
+    }
 
     /// <summary>The actor behind an id, to look at; null when it is not there now.</summary>
-    public T? Actor<T>(ActorId id) where T : class, IActor => Node(id.Node).Actor(id.Name) as T;
+    public T? Actor<T>(ActorId id) where T : class, IActor => Holder(id.Node)?.Actor(id.Name) as T;
+
+    /// <summary>The folder of the processes of a name.</summary>
+    public NodeDisk DiskOf(NodeId role) => _disks.TryGetValue(role, out var disk) ? disk : _disks[role] = new();
+
+    /// <summary>What workers say to each other.</summary>
+    public DataPlane Data { get; } = new();
+
+    /// <summary>Told of each process that dies, after its actors are gone.</summary>
+    public Action<SimulatedNode>? OnGone { get; set; }
+
+    /// <summary>What SIGTERM does to a process; the scenario says it.</summary>
+    public Action<SimulatedNode, Fault.Terminate>? OnTerminate { get; set; }
+
+    /// <summary>Told of each job before its port gets it.</summary>
+    public Action<SimulatedNode, ActorId, Job>? OnJob { get; set; }
 
     /// <summary>A rule to look at after every event.</summary>
     public void Check(IChecker checker) => _checkers.Add(checker);
@@ -103,9 +145,8 @@ public sealed class SimulatedCluster
     /// <summary>Sends a message as the target's own host. A dead node loses it.</summary>
     public void Post(ActorId target, Message message)
     {
-        var node = Node(target.Node);
-        if (node.IsAlive) node.Pass(() => node.Send(ActorId.Host(target.Node), target, message));
-        else node.DeadLetter(ActorId.Host(target.Node), target, message, "the node is down");
+        if (Holder(target.Node) is { } node) node.Pass(() => node.Send(ActorId.Host(target.Node), target, message));
+        else Count(FaultKind.DeadLetter, ActorId.Host(target.Node), target, $"{message} (the node is down)");
     }
 
     /// <summary>Does something at a moment of the run, for scenarios.</summary>
@@ -122,14 +163,23 @@ public sealed class SimulatedCluster
         {
             case Fault.Crash crash when Node(crash.Node).IsAlive: Count(FaultKind.Crash, null, null, crash); Node(crash.Node).Crash(crash.RestartAfter); break;
             case Fault.Crash: break;
-            case Fault.Restart restart: Node(restart.Node).Restart(); break;
+            case Fault.Restart restart: StartAgain(Node(restart.Node)); break;
             case Fault.Pause pause: Count(FaultKind.Pause, null, null, pause); Node(pause.Node).Pause(pause.For); break;
             case Fault.Partition cut: Count(FaultKind.Partition, null, null, cut); Block(cut.One, cut.Other, cut.For); Block(cut.Other, cut.One, cut.For); break;
             case Fault.OneWayPartition cut: Count(FaultKind.OneWayPartition, null, null, cut); Block(cut.From, cut.To, cut.For); break;
             case Fault.Isolate cut: Count(FaultKind.Partition, null, null, cut); Isolate(cut); break;
-            case Fault.Disconnect cut: LinkBetween(cut.One, cut.Other)?.Cut(); break;
-            case Fault.CrashAfterCommit crash: Node(crash.Node).CrashAfterNextCommit(crash.RestartAfter); break;
-            case Fault.StoreError error: Node(error.Node).FailNextCommit(error.RestartAfter); break;
+            case Fault.Disconnect cut: Cut(cut); break;
+            case Fault.CrashAfterCommit crash: Node(crash.Node).Commits.CrashAfterNext(crash.RestartAfter); break;
+            case Fault.StoreError error: Node(error.Node).Commits.FailNext(error.RestartAfter); break;
+            case Fault.StoreStall stall: Count(FaultKind.StoreStall, null, null, stall); Node(stall.Node).Commits.Stall(stall.For ?? TimeSpan.MaxValue / 2); break;
+            case Fault.LoseLeadership lose: LoseLeadership(lose); break;
+            case Fault.ClockJump jump: Count(FaultKind.ClockJump, null, null, jump); Node(jump.Node).JumpClock(jump.By); break;
+            case Fault.Slow slow: Count(FaultKind.Slow, null, null, slow); Node(slow.Node).Slow(slow.Factor, slow.For); break;
+            case Fault.DiskFull full: FillDisk(full); break;
+            case Fault.WriteError error: Count(FaultKind.WriteError, null, null, error); Node(error.Node).Disk.ErrorsDue++; break;
+            case Fault.BitFlip flip when Node(flip.Node).Disk.FlipBit(_storePrng.Next()): Count(FaultKind.BitFlip, null, null, flip); break;
+            case Fault.BitFlip: break;
+            case Fault.Terminate term: Terminate(term); break;
             case Fault.NetworkChange change: _network = change.Network; break;
             default: throw new InvalidOperationException($"No rule for {fault.GetType().Name}.");
         }
@@ -141,6 +191,8 @@ public sealed class SimulatedCluster
         _faultsEnded = true;
         _network = NetworkFaults.None;
         History.Note(Now, "faults end", null, null);
+        Data.OpenAll();
+        foreach (var disk in _disks.Values) (disk.IsFull, disk.ErrorsDue) = (false, 0);
         foreach (var link in _links) link.Heal();
         foreach (var node in _nodes) node.EndFaults();
     }
@@ -202,9 +254,10 @@ public sealed class SimulatedCluster
         {History.Last()}
         """, cause);
 
-    internal void OnReceived(ActorId sender, ActorId target, Message message)
+    internal void OnReceived(ActorId sender, ActorId target, Message message, int waiting)
     {
         LastReceived = (sender, target, message);
+        LettersWaiting = waiting;
         _content.Clear();
         if (_catalog.Find(message.GetType()) is { } row)
         {
@@ -238,6 +291,15 @@ public sealed class SimulatedCluster
 
     internal TimeSpan LocalDelay() => _networkPrng.Between(TimeSpan.Zero, _network.LocalDelayMax);
 
+    // A process that ends closes its connections at once; one whose machine ends does not.
+    internal TimeSpan DeathDelay() => _networkPrng.Chance(0.8) ? _networkPrng.Between(_network.DelayMin, _network.DelayMax) : DetectDelay();
+
+    internal TimeSpan StoreDelay(TimeSpan min, TimeSpan max) => _storePrng.Between(min, max);
+
+    internal Leadership LeadershipOf(NodeId role) => _leaderships.TryGetValue(role, out var leadership) ? leadership : _leaderships[role] = new(this);
+
+    internal int NextIncarnation(NodeId role) => _incarnations[role] = _incarnations.GetValueOrDefault(role) + 1;
+
     internal TimeSpan DetectDelay() => _networkPrng.Between(_network.DetectMin, _network.DetectMax);
 
     internal TimeSpan ConnectDelay() => _networkPrng.Between(_network.ConnectMin, _network.ConnectMax);
@@ -252,17 +314,79 @@ public sealed class SimulatedCluster
 
     private void Isolate(Fault.Isolate cut)
     {
-        foreach (var link in Node(cut.Node).Links)
+        foreach (var peer in _nodes.Where(n => n.Id != cut.Node))
         {
-            foreach (var peer in _nodes.Where(n => n.Id != cut.Node && link.Joins(n.Id, cut.Node)))
-            {
-                link.Block(cut.Node, cut.For);
-                link.Block(peer.Id, cut.For);
-            }
+            Block(cut.Node, peer.Id, cut.For);
+            Block(peer.Id, cut.Node, cut.For);
         }
     }
 
-    private void Block(NodeId from, NodeId to, TimeSpan? duration) => LinkBetween(from, to)?.Block(from, duration);
+    private void Block(NodeId from, NodeId to, TimeSpan? duration)
+    {
+        if (LinkBetween(from, to) is { } link)
+        {
+            link.Block(from, duration);
+            return;
+        }
 
-    private SimulatedLink? LinkBetween(NodeId one, NodeId other) => one == other ? null : _links.Find(link => link.Joins(one, other));
+        var (one, other) = (Node(from), Node(to));
+        Data.Block(one, other);
+        if (duration is { } wait) Timeline.After(wait, () => Data.Open(one, other));
+    }
+
+    private void Cut(Fault.Disconnect cut)
+    {
+        if (LinkBetween(cut.One, cut.Other) is { } link)
+        {
+            link.Cut();
+        }
+        else if (cut.One != cut.Other)
+        {
+            Count(FaultKind.DataCut, null, null, cut);
+            Data.Cut(Node(cut.One), Node(cut.Other));
+        }
+    }
+
+    private void StartAgain(SimulatedNode node)
+    {
+        if (node.Options.OnlyByFault && !node.IsAlive) Count(FaultKind.DoubleStart, null, null, node.Id);
+        node.Restart();
+    }
+
+    // Until the process notices, at the latest with its next write, there are two that lead.
+    private void LoseLeadership(Fault.LoseLeadership lose)
+    {
+        var node = Node(lose.Node);
+        if (!node.Listens || !LeadershipOf(node.Role).IsHeldBy(node)) return;
+        Count(FaultKind.LostLeadership, null, null, lose);
+        LeadershipOf(node.Role).End(node);
+        var life = node.Life;
+        Timeline.After(lose.RestartAfter, () =>
+        {
+            if (node.Life == life) node.Crash(Plan.RestartAfter);
+        });
+    }
+
+    private void FillDisk(Fault.DiskFull full)
+    {
+        Count(FaultKind.DiskFull, null, null, full);
+        var disk = Node(full.Node).Disk;
+        disk.IsFull = true;
+        if (full.For is { } wait) Timeline.After(wait, () => disk.IsFull = false);
+    }
+
+    private void Terminate(Fault.Terminate term)
+    {
+        var node = Node(term.Node);
+        if (!node.IsAlive || OnTerminate is null) return;
+        Count(FaultKind.Terminate, null, null, term);
+        OnTerminate(node, term);
+    }
+
+    private SimulatedLink? LinkBetween(NodeId one, NodeId other)
+    {
+        if (one == other) return null;
+        var node = Node(one);
+        return node.Links.Find(link => link.Joins(one, other));
+    }
 }

@@ -37,13 +37,14 @@ internal sealed class SimulatedLink
         public List<(ActorId Watcher, ActorId Target)> Watches { get; } = [];
     }
 
-    private bool IsHealthy => _dialer.Node.IsAlive && _acceptor.Node.IsAlive && !_dialer.Node.IsPaused && !_acceptor.Node.IsPaused
+    private bool IsHealthy => _dialer.Node.Listens && _acceptor.Node.Listens && !_dialer.Node.IsPaused && !_acceptor.Node.IsPaused
         && !_dialer.Way.IsClosed && !_acceptor.Way.IsClosed;
 
     public bool Joins(NodeId one, NodeId other) =>
         (_dialer.Node.Id == one && _acceptor.Node.Id == other) || (_dialer.Node.Id == other && _acceptor.Node.Id == one);
 
-    public bool IsOpenFor(SimulatedNode node) => EndOf(node).Connection != 0;
+    /// <summary>Closes what was replaced by a connection to another process of the same name.</summary>
+    public void Replace(SimulatedNode node) => Disconnect(EndOf(node), "it connected again");
 
     public void Send(SimulatedNode from, ActorId sender, ActorId target, Message message)
     {
@@ -114,7 +115,7 @@ internal sealed class SimulatedLink
         var end = EndOf(node);
         end.Connection = 0;
         end.Watches.Clear();
-        NoticeLater(Other(end), _cluster.DetectDelay());
+        NoticeLater(Other(end), _cluster.DeathDelay());
     }
 
     /// <summary>Something is wrong on the way: both ends notice in their own time, unless it passes before.</summary>
@@ -133,12 +134,12 @@ internal sealed class SimulatedLink
 
     private void Connect()
     {
-        if (!IsHealthy || _dialer.Connection != 0) return;
+        if (!IsHealthy || _dialer.Connection != 0 || _dialer.Node.IsConnectedTo(_acceptor.Node.Role)) return; // One process of each name is enough.
         if (_acceptor.Connection != 0) Disconnect(_acceptor, "replaced by a new connection");
         _dialer.Connection = _acceptor.Connection = ++_connections;
         _dialer.LastDue = _acceptor.LastDue = TimeSpan.Zero;
-        _dialer.Node.TellConnection(_acceptor.Node.Id, true, "connected");
-        _acceptor.Node.TellConnection(_dialer.Node.Id, true, "connected");
+        _dialer.Node.Connected(this, _acceptor.Node.Role);
+        _acceptor.Node.Connected(this, _dialer.Node.Role);
     }
 
     private void NoticeLater(End end, TimeSpan delay)
@@ -158,11 +159,11 @@ internal sealed class SimulatedLink
         if (connection == 0) return;
         end.Connection = 0;
         _cluster.Count(FaultKind.ConnectionLost, null, null, $"{end.Node.Id} to {other.Node.Id}: {reason}");
-        end.Node.TellConnection(other.Node.Id, false, reason);
+        end.Node.Disconnected(this, other.Node.Role, reason);
         foreach (var (watcher, target) in end.Watches.ToArray()) end.Node.TellTerminated(watcher, target, $"the connection to {other.Node.Id} is lost");
         end.Watches.Clear();
         if (other.Connection == connection) NoticeLater(other, IsHealthy ? _cluster.NetworkDelay() : _cluster.DetectDelay());
-        ConnectLater();
+        _dialer.Node.ConnectLater(); // Perhaps to another process of the name.
     }
 
     private void Transmit(End end, bool unordered, Action arrive)

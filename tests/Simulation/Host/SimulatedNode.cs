@@ -4,55 +4,35 @@ using Vae.Shared.Determinism;
 
 namespace Vae.Tests.Simulation.Host;
 
-/// <summary>What a booting process is given. The boot function starts the root actors, from what is durable.</summary>
-public sealed class NodeBoot
-{
-    private readonly SimulatedNode _node;
-
-    internal NodeBoot(SimulatedNode node) => (_node, Number) = (node, node.Boots);
-
-    /// <summary>The process's name.</summary>
-    public NodeId Node => _node.Id;
-
-    /// <summary>Which boot this is, from 1: a coordinator's term, a worker's incarnation.</summary>
-    public int Number { get; }
-
-    /// <summary>Draws for this boot.</summary>
-    public Prng Prng => _node.Cluster.Prng.Fork(((ulong)Number << 32) ^ _node.Index);
-
-    /// <summary>The node's facts in commit order, decoded from their bytes. Reads the store anew at each call, so a factory sees all at each restart.</summary>
-    public IReadOnlyList<DomainEvent> Facts() => _node.Cluster.Store.Of(_node.Id);
-
-    /// <summary>Starts an actor that has no parent.</summary>
-    public void SpawnRoot(string name, Func<IActor> factory, Supervision? supervision = null) => _node.SpawnRoot(name, factory, supervision);
-
-    /// <summary>Says what does the jobs of this boot. Without it every job fails.</summary>
-    public void UseJobs(ISimulatedJobs jobs) => _node.Jobs = jobs;
-}
-
 /// <summary>One process of a simulated cluster.</summary>
 public sealed class SimulatedNode
 {
     private readonly Action<NodeBoot> _boot;
     private readonly Gate _gate;
+    private readonly NodeClock _clock;
     private readonly Dictionary<string, SimulatedActor> _actors = [];
-    private readonly Queue<TimeSpan?> _storeErrors = new();
-    private readonly Queue<TimeSpan?> _crashesAfterCommit = new();
-    private TimeSpan _bootedAt;
-    private TimeSpan _lastCommit;
-    private int _life;
+    private readonly Dictionary<NodeId, SimulatedLink> _open = []; // The connection of each peer's name, as this end believes.
+    private int _slowings;
 
-    internal SimulatedNode(SimulatedCluster cluster, NodeId id, ulong index, Action<NodeBoot> boot)
+    internal SimulatedNode(SimulatedCluster cluster, NodeId id, NodeOptions options, ulong index, Action<NodeBoot> boot)
     {
-        (Cluster, Id, Index, _boot) = (cluster, id, index, boot);
+        (Cluster, Id, Options, Index, _boot) = (cluster, id, options, index, boot);
         _gate = new(cluster.Timeline);
+        _clock = new(cluster.Timeline) { Rate = options.ClockRate };
+        Commits = new(this);
     }
 
-    /// <summary>Its name.</summary>
+    /// <summary>Its name in fault plans.</summary>
     public NodeId Id { get; }
+
+    /// <summary>The name under which others know it: of two coordinators, or two processes of one worker, the same.</summary>
+    public NodeId Role => Options.Role ?? Id;
 
     /// <summary>False between a crash and the restart.</summary>
     public bool IsAlive { get; private set; }
+
+    /// <summary>Takes connections: alive and, where processes stand by for each other, the one that leads or believes so.</summary>
+    public bool Listens { get; private set; }
 
     /// <summary>True while it handles nothing.</summary>
     public bool IsPaused => _gate.IsClosed;
@@ -60,22 +40,40 @@ public sealed class SimulatedNode
     /// <summary>Times it was booted.</summary>
     public int Boots { get; private set; }
 
-    /// <summary>Time since its last boot: what its actors are told as now.</summary>
-    public Instant Now => new(Cluster.Now - _bootedAt);
+    /// <summary>Grows over all boots of processes of its name.</summary>
+    public int Incarnation { get; private set; }
+
+    /// <summary>The term that its boot was given; 0 where it has none yet.</summary>
+    public Term Term { get; private set; }
+
+    /// <summary>How many times slower than usual it computes.</summary>
+    public double Slowness { get; private set; } = 1;
+
+    /// <summary>Time since its last boot on its own clock: what its actors are told as now.</summary>
+    public Instant Now => _clock.Now;
 
     /// <summary>Names of its actors, sorted.</summary>
     public IReadOnlyList<string> ActorNames => [.. _actors.Keys.Order(StringComparer.Ordinal)];
 
+    /// <summary>Its folder, which processes of its name share.</summary>
+    public NodeDisk Disk => Cluster.DiskOf(Role);
+
     internal SimulatedCluster Cluster { get; }
 
+    internal NodeOptions Options { get; }
+
     internal ulong Index { get; }
+
+    internal int Life { get; private set; }
+
+    internal NodeCommits Commits { get; }
 
     internal ISimulatedJobs? Jobs { get; set; }
 
     internal List<SimulatedLink> Links { get; } = [];
 
     /// <summary>True while a connection to <paramref name="peer"/> is open, as this node sees it.</summary>
-    public bool IsConnectedTo(NodeId peer) => LinkTo(peer)?.IsOpenFor(this) == true;
+    public bool IsConnectedTo(NodeId peer) => _open.ContainsKey(peer);
 
     /// <summary>The instance behind a name, to look at; null when it is not there or waits for its restart.</summary>
     public IActor? Actor(string name) => _actors.GetValueOrDefault(name)?.Instance;
@@ -84,7 +82,7 @@ public sealed class SimulatedNode
     /// <exception cref="InvalidOperationException">The name is taken or not allowed.</exception>
     public ActorId SpawnRoot(string name, Func<IActor> factory, Supervision? supervision = null)
     {
-        var actor = new SimulatedActor(this, new(Id, name), null, factory, supervision ?? Supervision.Default);
+        var actor = new SimulatedActor(this, new(Role, name), null, factory, supervision ?? Supervision.Default);
         if (!TryStart(actor, out var problem)) throw new InvalidOperationException(problem);
         return actor.Self;
     }
@@ -92,33 +90,51 @@ public sealed class SimulatedNode
     /// <summary>Stops an actor and its children, as the host. Harmless when there is none.</summary>
     public void StopRoot(string name, string reason) => _actors.GetValueOrDefault(name)?.StopNow(reason);
 
+    /// <summary>Sends a message as this process's own host.</summary>
+    internal void Tell(ActorId target, Message message) => Pass(() => Send(ActorId.Host(Role), target, message));
+
     internal void Boot()
     {
         if (IsAlive) return;
         IsAlive = true;
         Boots++;
-        _bootedAt = Cluster.Now;
+        _clock.Start();
         Jobs = null;
         Cluster.History.Note(Cluster.Now, "boot", null, Id);
+        if (Options.StandsBy) Cluster.LeadershipOf(Role).Ask(this);
+        else Lead();
+    }
+
+    /// <summary>Begins its work: at once, or when it has become the one that leads.</summary>
+    internal void Lead()
+    {
+        if (Options.StandsBy && Cluster.Holder(Role) is not null) Cluster.TimesTwoLed++;
+        Incarnation = Cluster.NextIncarnation(Role);
+        Term = Cluster.Store.TakeTerm(Role);
+        Listens = true;
+        Cluster.History.Note(Cluster.Now, "leads", null, $"{Id} term {Term.Value}");
         _boot(new NodeBoot(this));
-        foreach (var link in Links) link.ConnectLater();
+        ConnectLater();
     }
 
     internal void Crash(TimeSpan? restartAfter)
     {
         if (!IsAlive) return;
-        IsAlive = false;
-        _life++;
+        (IsAlive, Listens) = (false, false);
+        Life++;
         _actors.Clear();
+        _open.Clear();
         _gate.Reset();
-        _lastCommit = TimeSpan.Zero;
+        Commits.Forget();
         foreach (var link in Links) link.Vanish(this);
+        Cluster.OnGone?.Invoke(this);
+        if (Options.StandsBy) Cluster.LeadershipOf(Role).End(this);
         if (restartAfter is { } wait) Cluster.Timeline.After(wait, Restart);
     }
 
     internal void Restart()
     {
-        if (IsAlive) return;
+        if (IsAlive || (Cluster.FaultsEnded && Options.OnlyByFault)) return;
         Cluster.Count(FaultKind.Restart, null, null, Id);
         Boot();
     }
@@ -128,35 +144,44 @@ public sealed class SimulatedNode
         if (!IsAlive) return;
         _gate.Close();
         foreach (var link in Links) link.Weaken();
-        var life = _life;
+        var life = Life;
         if (duration is not { } wait) return;
         Cluster.Timeline.After(wait, () =>
         {
-            if (life == _life) Resume(_gate.Open);
+            if (life == Life) Resume(_gate.Open);
         });
     }
 
+    internal void Slow(double factor, TimeSpan? duration)
+    {
+        Slowness = factor;
+        var mine = ++_slowings;
+        if (duration is { } wait) Cluster.Timeline.After(wait, () => Slowness = mine == _slowings ? 1 : Slowness);
+    }
+
+    internal void JumpClock(TimeSpan by) => _clock.Jump(by);
+
     internal void EndFaults()
     {
-        _storeErrors.Clear();
-        _crashesAfterCommit.Clear();
-        if (IsAlive) Resume(_gate.OpenWide);
+        Commits.EndFaults();
+        Slowness = 1;
+        if (Options.OnlyByFault) Crash(null);
+        else if (IsAlive) Resume(_gate.OpenWide);
         else Cluster.Timeline.After(TimeSpan.Zero, Restart);
     }
 
-    internal void FailNextCommit(TimeSpan? restartAfter) => _storeErrors.Enqueue(restartAfter);
-
-    internal void CrashAfterNextCommit(TimeSpan? restartAfter) => _crashesAfterCommit.Enqueue(restartAfter);
-
     internal void Later(TimeSpan delay, Action action) => LaterAt(Cluster.Now + delay, action);
+
+    /// <summary>After a time on its own clock.</summary>
+    internal void LaterByClock(TimeSpan delay, Action action) => Later(_clock.Real(delay), action);
 
     /// <summary>At that moment, or when the pause is over; never in a later life of the process.</summary>
     internal void LaterAt(TimeSpan due, Action action)
     {
-        var life = _life;
+        var life = Life;
         Cluster.Timeline.At(due, () =>
         {
-            if (life == _life) _gate.Pass(action);
+            if (life == Life) _gate.Pass(action);
         });
     }
 
@@ -189,9 +214,9 @@ public sealed class SimulatedNode
 
     internal void Send(ActorId sender, ActorId target, Message message)
     {
-        if (target.Node != Id)
+        if (target.Node != Role)
         {
-            if (LinkTo(target.Node) is { } link && link.IsOpenFor(this)) link.Send(this, sender, target, message);
+            if (_open.TryGetValue(target.Node, out var link)) link.Send(this, sender, target, message);
             else DeadLetter(sender, target, message, $"no connection to {target.Node}");
         }
         else if (_actors.TryGetValue(target.Name, out var actor))
@@ -207,7 +232,7 @@ public sealed class SimulatedNode
     internal void DeliverFromPeer(ActorId sender, string target, Message message)
     {
         if (_actors.TryGetValue(target, out var actor)) actor.PostNow(sender, message);
-        else DeadLetter(sender, new(Id, target), message, "there is no such actor");
+        else DeadLetter(sender, new(Role, target), message, "there is no such actor");
     }
 
     internal void DeadLetter(ActorId sender, ActorId target, Message message, string reason) =>
@@ -215,9 +240,9 @@ public sealed class SimulatedNode
 
     internal void Watch(ActorId watcher, ActorId target)
     {
-        if (target.Node != Id)
+        if (target.Node != Role)
         {
-            if (LinkTo(target.Node) is { } link && link.IsOpenFor(this)) link.Watch(this, watcher, target);
+            if (_open.TryGetValue(target.Node, out var link)) link.Watch(this, watcher, target);
             else TellTerminated(watcher, target, $"no connection to {target.Node}");
         }
         else if (_actors.TryGetValue(target.Name, out var actor))
@@ -232,85 +257,56 @@ public sealed class SimulatedNode
 
     internal void TellTerminated(ActorId watcher, ActorId gone, string reason)
     {
-        if (watcher.Node != Id) LinkTo(watcher.Node)?.TellTerminated(this, watcher, gone, reason);
-        else if (_actors.TryGetValue(watcher.Name, out var actor)) actor.Post(gone, ActorId.Host(Id), new Signal.Terminated(gone, reason), TimeSpan.Zero);
+        if (watcher.Node != Role) _open.GetValueOrDefault(watcher.Node)?.TellTerminated(this, watcher, gone, reason);
+        else if (_actors.TryGetValue(watcher.Name, out var actor)) actor.Post(gone, ActorId.Host(Role), new Signal.Terminated(gone, reason), TimeSpan.Zero);
     }
 
-    internal void TellConnection(NodeId peer, bool connected, string reason)
+    /// <summary>A connection is open from now on. An older one to a process of the same name is closed: the newer is the living one.</summary>
+    internal void Connected(SimulatedLink link, NodeId peer)
     {
-        foreach (var name in (string[])["cluster", "agent"])
+        if (_open.TryGetValue(peer, out var older) && older != link) older.Replace(this);
+        _open[peer] = link;
+        TellConnection(peer, true, "connected");
+    }
+
+    internal void Disconnected(SimulatedLink link, NodeId peer, string reason)
+    {
+        if (_open.GetValueOrDefault(peer) == link) _open.Remove(peer);
+        TellConnection(peer, false, reason);
+    }
+
+    internal void ConnectLater()
+    {
+        foreach (var link in Links) link.ConnectLater();
+    }
+
+    internal void Run(JobContext context, Job job)
+    {
+        Cluster.OnJob?.Invoke(this, context.Owner, job);
+        try
         {
-            if (_actors.TryGetValue(name, out var actor)) actor.Post(ActorId.Host(Id), ActorId.Host(Id), new Signal.NodeChanged(peer, connected, reason), TimeSpan.Zero);
+            (Jobs ?? throw new InvalidOperationException($"{Id} has no port for {job.GetType().Name}.")).Start(job, context);
+        }
+        catch (Exception exception) when (exception is not (InvariantException or RuleBrokenException))
+        {
+            context.Fail(TimeSpan.Zero, exception.Message);
+        }
+    }
+
+    private void TellConnection(NodeId peer, bool connected, string reason)
+    {
+        foreach (var name in (ReadOnlySpan<string>)["cluster", "agent"])
+        {
+            if (_actors.TryGetValue(name, out var actor)) actor.Post(ActorId.Host(Role), ActorId.Host(Role), new Signal.NodeChanged(peer, connected, reason), TimeSpan.Zero);
         }
 
         if (connected) return;
         foreach (var name in ActorNames) _actors[name].ForgetWatchersOf(peer);
     }
 
-    internal void Run(JobContext context, Job job)
-    {
-        try
-        {
-            (Jobs ?? throw new InvalidOperationException($"{Id} has no port for {job.GetType().Name}.")).Start(job, context);
-        }
-        catch (Exception exception) when (exception is not InvariantException)
-        {
-            context.Fail(TimeSpan.Zero, exception.Message);
-        }
-    }
-
-    /// <summary>The point between "durable" and "known": where a process that dies leaves its facts without their effects.</summary>
-    internal void Commit(ActorId author, IReadOnlyList<DomainEvent> facts, Action done)
-    {
-        var due = Cluster.Now + Cluster.CommitDelay();
-        _lastCommit = due > _lastCommit ? due : _lastCommit; // One writer: commits end in the order in which they were asked for.
-        LaterAt(_lastCommit, () =>
-        {
-            if (TakeArmed(_storeErrors, Cluster.StoreErrorChance(), out var restart)) FailCommit(author, facts, restart);
-            else
-            {
-                Append(author, facts);
-                if (TakeArmed(_crashesAfterCommit, Cluster.CrashAfterCommitChance(), out restart)) CrashBetween(author, restart);
-                else done();
-            }
-        });
-    }
-
-    private void FailCommit(ActorId author, IReadOnlyList<DomainEvent> facts, TimeSpan? restart)
-    {
-        var durable = Cluster.Coin();
-        Cluster.Count(durable ? FaultKind.StoreErrorYetDurable : FaultKind.StoreError, author, null, $"{facts.Count} facts");
-        if (durable) Append(author, facts);
-        Crash(restart);
-    }
-
-    private void CrashBetween(ActorId author, TimeSpan? restart)
-    {
-        Cluster.Count(FaultKind.CrashAfterCommit, author, null, Id);
-        Crash(restart);
-    }
-
-    private void Append(ActorId author, IReadOnlyList<DomainEvent> facts)
-    {
-        foreach (var fact in facts)
-        {
-            Cluster.Store.Append(author, fact);
-            Cluster.History.Note(Cluster.Now, "durable", author, fact);
-        }
-    }
-
-    private bool TakeArmed(Queue<TimeSpan?> armed, bool chance, out TimeSpan? restart)
-    {
-        if (armed.TryDequeue(out restart)) return true;
-        restart = Cluster.Plan.RestartAfter;
-        return chance;
-    }
-
     private void Resume(Action open)
     {
         open();
-        foreach (var link in Links) link.ConnectLater();
+        ConnectLater();
     }
-
-    private SimulatedLink? LinkTo(NodeId peer) => Links.Find(link => link.Joins(Id, peer));
 }

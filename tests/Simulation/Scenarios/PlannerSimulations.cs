@@ -65,7 +65,7 @@ public class PlannerSimulations
 
     private static SimulatedCluster Run(ulong seed)
     {
-        var nodes = Enumerable.Range(0, Workers).Select(SweepScenario.WorkerName).Prepend(NodeId.Coordinator).ToArray();
+        var nodes = Enumerable.Range(0, Workers).Select(number => new NodeId($"w{number}")).Prepend(NodeId.Coordinator).ToArray();
         var cluster = Start(seed, new FaultPlan
         {
             Network = new NetworkFaults { Loss = 0.2, Duplicate = 0.05, Reorder = 0.05, DelayMax = TimeSpan.FromMilliseconds(200) },
@@ -89,7 +89,7 @@ public class PlannerSimulations
         });
         for (var i = 0; i < Workers; i++)
         {
-            cluster.AddNode(SweepScenario.WorkerName(i), boot =>
+            cluster.AddNode(new NodeId($"w{i}"), boot =>
             {
                 var facts = new DeviceFacts(boot.Node.Value, 1, "cpu", Cores, 8L << 30, "cpu", "", 0, Cores, "2", "blas", "AVX2", "0.1");
                 boot.UseJobs(new JobsBy((job, context) => Probe(job, context, neverFails)));
