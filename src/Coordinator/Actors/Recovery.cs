@@ -14,6 +14,7 @@ internal sealed class Recovery
     public static readonly TimeSpan Within = TimeSpan.FromSeconds(60);
 
     private readonly HashSet<SweepId> _pending = [];
+    private readonly HashSet<SweepId> _early = []; // Done before the book was heard: only two actors' own messages keep their order.
     private bool _hasBegun;
     private bool _isOver;
     private Instant? _end;
@@ -23,14 +24,17 @@ internal sealed class Recovery
     {
         if (_hasBegun) return;
         _hasBegun = true;
-        foreach (var sweep in sweeps) _pending.Add(sweep);
+        foreach (var sweep in sweeps)
+        {
+            if (!_early.Contains(sweep)) _pending.Add(sweep);
+        }
     }
 
     /// <returns>True when the sweep's unclaimed replicas are strays from now on.</returns>
-    public bool Finish(SweepId sweep) => _pending.Remove(sweep) && !_isOver;
+    public bool Finish(SweepId sweep) => (_hasBegun ? _pending.Remove(sweep) : _early.Add(sweep)) && !_isOver;
 
     /// <summary>Whether a replica of this sweep may be claimed yet.</summary>
-    public bool MayClaim(SweepId sweep) => !_isOver && (!_hasBegun || _pending.Contains(sweep));
+    public bool MayClaim(SweepId sweep) => !_isOver && (_hasBegun ? _pending.Contains(sweep) : !_early.Contains(sweep));
 
     /// <returns>True at the moment at which it is over.</returns>
     public bool IsOverNow(Instant now)
