@@ -18,15 +18,18 @@ public sealed class VaeMetrics : IDisposable
     /// <summary>The parts of a training step, in the order in which they run.</summary>
     public static readonly IReadOnlyList<string> StepPhases = ["load", "forward", "backward", "allreduce", "update"];
 
+    /// <summary>The parts of a checkpoint: the copy while training stands still, then what goes on beside it.</summary>
+    public static readonly IReadOnlyList<string> CheckpointPhases = ["copy", "write"];
+
     private const string MeterName = "Vae.Distributed";
     private const string AuthRejected = "Connections turned away at the handshake, by rule.";
     private const string ProtocolErrors = "Frames of members that broke the protocol, by rule.";
 
     private readonly Meter _meter;
-    private readonly MetricFamily _trials, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits;
-    private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes;
+    private readonly MetricFamily _trials, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits, _checkpointTime;
+    private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes, _checkpoints, _checkpointFailures, _checkpointBytes;
     private readonly Counter<double> _allreduceSeconds, _allreduceExposed;
-    private readonly Histogram<double> _stepDuration, _allreduceWait, _storeWrite, _httpRequest;
+    private readonly Histogram<double> _stepDuration, _allreduceWait, _checkpointDuration, _storeWrite, _httpRequest;
 
     /// <param name="version">Version of the program.</param>
     /// <param name="commit">Commit that it was built from, or <c>unknown</c>.</param>
@@ -51,9 +54,14 @@ public sealed class VaeMetrics : IDisposable
         _allreduceSeconds = Seconds("vae_allreduce_seconds_total", "Time that this worker's gradients were being exchanged.", "worker");
         _allreduceExposed = Seconds("vae_allreduce_exposed_seconds_total", "Time that training stood still for the exchange; the rest went on behind backward.", "worker");
 
-        // Every worker has these two: with buckets they would be half of all series of a cluster.
+        // Every worker has these: with buckets they would be half of all series of a cluster.
         _stepDuration = Summary("vae_train_step_duration_seconds", "Time of the parts of a training step.", ["phase"]);
         _allreduceWait = Summary("vae_allreduce_wait_seconds", "Time that a step waited for its peers' gradients.", ["worker"]);
+        _checkpoints = Counter("vae_checkpoint_written_total", "Checkpoints that this worker stored with the coordinator.", "worker");
+        _checkpointFailures = Counter("vae_checkpoint_failed_total", "Checkpoints that this worker could not store; training went on.", "worker");
+        _checkpointBytes = Counter("vae_checkpoint_bytes_total", "Bytes of the checkpoints that this worker stored.", "worker");
+        _checkpointTime = Registry.Declare("vae_checkpoint_last_timestamp_seconds", "When this worker stored a checkpoint last, in seconds since 1970; 0 before the first.", MetricKind.Gauge, ["worker"]);
+        _checkpointDuration = Summary("vae_checkpoint_duration_seconds", "Time of the parts of a checkpoint: training stands still for the copy alone.", ["phase"]);
         _storeWrite = Histogram("vae_store_write_duration_seconds", "Time of a store transaction, its sync included.", ["outcome"], []);
         _httpRequest = Histogram("vae_http_request_duration_seconds", "Time of an HTTP request by route and status.", ["route", "status"], []);
         Registry.Start();
@@ -121,7 +129,28 @@ public sealed class VaeMetrics : IDisposable
         _allreduceExposed.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
         Registry.Find("vae_allreduce_wait_seconds").Create(worker.Value);
         foreach (var phase in StepPhases) Registry.Find("vae_train_step_duration_seconds").Create(phase);
+        foreach (var phase in CheckpointPhases) Registry.Find("vae_checkpoint_duration_seconds").Create(phase);
+        foreach (var counter in (Counter<long>[])[_checkpoints, _checkpointFailures, _checkpointBytes]) counter.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
+        _checkpointTime.Set(0, worker.Value);
     }
+
+    /// <summary>A checkpoint is stored.</summary>
+    /// <param name="worker">This worker.</param>
+    /// <param name="bytes">Its length.</param>
+    /// <param name="copy">Time that training stood still.</param>
+    /// <param name="write">Time from there to the coordinator's word that it is on its disk.</param>
+    /// <param name="at">Now.</param>
+    public void CheckpointStored(NodeId worker, long bytes, TimeSpan copy, TimeSpan write, DateTimeOffset at)
+    {
+        _checkpoints.Add(1, new KeyValuePair<string, object?>("worker", worker.Value));
+        _checkpointBytes.Add(bytes, new KeyValuePair<string, object?>("worker", worker.Value));
+        _checkpointDuration.Record(copy.TotalSeconds, new KeyValuePair<string, object?>("phase", "copy"));
+        _checkpointDuration.Record(write.TotalSeconds, new KeyValuePair<string, object?>("phase", "write"));
+        _checkpointTime.Set(at.ToUnixTimeMilliseconds() / 1e3, worker.Value);
+    }
+
+    /// <summary>A checkpoint could not be stored.</summary>
+    public void CheckpointFailed(NodeId worker) => _checkpointFailures.Add(1, new KeyValuePair<string, object?>("worker", worker.Value));
 
     /// <summary>Steps and samples done for a sweep.</summary>
     public void Trained(SweepId sweep, NodeId worker, long steps, long samples)

@@ -78,6 +78,7 @@ internal static class SweepCodecs
         .Field("Compression", GradientCompressionName, x => x.Compression)
         .Field("Overlap", OverlapModeName, x => x.Overlap)
         .Field("Precision", NumericPrecisionName, x => x.Precision)
+        .Field("CheckpointBudget", F64, x => x.CheckpointBudget)
         .ReadBy((ref r) => new()
         {
             WorkersPerPackMin = I32.Read(ref r),
@@ -91,6 +92,7 @@ internal static class SweepCodecs
             Compression = GradientCompressionName.Read(ref r),
             Overlap = OverlapModeName.Read(ref r),
             Precision = NumericPrecisionName.Read(ref r),
+            CheckpointBudget = F64.Read(ref r),
         });
 
     public static readonly RecordCodec<BudgetSpec> Budget = Record<BudgetSpec>()

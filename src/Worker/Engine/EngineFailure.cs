@@ -16,6 +16,7 @@ internal static class EngineFailure
     public static (FailureKind Kind, string Text) Describe(Exception exception) => exception switch
     {
         AllReduceTimeoutException or PeerLostException or RingConnectTimeoutException or RingRefusedException or AllReduceException => (FailureKind.PeerLost, exception.Message),
+        CheckpointException => (FailureKind.Checkpoint, exception.Message),
         EngineUnavailableException => (FailureKind.Engine, exception.Message),
         OutOfMemoryException => (FailureKind.OutOfMemory, "this worker's memory is full; try a smaller batch, latent size or model"),
         TorchException { IsOutOfMemory: true } => (FailureKind.OutOfMemory, $"{exception.Message}; try a smaller batch, latent size or model"),

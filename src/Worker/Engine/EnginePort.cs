@@ -24,6 +24,7 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
     {
         system.RegisterPort<PrepareReplicaJob>(JobPort.Async<PrepareReplicaJob>(PrepareAsync));
         system.RegisterPort<TrainJob>(JobPort.Async<TrainJob>(TrainAsync));
+        system.RegisterPort<SaveCheckpointJob>(JobPort.Async<SaveCheckpointJob>(SaveAsync));
         system.RegisterPort<HaltJob>(JobPort.Async<HaltJob>(HaltAsync));
         system.RegisterPort<ForgetSlotEndJob>(JobPort.Async<ForgetSlotEndJob>(ForgetAsync));
         system.RegisterPort<SlotOrdersJob>(JobPort.Async<SlotOrdersJob>(OrderAsync));
@@ -78,6 +79,12 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
     {
         if (_engines.TryGetValue((job.Pack, job.Attempt), out var engine)) engine.Halt(job.Generation);
         return Task.CompletedTask;
+    }
+
+    // A checkpoint that was stored before, of the same position, is told again: its first word may have been lost.
+    private async Task SaveAsync(SaveCheckpointJob job, IJobReply reply)
+    {
+        if (_engines.TryGetValue((job.Pack, job.Attempt), out var engine)) reply.Post(new ReplicaMessage.CheckpointStored(await engine.SaveAsync()));
     }
 
     private Task ForgetAsync(ForgetSlotEndJob job, IJobReply reply)

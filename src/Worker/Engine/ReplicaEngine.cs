@@ -31,6 +31,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
     private readonly SlotOrders _orders = new();
     private readonly Lock _gate = new();
     private readonly ReplicaReporter _reporter;
+    private readonly CheckpointWriter _checkpoints;
     private GenerationRun? _run;
     private int _haltedThrough;
     private TrainingData? _data;
@@ -44,22 +45,41 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         (_assignment, _parts, _shelf) = (assignment, parts, shelf);
         (Stopping, _lane) = (_stop.Token, parts.Lanes.Take());
         _reporter = new ReplicaReporter(assignment, parts.Publish, parts.Meter, parts.Logger);
+        _checkpoints = new CheckpointWriter(assignment, parts, Stopping);
     }
 
     public CancellationToken Stopping { get; }
 
-    /// <summary>Builds model and optimizer and puts the data on the device.</summary>
-    public Task PrepareAsync(ImageSet images) => _lane.Do(() =>
+    /// <summary>Fetches what trials go on from, builds model and optimizer and puts the data on the device.</summary>
+    /// <exception cref="CheckpointException">A trial cannot go on from where it is to.</exception>
+    public async Task PrepareAsync(ImageSet images)
+    {
+        var states = await new CheckpointFetch(_parts, Stopping).GetAsync(_assignment.Slots);
+        await _lane.Do(() => Prepare(images, states));
+    }
+
+    /// <summary>Stores a checkpoint of where the pack stands: the next time it stands between two acts, which is now when it is halted.</summary>
+    /// <exception cref="UserFitException">It cannot be stored.</exception>
+    public Task<CheckpointInfo> SaveAsync()
+    {
+        var wanted = _checkpoints.WantAsync();
+        _ = _lane.Do(() =>
+        {
+            if (_trainer is not null) _checkpoints.SaveHalted(_trainer);
+        });
+        return wanted;
+    }
+
+    private void Prepare(ImageSet images, IReadOnlyDictionary<int, TrialSnapshot> states)
     {
         Stopping.ThrowIfCancellationRequested();
         _lane.Enter(_parts.Device);
         Lane.SetThreads(_parts.ThreadsOf(_assignment.Shape), _assignment.Shape.Lanes);
         _data = _shelf.Take(_assignment.Dataset, _assignment.Source.Binarize, images);
         _trainer = new PackTrainer(_assignment.Shape.Slots, _assignment.Shape.Latent, _assignment.Slots[0].Trial, _data, _parts.Device, new GangOptions(_assignment.Resources.Balance, _assignment.Resources.Overlap, _assignment.Resources.Compression), _assignment.Resources.Precision);
-        foreach (var fill in _assignment.Slots) _trainer.Fill(fill.Slot, fill.Trial);
+        CheckpointFetch.Fill(_trainer, _assignment.Slots, states);
         _results = new SlotResults(_assignment, _parts, images, _trainer.EvaluationRows, Fail, Stopping);
-        return true;
-    });
+    }
 
     /// <summary>
     /// Joins the ring of a generation, takes over the source's state where there is one, and trains until the pack is closed and empty and its results are told, or until the generation halts. Called again for the next one.
@@ -140,6 +160,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
             if (_data is not null) _shelf.Return(_data);
             return true;
         });
+        await _checkpoints.DisposeAsync();
         _parts.Lanes.Return(_lane);
         _results?.Dispose();
         _stop.Dispose();
@@ -165,7 +186,8 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         {
             _isNew = false;
             _results!.Join(allReduce.Rank, allReduce.WorldSize, signals.Done, run.Halting);
-            _reporter.Join(allReduce, _trainer!, isSource, new(signals.Started, end => _results.Take(end, _trainer!), signals.Applied));
+            _reporter.Join(allReduce, _trainer!, isSource, new(signals.Started, end => _results.Take(end, _trainer!), signals.Applied, () => _checkpoints.ActDone(_trainer!)));
+            _checkpoints.Join(allReduce.Rank);
             _trainer!.Run(allReduce, _reporter, _orders, _assignment.Closed, run.Halting);
             _reporter.Start(); // There may have been nothing left to do.
         }

@@ -112,7 +112,11 @@ internal sealed partial class ReplicaReporter : ITrainingListener
 
     public void OrderApplied(long number) => _signals.OrderApplied(number);
 
-    public void ActDone(long position) => Start();
+    public void ActDone(long position)
+    {
+        Start();
+        _signals.ActDone();
+    }
 
     public void Idle() => Start();
 
@@ -162,4 +166,5 @@ internal sealed partial class ReplicaReporter : ITrainingListener
 /// <param name="Started">The first step is done, or the pack waits for its first trial.</param>
 /// <param name="SlotEnded">A trial is over; its weights stay until this returns.</param>
 /// <param name="OrderApplied">All ranks have applied this order.</param>
-internal sealed record PackSignals(Action Started, Action<SlotEnd> SlotEnded, Action<long> OrderApplied);
+/// <param name="ActDone">The pack is at rest until this returns.</param>
+internal sealed record PackSignals(Action Started, Action<SlotEnd> SlotEnded, Action<long> OrderApplied, Action ActDone);

@@ -41,6 +41,12 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
     /// <summary>What the step's all-reduce sent, how long it waited for peers, how long it took, and how long training stood still for it.</summary>
     public void AllReduced(long bytesSent, TimeSpan waited, TimeSpan busy, TimeSpan exposed) => metrics.AllReduced(worker, bytesSent, waited, busy, exposed);
 
+    /// <summary>A checkpoint is stored: its length, how long training stood still for the copy, and how long the rest took.</summary>
+    public void CheckpointStored(long bytes, TimeSpan copy, TimeSpan write, DateTimeOffset at) => metrics.CheckpointStored(worker, bytes, copy, write, at);
+
+    /// <summary>A checkpoint could not be stored.</summary>
+    public void CheckpointFailed() => metrics.CheckpointFailed(worker);
+
     /// <summary>Totals, and rates since the sample before. Called from one place.</summary>
     public WorkerLoad Sample()
     {

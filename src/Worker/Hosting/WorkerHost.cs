@@ -59,7 +59,8 @@ public sealed class WorkerHost : IAsyncDisposable
         _studio = new Studio(Math.Min(facts.Threads, StudioThreadsMax));
         var outbox = Addresses.Outbox(options.Name);
         var parts = new EngineParts(options.Name, _lanes, _studio, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine(), new GlooEngine(), new NcclEngine(device)], logger), facts, _meter,
-            points => _system.Post(outbox, new OutboxMessage.AddPoints(points)), logger);
+            points => _system.Post(outbox, new OutboxMessage.AddPoints(points)), Path.Combine(options.CacheFolder, "scratch"),
+            info => _system.Post(Addresses.Replica(options.Name, info.Pack, info.Attempt), new ReplicaMessage.CheckpointStored(info)), logger);
         _engine = new EnginePort(parts, logger);
         _engine.Register(_system);
         _probe = new ProbePort(new ProbeCache(Path.Combine(options.CacheFolder, "probes")), facts, (order, cancellation) => PackProbe.Run(order, device, facts.Threads, cancellation));

@@ -57,6 +57,9 @@ public sealed class PackTrainer : IDisposable
     /// <summary>Trainable parameters of the whole pack, padding included.</summary>
     public long Parameters => _pack.Flat.Count;
 
+    /// <summary>Bytes of weights and optimizer state, padding included.</summary>
+    public long StateBytes => _pack.Flat.Count * (1 + _pack.Optimizer.state.Count) * sizeof(float);
+
     /// <summary>The rows that trials are judged by.</summary>
     public RowRange EvaluationRows => _pack.Data.EvaluationRows;
 

@@ -47,4 +47,7 @@ public sealed record ResourceSpec
     public OverlapMode Overlap { get; init; } = OverlapMode.Auto;
 
     public NumericPrecision Precision { get; init; } = NumericPrecision.Float32;
+
+    /// <summary>Share of the training time that checkpoints may cost, 0 to 0.5; 0 makes none but those that hand work over. Default 0.035.</summary>
+    public double CheckpointBudget { get; init; } = 0.035;
 }

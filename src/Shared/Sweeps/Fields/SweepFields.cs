@@ -134,7 +134,10 @@ public static class SweepFields
             "Whether gradients are summed while backward goes on. `auto`: where a measurement says that it pays."),
         new Field<ResourceSpec, NumericPrecision>("precision", new Choice<NumericPrecision>(), r => r.Precision, (r, v) => r with { Precision = v },
             "What matrix products compute in. `bfloat16`: mixed precision with float32 weights, on CUDA only.")
-        { Aliases = ["dtype", "amp", "autocast"] });
+        { Aliases = ["dtype", "amp", "autocast"] },
+        new Field<ResourceSpec, double>("checkpoint_budget", new RealNumber(0, 0.5), r => r.CheckpointBudget, (r, v) => r with { CheckpointBudget = v },
+            "Share of the training time that checkpoints may cost; how often they are made follows from what they are measured to cost, at least 10 s apart. 0: none but those that hand work over when a worker leaves.")
+        { Aliases = ["checkpoints", "checkpoint_interval", "checkpoint_every", "save_every"] });
 
     internal static Section<BudgetSpec> Budget { get; } = new("budget", "When a sweep stops even if trials are left.", new BudgetSpec(),
         new Field<BudgetSpec, TimeSpan?>("wall", new OptionalValue<TimeSpan>(new Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(365)), "none"), b => b.Wall, (b, v) => b with { Wall = v },
