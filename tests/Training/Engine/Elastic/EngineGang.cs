@@ -70,7 +70,7 @@ internal sealed class EngineGang : IAsyncDisposable
             Member = new(new(name), new("127.0.0.1", _listener.Endpoint.Port));
             _metrics.CreateWorker(new(name));
             var parts = new EngineParts(
-                new(name), _lanes, _studio, torch.CPU, new ShardCache(gang._cache.FullName), _blobs, _transport, new AllReduceFactory([new TcpEngine()], NullLogger.Instance), Facts, new StepMeter(new(name), _metrics), Points.Enqueue, NullLogger.Instance);
+                new(name), _lanes, _studio, torch.CPU, new ShardCache(gang._cache.FullName), _blobs, _transport, new AllReduceFactory([new TcpEngine()], NullLogger.Instance), Facts, new StepMeter(new(name), _metrics), Points.Enqueue, gang._cache.FullName, static _ => { }, NullLogger.Instance);
             var manifest = new DatasetManifest { Fingerprint = new string('0', 64), Source = DatasetSource.Sprites, Count = gang.Images.Count, HeldOut = PackRuns.HeldOut, Channels = 1, Height = 16, Width = 16, Classes = 0, HasLabels = false, ShardRows = gang.Images.Count, Shards = [] };
             var assignment = new ReplicaAssignment(
                 new(new("s-1"), 1), new(1), new(gang.Trials.Count, 4, 1, 1), gang.Trials.Select((trial, slot) => new SlotFill(slot, trial)).ToValueList(), true, manifest,
