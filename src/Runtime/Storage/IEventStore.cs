@@ -24,9 +24,17 @@ public interface IEventReader
     IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0);
 
     /// <summary>All facts after <paramref name="afterSequence"/>, in order.</summary>
-    /// <exception cref="StoreException">The store cannot be read, or holds a damaged fact; the text names it.</exception>
-    IEnumerable<StoredEvent> ReadAll(long afterSequence = 0);
+    /// <param name="afterSequence">The last one that the caller knows.</param>
+    /// <param name="damaged">Told of each fact that cannot be read, instead of ending there: one flipped bit must not cost all sweeps.</param>
+    /// <exception cref="StoreException">The store cannot be read, or holds a damaged fact and nobody is told of it; the text names it.</exception>
+    IEnumerable<StoredEvent> ReadAll(long afterSequence = 0, Action<DamagedEvent>? damaged = null);
 }
+
+/// <summary>A fact that is in the store but cannot be read.</summary>
+/// <param name="Sequence">Its place.</param>
+/// <param name="Stream">Whose fact it is.</param>
+/// <param name="Problem">What is wrong, with the store and the place named.</param>
+public sealed record DamagedEvent(long Sequence, string Stream, string Problem);
 
 /// <summary>Durable facts, fenced by the coordinator's term.</summary>
 public interface IEventStore : IEventReader
@@ -36,6 +44,6 @@ public interface IEventStore : IEventReader
 
     /// <summary>Appends all facts or none. The task ends when they are synced to the disk; calls are committed in the order in which they were made.</summary>
     /// <exception cref="StaleTermException">A newer coordinator has taken over; nothing was written.</exception>
-    /// <exception cref="StoreException">The store cannot take the facts; its text is fit for a user.</exception>
+    /// <exception cref="StoreException">The store cannot take the facts and will not either; its text is fit for a user.</exception>
     Task AppendAsync(IReadOnlyList<NewEvent> batch);
 }

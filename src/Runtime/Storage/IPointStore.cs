@@ -3,7 +3,7 @@ using Vae.Shared.Messages;
 
 namespace Vae.Runtime.Storage;
 
-/// <summary>Reads the curves of trials; may be open while another process writes.</summary>
+/// <summary>Reads the curves of trials; may be open while another process writes. All methods throw <see cref="StoreException"/> when the store cannot be read.</summary>
 public interface IPointReader
 {
     /// <summary>The attempts of a trial that have points, in order.</summary>
@@ -18,7 +18,16 @@ public interface IPointReader
 
     /// <summary>The evaluations in order of epochs; all of them.</summary>
     IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt);
+
+    /// <summary>The steps that lack between the first and the last point of the training curve, in order: every step gives a point, so these were thinned by a worker
+    /// whose coordinator was away for too long. At most <paramref name="gapsMax"/> of them, the first ones.</summary>
+    IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000);
 }
+
+/// <summary>Steps without a point.</summary>
+/// <param name="First">The first step that lacks.</param>
+/// <param name="Last">The last one of the run.</param>
+public readonly record struct CurveGap(Step First, Step Last);
 
 /// <summary>Durable metric points. A point that is there already is left as it is, so sending one again costs nothing but time.</summary>
 public interface IPointStore : IPointReader
@@ -26,10 +35,10 @@ public interface IPointStore : IPointReader
     /// <summary>Stores all points and marks or none; the task ends when they are synced to the disk.</summary>
     /// <param name="points">A point that is there already is left as it is.</param>
     /// <param name="marks">How far the workers' streams are durable with these points; each replaces its worker's last one. Null for none.</param>
-    /// <returns>How many points were new.</returns>
+    /// <returns>The points that were new, in order.</returns>
     /// <exception cref="StaleTermException">A newer coordinator has taken over; nothing was written.</exception>
-    /// <exception cref="StoreException">The store cannot take the points; its text is fit for a user.</exception>
-    Task<int> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null);
+    /// <exception cref="StoreException">The store cannot take the points and will not either; its text is fit for a user.</exception>
+    Task<IReadOnlyList<MetricPoint>> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null);
 
     /// <summary>The newest mark of each worker, in order of names.</summary>
     IReadOnlyList<PointMark> ReadMarks();

@@ -43,10 +43,10 @@ public sealed class InMemoryStore : IEventStore, IPointStore
     });
 
     /// <inheritdoc/>
-    public Task<int> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null) => WriteAsync(() =>
+    public Task<IReadOnlyList<MetricPoint>> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null) => WriteAsync<IReadOnlyList<MetricPoint>>(() =>
     {
         foreach (var mark in marks ?? []) _content.Marks[mark.Worker.Value] = mark;
-        return points.Count(Add);
+        return [.. points.Where(Add)];
     });
 
     /// <inheritdoc/>
@@ -59,7 +59,7 @@ public sealed class InMemoryStore : IEventStore, IPointStore
     public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) => ReadAll(afterSequence).Where(stored => stored.Stream == stream);
 
     /// <inheritdoc/>
-    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0)
+    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0, Action<DamagedEvent>? damaged = null)
     {
         lock (_content.Lock) return [.. _content.Events.Where(stored => stored.Sequence > afterSequence)];
     }
@@ -98,6 +98,20 @@ public sealed class InMemoryStore : IEventStore, IPointStore
         lock (_content.Lock) return [.. _content.Epochs.Values.Where(point => point.Trial == trial && point.Attempt == attempt)];
     }
 
+    /// <inheritdoc/>
+    public IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000)
+    {
+        var gaps = new List<CurveGap>();
+        long? before = null;
+        foreach (var point in ReadTrainSteps(trial, attempt, int.MaxValue))
+        {
+            if (before is { } step && point.Step.Value > step + 1 && gaps.Count < gapsMax) gaps.Add(new(new(step + 1), new(point.Step.Value - 1)));
+            before = point.Step.Value;
+        }
+
+        return gaps;
+    }
+
     private bool Add(MetricPoint point)
     {
         var (sweep, trial, attempt) = (point.Trial.Sweep.Value, point.Trial.Index, point.Attempt.Value);
@@ -109,11 +123,11 @@ public sealed class InMemoryStore : IEventStore, IPointStore
         };
     }
 
-    private Task<int> WriteAsync(Func<int> write)
+    private Task<T> WriteAsync<T>(Func<T> write)
     {
         lock (_content.Lock)
         {
-            return _content.Term == Term.Value ? Task.FromResult(write()) : Task.FromException<int>(new StaleTermException(new(_content.Term), Term));
+            return _content.Term == Term.Value ? Task.FromResult(write()) : Task.FromException<T>(new StaleTermException(new(_content.Term), Term));
         }
     }
 }

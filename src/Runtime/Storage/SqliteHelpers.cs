@@ -5,8 +5,8 @@ namespace Vae.Runtime.Storage;
 /// <summary>Opening, short statements, and errors in words.</summary>
 internal static class SqliteHelpers
 {
-    // Longer than any checkpoint or backup holds the lock on a living disk; after that somebody must be told.
-    private const int BusyTimeoutSeconds = 5;
+    // A backup or a reader that recovers the log holds the lock for moments; after this time somebody is told, and the write is tried again.
+    private const int BusyTimeoutSeconds = 2;
 
     private const int Perm = 3, Busy = 5, Locked = 6, ReadOnly = 8, Corrupt = 11, Full = 13, CantOpen = 14, NotADatabase = 26;
 
@@ -63,7 +63,7 @@ internal static class SqliteHelpers
     {
         var (fault, text) = exception.SqliteErrorCode switch
         {
-            Full => (StoreFault.DiskFull, $"the disk is full{Room(path, bytesNeeded)}. Free space, then start again; nothing acknowledged is lost."),
+            Full => (StoreFault.DiskFull, $"the disk is full{Room(path, bytesNeeded)}. Free some space: the write is then made; nothing acknowledged is lost."),
             Busy or Locked => (StoreFault.Locked, $"another process has held the lock for more than {BusyTimeoutSeconds} s. Is another coordinator or a backup using the same --home?"),
             Corrupt or NotADatabase => (StoreFault.Damaged, "this is not a store of this program, or it is damaged. Restore it from a backup, or move it away to start anew."),
             CantOpen or Perm or ReadOnly => (StoreFault.Denied, "the store cannot be opened by this user. Check that the folder exists and may be written."),

@@ -30,11 +30,11 @@ public sealed class SqliteReader : IEventReader, IPointReader
 
     /// <inheritdoc/>
     public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) =>
-        ReadEvents("SELECT seq, term, stream, written_at, kind, body FROM events WHERE stream = $stream AND seq > $after ORDER BY seq", ("$stream", stream), ("$after", afterSequence));
+        ReadEvents("SELECT seq, term, stream, written_at, kind, body, checksum FROM events WHERE stream = $stream AND seq > $after ORDER BY seq", null, ("$stream", stream), ("$after", afterSequence));
 
     /// <inheritdoc/>
-    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0) =>
-        ReadEvents("SELECT seq, term, stream, written_at, kind, body FROM events WHERE seq > $after ORDER BY seq", ("$after", afterSequence));
+    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0, Action<DamagedEvent>? damaged = null) =>
+        ReadEvents("SELECT seq, term, stream, written_at, kind, body, checksum FROM events WHERE seq > $after ORDER BY seq", damaged, ("$after", afterSequence));
 
     /// <inheritdoc/>
     public IReadOnlyList<Attempt> ReadAttempts(TrialId trial) => ReadRows(
@@ -80,6 +80,15 @@ public sealed class SqliteReader : IEventReader, IPointReader
             Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
         }, Key(trial, attempt));
 
+    /// <inheritdoc/>
+    public IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000) => ReadRows(
+        """
+        WITH curve AS (SELECT step, lag(step) OVER (ORDER BY step) AS before FROM train_step
+                       WHERE series = (SELECT id FROM series WHERE sweep = $sweep AND trial = $trial AND attempt = $attempt))
+        SELECT before + 1, step - 1 FROM curve WHERE step > before + 1 ORDER BY step LIMIT $most
+        """,
+        static row => new CurveGap(new(row.GetInt64(0)), new(row.GetInt64(1))), [.. Key(trial, attempt), ("$most", gapsMax)]);
+
     /// <summary>The newest mark of each worker, in order of names.</summary>
     public IReadOnlyList<PointMark> ReadMarks() => ReadRows(
         "SELECT worker, incarnation, up_to FROM point_mark ORDER BY worker",
@@ -89,16 +98,15 @@ public sealed class SqliteReader : IEventReader, IPointReader
         [("$sweep", trial.Sweep.Value), ("$trial", trial.Index), ("$attempt", attempt.Value)];
 
     // Lazy: a replay of a large store holds one event at a time.
-    private IEnumerable<StoredEvent> ReadEvents(string sql, params (string, object)[] parameters)
+    private IEnumerable<StoredEvent> ReadEvents(string sql, Action<DamagedEvent>? damaged, params (string, object)[] parameters)
     {
         using var connection = Connect();
         using var command = connection.Command(sql, parameters);
         using var row = Guard(command.ExecuteReader);
         while (Guard(row.Read))
         {
-            yield return new(
-                row.GetInt64(0), new(row.GetInt64(1)), row.GetString(2), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)),
-                Decode(row.GetInt64(0), (ushort)row.GetInt32(4), row.GetFieldValue<byte[]>(5)));
+            var stored = new StoredRow(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetInt64(3), row.GetInt32(4), row.GetFieldValue<byte[]>(5), row.IsDBNull(6) ? null : row.GetInt64(6));
+            if (stored.Read(_catalog, _path, damaged) is { } fact) yield return fact;
         }
     }
 
@@ -111,20 +119,6 @@ public sealed class SqliteReader : IEventReader, IPointReader
         while (row.Read()) rows.Add(read(row));
         return rows;
     });
-
-    private Shared.Actors.DomainEvent Decode(long sequence, ushort kind, byte[] body)
-    {
-        try
-        {
-            return EventCodec.Decode(kind, body, _catalog);
-        }
-        catch (ProtocolException exception)
-        {
-            throw new StoreException(StoreFault.Damaged, exception.Kind == ProtocolErrorKind.UnknownTag
-                ? $"{_path}: event {sequence} cannot be read: {exception.Message}. Was it written by a newer version of this program?"
-                : $"{_path}: event {sequence} is damaged: {exception.Message}. Restore the store from a backup, or move it away to start anew.", exception);
-        }
-    }
 
     private SqliteConnection Connect() => Guard(() => SqliteHelpers.Open(_path, SqliteOpenMode.ReadOnly));
 

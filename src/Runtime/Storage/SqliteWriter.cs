@@ -2,28 +2,31 @@ using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
 using Vae.Shared;
 using Vae.Shared.Messages;
-using Vae.Shared.Wire;
 
 namespace Vae.Runtime.Storage;
 
 /// <summary>The one writing connection with its prepared statements. Used by the writer thread only.</summary>
-internal sealed class SqliteWriter : IDisposable
+internal sealed class SqliteWriter : IGroupWriter
 {
     private readonly SqliteConnection _connection;
-    private readonly Catalog _catalog;
+    private readonly string _path;
+    private readonly TimeProvider _time;
     private readonly Term _term;
-    private readonly SqliteCommand _begin, _commit, _rollback, _readTerm, _event, _findSeries, _addSeries, _step, _epoch, _mark;
+    private readonly SqliteCommand _begin, _commit, _rollback, _readTerm, _number, _event, _findSeries, _addSeries, _step, _epoch, _mark;
     private readonly Dictionary<(TrialId, Attempt), long> _series = [];
     private readonly List<(TrialId, Attempt)> _seriesOfThisTransaction = [];
 
-    public SqliteWriter(SqliteConnection connection, Term term, Catalog catalog)
+    private const int BytesPerRow = 128; // For the text of a full disk only.
+
+    public SqliteWriter(SqliteConnection connection, string path, Term term, TimeProvider time)
     {
-        (_connection, _term, _catalog) = (connection, term, catalog);
+        (_connection, _path, _term, _time) = (connection, path, term, time);
         _begin = Prepare("BEGIN IMMEDIATE");
         _commit = Prepare("COMMIT");
         _rollback = Prepare("ROLLBACK");
-        _readTerm = Prepare("SELECT value FROM term WHERE id = 1");
-        _event = Prepare("INSERT INTO events (term, stream, kind, body, written_at) VALUES ($0, $1, $2, $3, $4)", 5);
+        _readTerm = Prepare("SELECT value, last_write FROM term WHERE id = 1");
+        _number = Prepare("UPDATE term SET last_write = $0", 1);
+        _event = Prepare("INSERT INTO events (term, stream, kind, body, written_at, checksum) VALUES ($0, $1, $2, $3, $4, $5)", 6);
         _findSeries = Prepare("SELECT id FROM series WHERE sweep = $0 AND trial = $1 AND attempt = $2", 3);
         _addSeries = Prepare("INSERT INTO series (sweep, trial, attempt) VALUES ($0, $1, $2) RETURNING id", 3);
         _step = Prepare("INSERT OR IGNORE INTO train_step VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", 8);
@@ -31,24 +34,59 @@ internal sealed class SqliteWriter : IDisposable
         _mark = Prepare("INSERT OR REPLACE INTO point_mark VALUES ($0, $1, $2)", 3);
     }
 
-    /// <summary>Begins a transaction and checks the fence inside it, so no newer term can slip in before the commit.</summary>
-    /// <exception cref="StaleTermException">A newer coordinator has taken over.</exception>
-    public void Begin()
+    /// <inheritdoc/>
+    public void Write(IReadOnlyList<PendingWrite> group, long number)
+    {
+        try
+        {
+            if (!Begin(number)) return;
+            var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+            foreach (var write in group)
+            {
+                write.Fresh.Clear();
+                foreach (var fact in write.Facts) Append(fact, now);
+                foreach (var point in write.Points)
+                {
+                    if (Store(point) > 0) write.Fresh.Add(point);
+                }
+
+                foreach (var mark in write.Marks) Store(mark);
+            }
+
+            Set(_number, number);
+            _number.ExecuteNonQuery();
+            _commit.ExecuteNonQuery();
+            _seriesOfThisTransaction.Clear();
+        }
+        catch (StaleTermException)
+        {
+            throw;
+        }
+        catch (Exception exception)
+        {
+            Rollback();
+            if (exception is SqliteException sqlite) throw SqliteHelpers.Translate(sqlite, _path, (long)group.Sum(write => write.Rows) * BytesPerRow);
+            throw;
+        }
+    }
+
+    // The fence is read inside the transaction, so no newer term can slip in before the commit.
+    private bool Begin(long number)
     {
         _begin.ExecuteNonQuery();
-        var have = (long)_readTerm.ExecuteScalar()!;
-        if (have == _term.Value) return;
+        long term, last;
+        using (var row = _readTerm.ExecuteReader())
+        {
+            row.Read();
+            (term, last) = (row.GetInt64(0), row.GetInt64(1));
+        }
+
+        if (term == _term.Value && last != number) return true;
         Rollback();
-        throw new StaleTermException(new(have), _term);
+        return term == _term.Value ? false : throw new StaleTermException(new(term), _term);
     }
 
-    public void Commit()
-    {
-        _commit.ExecuteNonQuery();
-        _seriesOfThisTransaction.Clear();
-    }
-
-    public void Rollback()
+    private void Rollback()
     {
         foreach (var series in _seriesOfThisTransaction) _series.Remove(series);
         _seriesOfThisTransaction.Clear();
@@ -62,15 +100,14 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    public void Append(in NewEvent added, long now)
+    private void Append(in EncodedFact fact, long now)
     {
-        var fact = added.Fact;
-        Set(_event, _term.Value, added.Stream, (long)EventCodec.TagOf(fact, _catalog), EventCodec.Encode(fact, _catalog), now);
+        Set(_event, _term.Value, fact.Stream, (long)fact.Kind, fact.Body, now, (long)fact.Checksum);
         _event.ExecuteNonQuery();
     }
 
     /// <returns>1 when the point was new, else 0.</returns>
-    public int Store(MetricPoint point)
+    private int Store(MetricPoint point)
     {
         var series = SeriesOf(point.Trial, point.Attempt);
         switch (point)
@@ -87,7 +124,7 @@ internal sealed class SqliteWriter : IDisposable
     }
 
     /// <summary>Remembers how far a worker's stream is durable.</summary>
-    public void Store(PointMark mark)
+    private void Store(PointMark mark)
     {
         Set(_mark, mark.Worker.Value, unchecked((long)mark.Incarnation), mark.UpTo);
         _mark.ExecuteNonQuery();
@@ -95,7 +132,7 @@ internal sealed class SqliteWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var command in (SqliteCommand[])[_begin, _commit, _rollback, _readTerm, _event, _findSeries, _addSeries, _step, _epoch, _mark]) command.Dispose();
+        foreach (var command in (SqliteCommand[])[_begin, _commit, _rollback, _readTerm, _number, _event, _findSeries, _addSeries, _step, _epoch, _mark]) command.Dispose();
         _connection.Dispose();
     }
 

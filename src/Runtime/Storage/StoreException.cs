@@ -25,6 +25,12 @@ public enum StoreFault
 
     /// <summary>The store was closed while the request was waiting.</summary>
     Closed,
+
+    /// <summary>The database server cannot be reached, is starting or stopping, or has no such database.</summary>
+    Unreachable,
+
+    /// <summary>The database server does not know this user or password.</summary>
+    Refused,
 }
 
 /// <summary>The store cannot do what was asked. The message names what, where and the remedy, and is fit for a user.</summary>
@@ -32,6 +38,9 @@ public sealed class StoreException(StoreFault fault, string message, Exception? 
 {
     /// <summary>Which rule was broken.</summary>
     public StoreFault Fault { get; } = fault;
+
+    /// <summary>True when the same write may succeed later without anybody changing the program: an open store waits for that.</summary>
+    public bool IsTransient => Fault is StoreFault.DiskFull or StoreFault.Locked or StoreFault.InputOutput or StoreFault.Unreachable or StoreFault.Refused;
 }
 
 /// <summary>An older coordinator tried to write after a newer one had taken over. It must stop.</summary>

@@ -216,7 +216,7 @@ public sealed class VaeMetrics : IDisposable
     }
 
     /// <summary>Times every transaction of a store.</summary>
-    public void Watch(SqliteStore store) =>
+    public void Watch(IStore store) =>
         store.OnCommit = (duration, _, committed) => _storeWrite.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("outcome", committed ? "ok" : "failed"));
 
     /// <summary>Stops collecting.</summary>

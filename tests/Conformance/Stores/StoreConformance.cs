@@ -22,7 +22,7 @@ public abstract class StoreConformance
     /// <summary>Opens the test's store; again while an earlier opening lives, or after it.</summary>
     protected abstract IOpenStore Open();
 
-    [Fact]
+    [StoreFact]
     public async Task Facts_are_read_back_in_the_order_of_their_appends_and_after_reopening()
     {
         await using (var store = Open())
@@ -36,7 +36,7 @@ public abstract class StoreConformance
         Assert.Empty(again.Events.ReadStream("stream-9"));
     }
 
-    [Fact]
+    [StoreFact]
     public async Task Sequences_grow_and_reading_can_go_on_after_one()
     {
         await using var store = Open();
@@ -48,7 +48,7 @@ public abstract class StoreConformance
         Assert.All(all, stored => Assert.Equal(store.Events.Term, stored.Term));
     }
 
-    [Fact]
+    [StoreFact]
     public async Task Appends_that_were_not_waited_for_keep_their_order()
     {
         await using var store = Open();
@@ -56,7 +56,7 @@ public abstract class StoreConformance
         Assert.Equal(Enumerable.Range(0, 500).Select(Fact), store.Events.ReadAll().Select(stored => stored.Fact));
     }
 
-    [Fact]
+    [StoreFact]
     public async Task Each_opening_takes_a_higher_term_and_an_older_one_can_write_nothing_more()
     {
         await using var older = Open();
@@ -73,17 +73,17 @@ public abstract class StoreConformance
         Assert.Empty(newer.Points.ReadTrainSteps(Trial, First));
     }
 
-    [Fact]
+    [StoreFact]
     public async Task A_point_counts_once_however_often_it_is_sent_and_the_first_one_stays()
     {
         await using var store = Open();
-        Assert.Equal(3, await store.Points.StoreAsync([Step(2), Step(1), Evaluation(1)]));
-        Assert.Equal(1, await store.Points.StoreAsync([Step(1) with { Loss = 99 }, Step(3), Evaluation(1), Step(2)]));
+        Assert.Equal([Step(2), Step(1), Evaluation(1)], await store.Points.StoreAsync([Step(2), Step(1), Evaluation(1)]));
+        Assert.Equal([Step(3)], await store.Points.StoreAsync([Step(1) with { Loss = 99 }, Step(3), Evaluation(1), Step(2), Step(3)]));
         Assert.Equal([Step(1), Step(2), Step(3)], store.Points.ReadTrainSteps(Trial, First));
         Assert.Equal([Evaluation(1)], store.Points.ReadEpochs(Trial, First));
     }
 
-    [Fact]
+    [StoreFact]
     public async Task Newest_mark_of_each_worker_is_kept_with_the_points_across_a_restart()
     {
         await using var store = Open();
@@ -95,19 +95,19 @@ public abstract class StoreConformance
         Assert.Equal([new PointMark(new("a"), 2, 1), new PointMark(new("b"), ulong.MaxValue, 7)], again.Points.ReadMarks());
     }
 
-    [Fact]
+    [StoreFact]
     public async Task Attempts_and_trials_are_kept_apart()
     {
         await using var store = Open();
         var second = Step(1) with { Attempt = new(2), Loss = 7 };
         var neighbour = Step(1) with { Trial = new(Trial.Sweep, 3), Loss = 8 };
-        Assert.Equal(3, await store.Points.StoreAsync([Step(1), second, neighbour]));
+        Assert.Equal(3, (await store.Points.StoreAsync([Step(1), second, neighbour])).Count);
         Assert.Equal([second], store.Points.ReadTrainSteps(Trial, new(2)));
         Assert.Equal([new Attempt(1), new Attempt(2)], store.Points.ReadAttempts(Trial));
         Assert.Equal([neighbour], store.Points.ReadTrainSteps(neighbour.Trial, First));
     }
 
-    [Fact]
+    [StoreFact]
     public async Task Numbers_that_are_not_finite_come_back_as_they_were()
     {
         await using var store = Open();
@@ -118,13 +118,13 @@ public abstract class StoreConformance
         Assert.Equal([evaluation], store.Points.ReadEpochs(Trial, First));
     }
 
-    [Fact]
+    [StoreFact]
     public async Task A_long_curve_is_thinned_but_keeps_its_spikes_and_its_ends()
     {
         await using var store = Open();
         const int Steps = 10_000;
         var points = Enumerable.Range(1, Steps).Select(i => Step(i) with { Loss = i switch { 4_321 => 1e6, 8_765 => -1e6, Steps => double.NaN, _ => 100.0 / i } }).ToArray();
-        Assert.Equal(Steps, await store.Points.StoreAsync(points));
+        Assert.Equal(Steps, (await store.Points.StoreAsync(points)).Count);
 
         var thinned = store.Points.ReadTrainSteps(Trial, First, pointsMax: 100);
 
@@ -136,7 +136,7 @@ public abstract class StoreConformance
         Assert.Equal(Steps, store.Points.ReadTrainSteps(Trial, First, Steps).Count);
     }
 
-    [Fact]
+    [StoreFact]
     public async Task Reading_goes_on_while_others_write()
     {
         await using var store = Open();
@@ -155,6 +155,26 @@ public abstract class StoreConformance
         }
 
         await writing;
+    }
+
+    [StoreFact]
+    public async Task Points_of_several_writers_at_once_are_new_to_one_of_them_only()
+    {
+        await using var store = Open();
+        var told = await Task.WhenAll(Enumerable.Range(0, 20).Select(writer => store.Points.StoreAsync([Step(1 + (writer % 5)), Evaluation(1), Step(100 + writer)], [new PointMark(new("a"), 1, writer)])));
+        Assert.Equal(5 + 1 + 20, told.Sum(fresh => fresh.Count));
+        Assert.Equal(Enumerable.Range(1, 5).Concat(Enumerable.Range(100, 20)).Select(step => (long)step), store.Points.ReadTrainSteps(Trial, First).Select(point => point.Step.Value));
+    }
+
+    [StoreFact]
+    public async Task F07_steps_that_were_thinned_are_named_as_gaps()
+    {
+        await using var store = Open();
+        await store.Points.StoreAsync([.. new long[] { 11, 12, 15, 16, 30 }.Select(step => Step(step)), Step(40) with { Attempt = new(2) }]);
+        Assert.Equal([new(new(13), new(14)), new(new(17), new(29))], store.Points.ReadGaps(Trial, First));
+        Assert.Equal([new(new(13), new(14))], store.Points.ReadGaps(Trial, First, gapsMax: 1));
+        Assert.Empty(store.Points.ReadGaps(Trial, new(2)));
+        Assert.Empty(store.Points.ReadGaps(Trial, new(3)));
     }
 
     private static DomainEvent Fact(int number) => Hosts.Facts.Number(number);
