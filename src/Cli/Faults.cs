@@ -22,6 +22,8 @@ internal static class Faults
         HandshakeException refused => Explain(refused),
         ListenException => new(ExitCode.Failed, exception.Message),
         UserFitException when IsUnreachable(exception) => new(ExitCode.NotReachable, exception.Message),
+        StoreException { Fault: StoreFault.Refused } => new(ExitCode.Authentication, exception.Message),
+        StoreException { Fault: StoreFault.Unreachable } => new(ExitCode.NotReachable, exception.Message),
         UserFitException or StoreException or StaleTermException or TorchUnavailableException => new(ExitCode.Failed, exception.Message),
         TorchException failed => new(ExitCode.Failed, failed.Message, failed.IsOutOfMemory ? "Use a smaller batch or model, or a device with more memory." : null),
         IOException full when (full.HResult & 0xFFFF) is NoSpace or QuotaExceeded =>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using Vae.Runtime.Remoting;
 
 namespace Vae.Cli;
 
@@ -9,7 +10,7 @@ internal static class Reach
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromMilliseconds(200);
 
     /// <exception cref="CliException">Nobody listens there within the time.</exception>
-    public static async Task RequireAsync(string host, int port, TimeSpan within, CancellationToken cancellation)
+    public static async Task RequireAsync(PeerAddresses coordinator, TimeSpan within, CancellationToken cancellation)
     {
         var startedAt = Stopwatch.GetTimestamp();
         while (true)
@@ -17,17 +18,18 @@ internal static class Reach
             try
             {
                 using var socket = new TcpClient();
-                await socket.ConnectAsync(host, port, cancellation);
+                await socket.ConnectAsync(coordinator.Current.Host, coordinator.Current.Port, cancellation);
                 return;
             }
             catch (SocketException unreachable)
             {
                 if (Stopwatch.GetElapsedTime(startedAt) + TryAgainAfter > within)
                 {
-                    throw new CliException(ExitCode.NotReachable, $"The coordinator {host}:{port} cannot be reached: {unreachable.Message}", "Is it running, and do --listen and --port of `vae coordinator` fit this address?");
+                    throw new CliException(ExitCode.NotReachable, $"The coordinator {coordinator} cannot be reached: {unreachable.Message}", "Is it running, and do --listen and --port of `vae coordinator` fit this address?");
                 }
             }
 
+            if (!coordinator.MoveOn()) continue;
             await Task.Delay(TryAgainAfter, cancellation);
         }
     }

@@ -30,17 +30,19 @@ internal static class NodeCommands
         var httpPort = Port("--http-port", "Port of /metrics and the HTTP interface; 0 takes any free one.", HttpPort);
         var httpListen = new Option<string?>("--http-listen") { Description = "Address of that port. Default: --listen.", HelpName = "ADDRESS" };
         var httpHosts = HttpHostsOption();
+        var store = new StoreOptions();
         var token = TokenOption();
         var cluster = ClusterOption();
         var dataRoot = new Option<string?>("--data-root") { Description = "Folder that the data files of sweeps sent over HTTP must lie in. Without it, such files are refused.", HelpName = "FOLDER" };
         var format = FormatOption();
-        var command = new Command("coordinator", "Run the coordinator of a cluster until SIGTERM or Ctrl-C.") { listen, port, httpPort, httpListen, httpHosts, token, cluster, dataRoot, format };
+        var command = new Command("coordinator", "Run the coordinator of a cluster until SIGTERM or Ctrl-C.") { listen, port, httpPort, httpListen, httpHosts, token, cluster, dataRoot, store.Url, store.File, format };
         command.Do(async (parse, output, cancellation) =>
         {
             using var logs = Logs.ForNode(parse.GetRequiredValue(format), output.Mode, NodeId.Coordinator.Value);
             var options = new CoordinatorOptions
             {
                 Home = parse.GetRequiredValue(GlobalOptions.Home),
+                Store = store.Read(parse),
                 Listen = parse.GetRequiredValue(listen),
                 Port = parse.GetValue(port),
                 HttpPort = parse.GetValue(httpPort),
@@ -52,8 +54,8 @@ internal static class NodeCommands
                 DataRoot = parse.GetValue(dataRoot),
             };
             await using var host = await CoordinatorHost.StartAsync(options, logs, cancellation);
-            logs.CreateLogger("coordinator").LogInformation("Listening for workers on {Address}:{Port}, HTTP {Http}, home {Home}, token {Token}",
-                options.Listen, host.Port, host.HttpAddress?.ToString() ?? "off", host.Folders.Home, host.TokenFile);
+            logs.CreateLogger("coordinator").LogInformation("Listening for workers on {Address}:{Port}, HTTP {Http}, home {Home}, store {Store}, token {Token}",
+                options.Listen, host.Port, host.HttpAddress?.ToString() ?? "off", host.Folders.Home, host.StorePlace, host.TokenFile);
             var stopped = Task.Delay(Timeout.Infinite, cancellation);
             if (await Task.WhenAny(host.Failure, stopped) == host.Failure) await host.Failure;
             return ExitCode.Ok;
@@ -63,7 +65,7 @@ internal static class NodeCommands
 
     public static Command CreateWorker()
     {
-        var coordinator = new Option<string>("--coordinator") { Description = "Where the coordinator listens for workers.", HelpName = "HOST:PORT", Required = true };
+        var coordinator = new Option<string>("--coordinator") { Description = "Where the coordinator listens for workers; addresses of standbys follow after commas, and are tried in turn.", HelpName = "HOST:PORT", Required = true };
         var name = new Option<string>("--name") { Description = "Name in the cluster: 1 to 63 of a-z, 0-9 and -. Default: made from the host's name.", HelpName = "NAME", DefaultValueFactory = _ => DefaultName() };
         var token = TokenOption();
         var cluster = ClusterOption();
@@ -102,12 +104,11 @@ internal static class NodeCommands
                 given = Introduction.Read(line);
             }
 
-            var (host, port) = Endpoint(given.Coordinator);
+            var addresses = Endpoint(given.Coordinator);
             var options = new WorkerOptions
             {
                 Name = new NodeId(parse.GetRequiredValue(name)),
-                CoordinatorHost = host,
-                CoordinatorPort = port,
+                Coordinator = addresses,
                 TokenFile = RequireToken(parse.GetValue(token) ?? ClusterToken.FileFor(home)),
                 Cluster = parse.GetRequiredValue(cluster),
                 DataListen = parse.GetRequiredValue(dataListen),
@@ -121,7 +122,7 @@ internal static class NodeCommands
                 Threads = given.Threads,
                 Lanes = parse.GetValue(lanes),
             };
-            if (parse.GetValue(connectWithin) is { } seconds) await Reach.RequireAsync(host, port, TimeSpan.FromSeconds(seconds), interrupt.Token);
+            if (parse.GetValue(connectWithin) is { } seconds) await Reach.RequireAsync(addresses, TimeSpan.FromSeconds(seconds), interrupt.Token);
             using var last = LastLines.TryOpen(Path.Combine(home, "logs", $"{options.Name}.tail"));
             options = options with { LastLines = last?.Before ?? [] };
             using var logs = Logs.ForNode(parse.GetRequiredValue(format), output.Mode, options.Name.Value, last);
@@ -172,20 +173,18 @@ internal static class NodeCommands
         return ended.Task;
     }
 
-    /// <summary>HOST:PORT in its parts; an IPv6 host stands in brackets.</summary>
+    /// <summary>HOST:PORT, or several with commas between.</summary>
     /// <exception cref="CliException">It is no address.</exception>
-    internal static (string Host, int Port) Endpoint(string text)
+    internal static PeerAddresses Endpoint(string text)
     {
-        var colon = text.LastIndexOf(':');
-        if (colon > 0 && int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is >= 1 and <= 65_535)
+        try
         {
-            var host = text[..colon];
-            if (host.StartsWith('[') && host.EndsWith(']')) host = host[1..^1];
-            else if (host.Contains(':', StringComparison.Ordinal)) host = "";
-            if (host.Length > 0) return (host, port);
+            return PeerAddresses.Parse(text);
         }
-
-        throw new CliException(ExitCode.Usage, $"--coordinator {text} is no address.", "Write it as HOST:PORT, for example 127.0.0.1:7431.");
+        catch (UserFitException wrong)
+        {
+            throw new CliException(ExitCode.Usage, $"--coordinator: {wrong.Message}", "Write it as HOST:PORT, for example 127.0.0.1:7431; a standby's follows after a comma.");
+        }
     }
 
     private static string RequireToken(string file)

@@ -137,15 +137,15 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
         }
     }
 
-    // A full disk does not stop training at once: points wait in memory. Whoever watches can still make room before a trial ends.
+    // A full disk does not stop training: what would be stored waits. Whoever watches can make room; who does not, stops the run.
     private void WarnOfStore(CoordinatorHost host)
     {
         var trouble = host.StoreTrouble;
         if (trouble is not null && !_warnedOfStore)
         {
             output.Warning(trouble.Fault == StoreFault.DiskFull
-                ? $"the disk of {host.Folders.Home} is full: curves wait in memory. Free some space before a trial ends, or the sweep fails then"
-                : $"curves cannot be stored at present: {trouble.Message}");
+                ? $"the disk of {host.Folders.Home} is full: training goes on, results and curves wait. Free some space and they are stored"
+                : $"nothing can be stored at present, which is tried again: {trouble.Message}");
         }
 
         _warnedOfStore = trouble is not null;

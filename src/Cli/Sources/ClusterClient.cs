@@ -94,6 +94,7 @@ internal sealed class ClusterClient : ISweepSource
         {
             HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new(ExitCode.Authentication, $"{_http.BaseAddress} refused the token.", "Use the coordinator's own token file with --token-file."),
             HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity => new(ExitCode.InvalidInput, $"the coordinator refused the sweep: {shown}"),
+            HttpStatusCode.ServiceUnavailable => new(ExitCode.NotReachable, $"{_http.BaseAddress} cannot do that at present: {shown}", "Try again in a few seconds."),
             HttpStatusCode.NotFound => new(ExitCode.InvalidInput, $"{_http.BaseAddress}{path} does not exist."),
             _ => new(ExitCode.Failed, $"{_http.BaseAddress} answered {(int)status}: {shown}"),
         };

@@ -57,7 +57,7 @@ public sealed class MetricsActor : IActor
             case Signal.Terminated gone: _observers.Remove(gone.Actor); break;
             case Signal: break;
             case MetricsMessage.PointBatch batch: Take(batch, effects); break;
-            case MetricsMessage.PointsStored stored: Acknowledge(stored.Write, effects); break;
+            case MetricsMessage.PointsStored stored: Acknowledge(stored, effects); break;
             case MetricsMessage.WriteDue due: WriteAgain(due.Write, effects); break;
             case MetricsMessage.Subscribe subscribe: Subscribe(subscribe.Observer, effects); break;
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
@@ -120,17 +120,17 @@ public sealed class MetricsActor : IActor
         if (_writing?.Write == write) effects.Run(_writing);
     }
 
-    private void Acknowledge(long write, Effects effects)
+    private void Acknowledge(MetricsMessage.PointsStored stored, Effects effects)
     {
-        if (_writing is not { } stored || stored.Write != write) return;
+        if (_writing is not { } written || written.Write != stored.Write) return;
         _writing = null;
-        foreach (var mark in stored.Marks)
+        foreach (var mark in written.Marks)
         {
             if (_streams.GetValueOrDefault(mark.Worker) is { } stream && stream.Incarnation == mark.Incarnation) stream.StoredUpTo = mark.UpTo;
             TellAccepted(mark.Worker, mark.Incarnation, mark.UpTo, effects);
         }
 
-        Publish(stored.Points, effects);
+        Publish(stored.Fresh, effects); // What a new rank 0 publishes again is in the store already, and in the figures.
         Write(effects);
     }
 

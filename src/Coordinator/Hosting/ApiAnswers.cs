@@ -2,15 +2,18 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Vae.Runtime.Remoting;
+using Vae.Runtime.Storage;
 using Vae.Runtime.Telemetry;
 
 namespace Vae.Coordinator.Hosting;
 
 /// <summary>What all routes under <c>/api</c> have in common: who may ask, and the form of answers.</summary>
-internal sealed class ApiAnswers(ClusterToken token)
+internal sealed class ApiAnswers(CoordinatorFront front, ClusterToken token)
 {
-    /// <summary>Lets those pass that send the cluster token and are no page of another origin.</summary>
-    public async Task GuardAsync(HttpContext context, Func<HttpContext, Task> then)
+    private const string RetryAfterSeconds = "5"; // About as long as a takeover or a restart of the database takes.
+
+    /// <summary>Lets those pass that send the cluster token and are no page of another origin, while this coordinator is the active one. A store that is away becomes 503.</summary>
+    public async Task GuardAsync(HttpContext context, Func<HttpContext, CoordinatorHost, Task> then)
     {
         if (!NodeHttp.HasToken(context.Request, token))
         {
@@ -26,7 +29,20 @@ internal sealed class ApiAnswers(ClusterToken token)
             return;
         }
 
-        await then(context);
+        if (front.Active is not { } host)
+        {
+            await UnavailableAsync(context, $"This coordinator is not the active one ({front.Standing}). Ask the active one, or try again.");
+            return;
+        }
+
+        try
+        {
+            await then(context, host);
+        }
+        catch (StoreException trouble) when (!context.Response.HasStarted)
+        {
+            await UnavailableAsync(context, trouble.Message);
+        }
     }
 
     public static Task AnswerAsync<T>(HttpContext context, T document, JsonTypeInfo<T> form) => JsonAsync(context, json =>
@@ -49,6 +65,12 @@ internal sealed class ApiAnswers(ClusterToken token)
 
         buffer.Position = 0;
         await buffer.CopyToAsync(context.Response.Body);
+    }
+
+    private static Task UnavailableAsync(HttpContext context, string text)
+    {
+        context.Response.Headers.RetryAfter = RetryAfterSeconds;
+        return ProblemAsync(context, StatusCodes.Status503ServiceUnavailable, text);
     }
 
     public static Task ProblemAsync(HttpContext context, int status, string text)

@@ -8,9 +8,9 @@ using Vae.Shared;
 namespace Vae.Coordinator.Hosting;
 
 /// <summary>The workers over HTTP: look, and send one away. Asks for the cluster token on every route, as <see cref="SweepApi"/> does.</summary>
-internal sealed class ClusterApi(CoordinatorHost host, ClusterToken token)
+internal sealed class ClusterApi(CoordinatorFront front, ClusterToken token)
 {
-    private readonly ApiAnswers _answers = new(token);
+    private readonly ApiAnswers _answers = new(front, token);
 
     public void Map(WebApplication application)
     {
@@ -18,7 +18,7 @@ internal sealed class ClusterApi(CoordinatorHost host, ClusterToken token)
         application.MapPost("/api/v1/workers/{name}/drain", (RequestDelegate)(context => _answers.GuardAsync(context, DrainAsync)));
     }
 
-    private async Task ShowAsync(HttpContext context)
+    private async Task ShowAsync(HttpContext context, CoordinatorHost host)
     {
         try
         {
@@ -30,7 +30,7 @@ internal sealed class ClusterApi(CoordinatorHost host, ClusterToken token)
         }
     }
 
-    private async Task DrainAsync(HttpContext context)
+    private async Task DrainAsync(HttpContext context, CoordinatorHost host)
     {
         var name = context.Request.RouteValues["name"]?.ToString() ?? "";
         try

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Vae.Coordinator.Actors;
 using Vae.Coordinator.Projections;
@@ -6,6 +8,7 @@ using Vae.Runtime.Actors;
 using Vae.Runtime.Blobs;
 using Vae.Runtime.Remoting;
 using Vae.Runtime.Storage;
+using Vae.Runtime.Storage.Postgres;
 using Vae.Runtime.Telemetry;
 using Vae.Shared;
 using Vae.Shared.Actors;
@@ -15,45 +18,59 @@ using Vae.Shared.Sweeps;
 namespace Vae.Coordinator.Hosting;
 
 /// <summary>One coordinator in this process: actors, store, listener. What <c>vae coordinator</c> runs and what <c>vae sweep run</c> embeds.</summary>
-public sealed class CoordinatorHost : IAsyncDisposable
+public sealed partial class CoordinatorHost : IAsyncDisposable
 {
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan TroubleWithin = TimeSpan.FromSeconds(5); // A store that is back sooner is not worth a word.
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
-    private readonly HomeLock _lock;
-    private readonly SqliteStore _store;
+    private readonly HomeLock? _lock;
+    private readonly IStore _store;
+    private readonly CoordinatorFront _front;
     private readonly ActorSystem _system;
     private readonly ControlPlane _plane;
     private readonly Publisher _publisher;
     private readonly NodeListener _listener;
-    private readonly VaeMetrics _metrics = new(ProgramVersion.Text, ProgramVersion.Commit);
-    private NodeHttp? _http;
+    private readonly HashSet<SweepId> _damaged = [];
     private readonly TaskCompletionSource _vitalGone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _inboxes;
-    private volatile StoreException? _trouble;
     private volatile bool _stopping;
 
-    private CoordinatorHost(CoordinatorOptions options, HomeLock taken, ClusterToken token, string tokenFile, SqliteStore store, ILoggerFactory loggers)
+    private CoordinatorHost(CoordinatorOptions options, HomeLock? taken, ClusterToken token, string tokenFile, IStore store, CoordinatorFront front, ILoggerFactory loggers)
     {
-        (_lock, _store, TokenFile) = (taken, store, tokenFile);
+        (_lock, _store, _front, TokenFile) = (taken, store, front, tokenFile);
+        var metrics = front.Metrics;
         Folders = new SweepFolders(options.Home);
         var logger = loggers.CreateLogger("coordinator");
         _system = new ActorSystem(NodeId.Coordinator, TimeProvider.System, logger, store, new ActorSystemOptions { ReportDirectory = Folders.Home });
         _plane = new ControlPlane(_system, TimeProvider.System, logger);
-        var history = store.ReadAll().Select(stored => stored.Fact).OfType<SweepEvent>().ToList();
-        Views = new SweepViews(history);
+        _store.OnTrouble = trouble =>
+        {
+            metrics.SetStoreTrouble(trouble is not null);
+            if (trouble is null) LogStoreBack(logger);
+            else LogStoreAway(logger, trouble.Message);
+        };
+        var sweeps = StoredSweeps.Fold(store);
+        Views = new SweepViews(sweeps);
+        foreach (var view in sweeps.Where(view => view.Damage is not null))
+        {
+            _damaged.Add(view.Id);
+            LogDamaged(logger, view.Id, view.Damage!);
+        }
+
         var shelf = new DatasetShelf(options.DataRoot);
         shelf.Register(_system);
         _system.RegisterPort<StorePointsJob>(JobPort.Answering<StorePointsJob>(StorePointsAsync));
         var feed = new ObserverFeed();
         var observer = _system.SpawnRoot("feed", () => feed, Supervision.Never);
         var context = new CoordinatorContext(store.Term, HistoryOf, [observer]);
-        _metrics.CreateCoordinator();
-        _metrics.Watch(_system);
-        _metrics.Watch(_plane.Counters);
-        _metrics.Watch(store);
+        metrics.CreateCoordinator();
+        metrics.Watch(_system);
+        metrics.Watch(_plane.Counters);
+        metrics.Watch(store);
         var checkpoints = new CheckpointFolder(Folders, Views, logger);
         checkpoints.CleanUp(); // Before anybody can send a file.
-        _publisher = new Publisher(feed, Views, store, Folders, checkpoints, new FleetMetrics(_metrics, Views), logger);
+        _publisher = new Publisher(feed, Views, store, Folders, checkpoints, new FleetMetrics(metrics, Views), logger);
         _system.SpawnRoot(Addresses.Placement.Name, () => new Placement(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Planner.Name, () => new Planner(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context), Supervision.Never);
@@ -66,7 +83,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
         {
             if (!_stopping) _vitalGone.TrySetException(new UserFitException($"The actor {actor.Name} could not be carried on: {reason}. The log above says why; start the coordinator again, it goes on from its store."));
         }), Supervision.Never);
-        Failure = Task.WhenAny(_system.Failure, _vitalGone.Task, _publisher.Running).Unwrap();
+        Failure = Task.WhenAny(_system.Failure, _vitalGone.Task, _publisher.Running, store.Failure).Unwrap();
         var identity = new NodeIdentity(NodeId.Coordinator, options.Cluster, token);
         _listener = NodeListener.Start(options.Listen, options.Port, identity, new Dictionary<ConnectionPurpose, IConnectionHandler>
         {
@@ -82,7 +99,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
     public int Port => _listener.Endpoint.Port;
 
     /// <summary>Where the HTTP side answers; null when it was not asked for.</summary>
-    public Uri? HttpAddress => _http?.Address;
+    public Uri? HttpAddress => _front.HttpAddress;
 
     /// <summary>File with the cluster's token, for workers on this machine.</summary>
     public string TokenFile { get; }
@@ -90,39 +107,43 @@ public sealed class CoordinatorHost : IAsyncDisposable
     /// <summary>Never ends while all is well; fails when the store failed or another coordinator took over.</summary>
     public Task Failure { get; }
 
-    /// <summary>Why the points of running trials cannot be stored at present; null while they can. They are tried again.</summary>
-    public StoreException? StoreTrouble => _trouble;
+    /// <summary>Why nothing can be stored at present; null while all is well. Training goes on, and what waits is stored when that is possible again.</summary>
+    public StoreException? StoreTrouble => _store.Trouble;
+
+    /// <summary>This life's number.</summary>
+    public Term Term => _store.Term;
+
+    /// <summary>Where facts and points lie; holds no secret.</summary>
+    public string StorePlace => _store.Place;
 
     internal SweepViews Views { get; }
 
-    /// <summary>Opens the store and begins to listen.</summary>
+    /// <summary>Opens the store and begins to listen. With PostgreSQL it waits until no other coordinator is active on it, and answers health checks meanwhile.</summary>
     /// <exception cref="UserFitException">The home folder, the token or the port cannot be used; the text says why and what to do.</exception>
     /// <exception cref="StoreException">The store cannot be opened.</exception>
     public static async Task<CoordinatorHost> StartAsync(CoordinatorOptions options, ILoggerFactory loggers, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        var taken = HomeLock.Take(options.Home);
-        SqliteStore? store = null;
+        var folders = new SweepFolders(options.Home);
+        var taken = options.Store is null ? HomeLock.Take(options.Home) : null; // With a database, its lock and its term say who is active.
+        IStore? store = null;
+        CoordinatorFront? front = null;
         CoordinatorHost? host = null;
         try
         {
-            var folders = new SweepFolders(options.Home);
             var tokenFile = options.TokenFile ?? ClusterToken.FileFor(folders.Home);
             var token = options.TokenFile is null ? ClusterToken.LoadOrCreate(folders.Home) : ClusterToken.Load(options.TokenFile);
-            store = SqliteStore.Open(folders.StoreFile, TimeProvider.System);
-            host = new CoordinatorHost(options, taken, token, tokenFile, store, loggers);
-            await host.StartHttpAsync(options, token);
+            front = await CoordinatorFront.StartAsync(options, token);
+            store = options.Store is { } url ? await OpenAsync(url, folders.Home, front, loggers, cancellation) : SqliteStore.Open(folders.StoreFile, TimeProvider.System);
+            host = new CoordinatorHost(options, taken, token, tokenFile, store, front, loggers);
+            front.Active = host;
             return host;
-        }
-        catch when (host is not null)
-        {
-            await host.DisposeAsync();
-            throw;
         }
         catch
         {
             if (store is not null) await store.DisposeAsync();
-            taken.Dispose();
+            if (front is not null) await front.DisposeAsync();
+            taken?.Dispose();
             throw;
         }
     }
@@ -131,6 +152,8 @@ public sealed class CoordinatorHost : IAsyncDisposable
     /// <exception cref="UserFitException">It was turned away; the text says why.</exception>
     public async Task<SweepId> SubmitAsync(SweepDefinition definition, string source, string baseDirectory, CancellationToken cancellation)
     {
+        if (_store.Trouble is { } known) throw known;
+        var startedAt = Stopwatch.GetTimestamp();
         var sweep = SweepIds.New();
         var inbox = _system.OpenInbox($"submit-{Interlocked.Increment(ref _inboxes)}");
         try
@@ -140,7 +163,16 @@ public sealed class CoordinatorHost : IAsyncDisposable
             deadline.CancelAfter(AnswerWithin);
             while (true)
             {
-                switch ((await inbox.Reader.ReadAsync(deadline.Token)).Message)
+                if (_store.Trouble is { } trouble && Stopwatch.GetElapsedTime(startedAt) > TroubleWithin)
+                {
+                    throw new StoreException(trouble.Fault, $"{trouble.Message} The sweep may still be taken when the store is back: look at the list before sending it again.", trouble);
+                }
+
+                using var look = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+                look.CancelAfter(LookAgain);
+                if (!await WaitAsync(inbox.Reader, look.Token, deadline.Token)) continue;
+                if (!inbox.Reader.TryRead(out var answer)) continue;
+                switch (answer.Message)
                 {
                     case ObserverMessage.SweepAccepted accepted when accepted.Sweep == sweep: return sweep;
                     case ObserverMessage.SweepRejected rejected when rejected.Sweep == sweep: throw new UserFitException(rejected.Text);
@@ -155,6 +187,19 @@ public sealed class CoordinatorHost : IAsyncDisposable
         finally
         {
             await _system.StopRoot(inbox.Id, "answered");
+        }
+    }
+
+    // False when it is time to look at something else.
+    private static async Task<bool> WaitAsync<T>(ChannelReader<T> reader, CancellationToken look, CancellationToken deadline)
+    {
+        try
+        {
+            return await reader.WaitToReadAsync(look);
+        }
+        catch (OperationCanceledException) when (!deadline.IsCancellationRequested)
+        {
+            return false;
         }
     }
 
@@ -212,50 +257,50 @@ public sealed class CoordinatorHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _stopping = true;
-        if (_http is not null) await _http.DisposeAsync();
+        _front.Active = null;
         await _listener.DisposeAsync();
         await _plane.DisposeAsync();
         await _system.DisposeAsync();
         await _publisher.DisposeAsync();
         await _store.DisposeAsync();
-        _metrics.Dispose();
-        _lock.Dispose();
+        await _front.DisposeAsync();
+        _lock?.Dispose();
     }
 
-    private async Task StartHttpAsync(CoordinatorOptions options, ClusterToken token)
+    private static async Task<IStore> OpenAsync(string url, string home, CoordinatorFront front, ILoggerFactory loggers, CancellationToken cancellation)
     {
-        if (options.HttpPort is not { } port) return;
-        var http = new NodeHttpOptions { Bind = options.HttpListen ?? options.Listen, Port = port, HostNames = options.HttpHosts, Token = token };
-        _http = await NodeHttp.StartAsync(http, _metrics, endpoints: application =>
+        var (address, logger) = (PostgresAddress.Parse(url), loggers.CreateLogger("coordinator"));
+        return await PostgresStore.OpenAsync(address, HomeId.LoadOrCreate(home), TimeProvider.System, reason =>
         {
-            new SweepApi(this, token, options.DataRoot).Map(application);
-            new ClusterApi(this, token).Map(application);
-        });
+            front.Wait(reason);
+            LogStandby(logger, address.ToString(), reason, front.HttpAddress?.ToString() ?? "off");
+        }, cancellation);
     }
 
-    private async Task<Message> StorePointsAsync(StorePointsJob job, CancellationToken abandoned)
-    {
-        try
-        {
-            await _store.StoreAsync(job.Points, job.Marks);
-            _trouble = null;
-        }
-        catch (StoreException exception)
-        {
-            _trouble = exception; // The metrics actor tries again; who watches should know meanwhile.
-            throw;
-        }
-
-        return new MetricsMessage.PointsStored(job.Write);
-    }
+    private async Task<Message> StorePointsAsync(StorePointsJob job, CancellationToken abandoned) =>
+        new MetricsMessage.PointsStored(job.Write, (await _store.StoreAsync(job.Points, job.Marks)).ToValueList());
 
     private IReadOnlyList<SweepEvent> HistoryOf(SweepId sweep) => [.. _store.ReadStream(sweep.Value).Select(stored => stored.Fact).OfType<SweepEvent>()];
 
-    private IEnumerable<SweepEvent> AllHistory() => _store.ReadAll().Select(stored => stored.Fact).OfType<SweepEvent>();
+    // Without the sweeps that nobody can go on with; they are shown as damaged.
+    private IEnumerable<SweepEvent> AllHistory() =>
+        _store.ReadAll(damaged: static _ => { }).Select(stored => stored.Fact).OfType<SweepEvent>().Where(fact => !_damaged.Contains(fact.Sweep));
 
     private IEnumerable<SweepEvent> EndedHistory()
     {
         var ended = AllHistory().OfType<SweepEvent.Ended>().Select(fact => fact.Sweep).ToHashSet();
         return AllHistory().Where(fact => ended.Contains(fact.Sweep));
     }
+
+    [LoggerMessage(EventId = 4101, Level = LogLevel.Warning, Message = "Standing by on {Store}: {Reason}. HTTP {Http}")]
+    private static partial void LogStandby(ILogger logger, string store, string reason, string http);
+
+    [LoggerMessage(EventId = 4102, Level = LogLevel.Error, Message = "Nothing can be stored at present, which is tried again: {Reason}")]
+    private static partial void LogStoreAway(ILogger logger, string reason);
+
+    [LoggerMessage(EventId = 4103, Level = LogLevel.Information, Message = "The store takes writes again; what waited is stored")]
+    private static partial void LogStoreBack(ILogger logger);
+
+    [LoggerMessage(EventId = 4104, Level = LogLevel.Error, Message = "Sweep {Sweep} is damaged and does not go on; the others do. {Problem}")]
+    private static partial void LogDamaged(ILogger logger, SweepId sweep, string problem);
 }

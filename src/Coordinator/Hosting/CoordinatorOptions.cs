@@ -6,6 +6,9 @@ public sealed record CoordinatorOptions
     /// <summary>Folder of store, token and results. Made when it is missing.</summary>
     public required string Home { get; init; }
 
+    /// <summary>Where facts and points are kept: a URL of PostgreSQL, or null for the SQLite file in <see cref="Home"/>. It may hold a password and is never shown.</summary>
+    public string? Store { get; init; }
+
     /// <summary>Address to listen on. Default loopback.</summary>
     public string Listen { get; init; } = "127.0.0.1";
 

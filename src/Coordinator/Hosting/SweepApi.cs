@@ -13,12 +13,12 @@ namespace Vae.Coordinator.Hosting;
 /// The coordinator over HTTP: submit, list, look, cancel. Every route asks for the cluster token, reads included, and refuses browsers of other
 /// origins. Clients send sweep files and opaque ids, never paths: data files named by a sweep are looked up below the data root only.
 /// </summary>
-internal sealed class SweepApi(CoordinatorHost host, ClusterToken token, string? dataRoot)
+internal sealed class SweepApi(CoordinatorFront front, ClusterToken token, string? dataRoot)
 {
     private const int SweepFileBytesMax = 1024 * 1024;
     private const int TrialsOfOnePage = 1_000;
 
-    private readonly ApiAnswers _answers = new(token);
+    private readonly ApiAnswers _answers = new(front, token);
 
     public void Map(WebApplication application)
     {
@@ -28,7 +28,7 @@ internal sealed class SweepApi(CoordinatorHost host, ClusterToken token, string?
         application.MapDelete("/api/v1/sweeps/{id}", (RequestDelegate)(context => _answers.GuardAsync(context, CancelAsync)));
     }
 
-    private async Task SubmitAsync(HttpContext context)
+    private async Task SubmitAsync(HttpContext context, CoordinatorHost host)
     {
         if (context.Request.ContentLength is not (>= 0 and <= SweepFileBytesMax))
         {
@@ -69,14 +69,14 @@ internal sealed class SweepApi(CoordinatorHost host, ClusterToken token, string?
         }
     }
 
-    private Task ListAsync(HttpContext context) =>
+    private Task ListAsync(HttpContext context, CoordinatorHost host) =>
         ApiAnswers.AnswerAsync(context, new SweepListDocument(host.Views.ReadAll(SweepDocument.Summarize)), SweepDocumentJson.Default.SweepListDocument);
 
-    private Task ShowAsync(HttpContext context) => host.Views.Read(IdOf(context), view => SweepDocument.Of(view, TrialsOfOnePage)) is { } document
+    private Task ShowAsync(HttpContext context, CoordinatorHost host) => host.Views.Read(IdOf(context), view => SweepDocument.Of(view, TrialsOfOnePage)) is { } document
         ? ApiAnswers.AnswerAsync(context, document, SweepDocumentJson.Default.SweepDocument)
         : ApiAnswers.ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such sweep.");
 
-    private async Task CancelAsync(HttpContext context)
+    private async Task CancelAsync(HttpContext context, CoordinatorHost host)
     {
         var id = IdOf(context);
         if (!host.Views.Read(id, _ => true))
@@ -85,6 +85,7 @@ internal sealed class SweepApi(CoordinatorHost host, ClusterToken token, string?
             return;
         }
 
+        if (host.StoreTrouble is { } trouble) throw trouble;
         host.Cancel(id, "cancelled by a user");
         context.Response.StatusCode = StatusCodes.Status202Accepted;
     }

@@ -1,8 +1,6 @@
 using Vae.Coordinator.Projections;
 using Vae.Runtime.Actors;
 using Vae.Runtime.Storage;
-using Vae.Shared;
-using Vae.Shared.Messages;
 
 namespace Vae.Coordinator.Hosting;
 
@@ -29,18 +27,7 @@ public sealed class SweepReader
     }
 
     /// <summary>All sweeps, the oldest first.</summary>
-    public IReadOnlyList<SweepView> All()
-    {
-        var views = new Dictionary<SweepId, SweepView>();
-        foreach (var stored in _reader.ReadAll())
-        {
-            if (stored.Fact is not SweepEvent fact) continue;
-            if (!views.TryGetValue(fact.Sweep, out var view)) views[fact.Sweep] = view = new SweepView(fact.Sweep);
-            view.Apply(fact);
-        }
-
-        return [.. views.Values];
-    }
+    public IReadOnlyList<SweepView> All() => StoredSweeps.Fold(_reader);
 
     /// <summary>The sweep of this id, or the only one whose id begins so; <c>last</c> is the newest.</summary>
     /// <returns>Null when there is none, or more than one.</returns>

@@ -15,6 +15,11 @@ internal sealed class SweepViews
         foreach (var fact in history) Apply(fact);
     }
 
+    public SweepViews(IEnumerable<SweepView> stored)
+    {
+        foreach (var view in stored) _views[view.Id] = view;
+    }
+
     public void Apply(SweepEvent fact)
     {
         lock (_gate)

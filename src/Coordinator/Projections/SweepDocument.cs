@@ -9,7 +9,7 @@ namespace Vae.Coordinator.Projections;
 /// <summary>One line of a list of sweeps.</summary>
 /// <param name="Id">The sweep.</param>
 /// <param name="Name">From the sweep file.</param>
-/// <param name="State"><c>running</c>, <c>done</c>, <c>done_with_failures</c>, <c>failed</c> or <c>cancelled</c>.</param>
+/// <param name="State"><c>running</c>, <c>done</c>, <c>done_with_failures</c>, <c>failed</c> or <c>cancelled</c>; <c>damaged</c> when its facts cannot be read.</param>
 /// <param name="Reason">Why it ended so; empty while it runs.</param>
 /// <param name="Trials">All trials.</param>
 /// <param name="Counts">Trials in each state, by the state's name; states without a trial are 0.</param>
@@ -63,7 +63,7 @@ public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int?
 {
     /// <summary>One line of a list.</summary>
     public static SweepSummary Summarize(SweepView view) => new(
-        view.Id.Value, view.Name, Word(view.State.ToString()), view.Reason, view.Trials,
+        view.Id.Value, view.Name, view.Damage is null ? Word(view.State.ToString()) : "damaged", view.Damage ?? view.Reason, view.Trials,
         Enum.GetValues<TrialState>().ToDictionary(state => Word(state.ToString()), view.Count), view.Best?.Index, view.Best is { Result: { } best } ? Finite(best.Elbo) : null);
 
     /// <summary>The whole sweep.</summary>

@@ -38,6 +38,9 @@ public sealed class SweepView(SweepId id)
     /// <summary>Why it ended so; empty while it runs.</summary>
     public string Reason { get; private set; } = "";
 
+    /// <summary>What is wrong with its facts in the store; null while all can be read. The view then stands before the first fact that cannot, and nobody goes on with the sweep.</summary>
+    public string? Damage { get; set; }
+
     /// <summary>All trials of the sweep.</summary>
     public int Trials => Submission?.Trials ?? 0;
 

@@ -8,12 +8,13 @@ using Vae.Shared.Wire;
 namespace Vae.Runtime.Blobs;
 
 /// <summary>Fetches shards from the coordinator and sends artifacts to it. Safe for concurrent use: each request takes an idle connection or opens one.</summary>
-public sealed class BlobClient(string host, int port, NodeIdentity self, NodeId server, RemotingOptions? options = null) : IAsyncDisposable
+public sealed class BlobClient(PeerAddresses addresses, NodeIdentity self, NodeId server, RemotingOptions? options = null) : IAsyncDisposable
 {
     private const int IdleMax = 4; // As many as a worker fetches at once; more would only queue at the server.
 
     private readonly RemotingOptions _options = options ?? new();
     private readonly Stack<Stream> _idle = new();
+    private HostPort _idleAt; // Where the idle connections lead; those to a coordinator that is no longer the active one are of no use.
     private bool _disposed;
 
     /// <summary>The body of a shard, its digest checked.</summary>
@@ -176,6 +177,13 @@ public sealed class BlobClient(string host, int port, NodeIdentity self, NodeId 
         lock (_idle)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_idleAt != addresses.Current)
+            {
+                foreach (var elsewhere in _idle) elsewhere.Dispose();
+                _idle.Clear();
+                _idleAt = addresses.Current;
+            }
+
             if (_idle.TryPop(out var idle)) return (idle, true);
         }
 
@@ -187,19 +195,20 @@ public sealed class BlobClient(string host, int port, NodeIdentity self, NodeId 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(Handshake.Deadline);
         Stream? stream = null;
+        var at = addresses.Current;
         try
         {
-            var socket = await Sockets.ConnectAsync(host, port, deadline.Token);
+            var socket = await Sockets.ConnectAsync(at.Host, at.Port, deadline.Token);
             stream = await _options.StreamFactory(socket, false, deadline.Token);
             var peer = await Handshake.ConnectAsync(stream, self, ConnectionPurpose.Blob, default, deadline.Token);
-            if (peer.Node != server) throw new HandshakeException(HandshakeRule.WrongNode, $"{host}:{port} is {peer.Node}, not {server}.");
+            if (peer.Node != server) throw new HandshakeException(HandshakeRule.WrongNode, $"{at} is {peer.Node}, not {server}.");
             return stream;
         }
         catch (Exception exception)
         {
             if (stream is not null) await stream.DisposeAsync();
-            if (exception is SocketException) throw new IOException($"No connection to {server} at {host}:{port}: {exception.Message}", exception);
-            if (exception is OperationCanceledException && !cancellation.IsCancellationRequested) throw new IOException($"{server} at {host}:{port} did not answer within {Handshake.Deadline.TotalSeconds:0} s.", exception);
+            if (exception is SocketException) throw new IOException($"No connection to {server} at {at}: {exception.Message}", exception);
+            if (exception is OperationCanceledException && !cancellation.IsCancellationRequested) throw new IOException($"{server} at {at} did not answer within {Handshake.Deadline.TotalSeconds:0} s.", exception);
             throw;
         }
     }
@@ -208,7 +217,7 @@ public sealed class BlobClient(string host, int port, NodeIdentity self, NodeId 
     {
         lock (_idle)
         {
-            if (!_disposed && _idle.Count < IdleMax)
+            if (!_disposed && _idle.Count < IdleMax && _idleAt == addresses.Current)
             {
                 _idle.Push(stream);
                 return;

@@ -10,8 +10,7 @@ public sealed partial class Connector : IAsyncDisposable
     private readonly ControlPlane _plane;
     private readonly NodeIdentity _self;
     private readonly NodeId _expected;
-    private readonly string _host;
-    private readonly int _port;
+    private readonly PeerAddresses _addresses;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -21,13 +20,12 @@ public sealed partial class Connector : IAsyncDisposable
     /// <param name="plane">Runs the connection.</param>
     /// <param name="self">Who this node is.</param>
     /// <param name="expected">Who must be at the other end.</param>
-    /// <param name="host">Name or address of the other node.</param>
-    /// <param name="port">Its port.</param>
+    /// <param name="addresses">Where the other node may be.</param>
     /// <param name="time">The clock of the waits.</param>
     /// <param name="logger">Connection failures.</param>
-    public Connector(ControlPlane plane, NodeIdentity self, NodeId expected, string host, int port, TimeProvider time, ILogger logger)
+    public Connector(ControlPlane plane, NodeIdentity self, NodeId expected, PeerAddresses addresses, TimeProvider time, ILogger logger)
     {
-        (_plane, _self, _expected, _host, _port, _time, _logger) = (plane, self, expected, host, port, time, logger);
+        (_plane, _self, _expected, _addresses, _time, _logger) = (plane, self, expected, addresses, time, logger);
         Completion = RunAsync();
     }
 
@@ -53,10 +51,11 @@ public sealed partial class Connector : IAsyncDisposable
         var failures = 0;
         while (!_stopping.IsCancellationRequested)
         {
+            var (address, answered) = (_addresses.Current, false);
             try
             {
                 await using var stream = await OpenAsync();
-                failures = 0;
+                (failures, answered) = (0, true);
                 LastProblem = null;
                 _connected.TrySetResult();
                 LastProblem = await _plane.RunAsync(stream, _expected, _stopping.Token);
@@ -71,7 +70,9 @@ public sealed partial class Connector : IAsyncDisposable
                 LastProblem = exception is OperationCanceledException ? $"no answer within {Handshake.Deadline.TotalSeconds:0} s" : exception.Message;
             }
 
-            if (!_stopping.IsCancellationRequested) await WaitAsync(failures++);
+            // A coordinator that was lost is first looked for where it was: it may only have been restarted. Its standby's turn comes without a pause.
+            if (_stopping.IsCancellationRequested || (!answered && !_addresses.MoveOn())) continue;
+            await WaitAsync(address, failures++);
         }
 
         _connected.TrySetCanceled();
@@ -81,12 +82,13 @@ public sealed partial class Connector : IAsyncDisposable
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
         deadline.CancelAfter(Handshake.Deadline);
-        var socket = await Sockets.ConnectAsync(_host, _port, deadline.Token);
+        var (host, port) = _addresses.Current;
+        var socket = await Sockets.ConnectAsync(host, port, deadline.Token);
         var stream = await _plane.Options.StreamFactory(socket, false, deadline.Token);
         try
         {
             var peer = await Handshake.ConnectAsync(stream, _self, ConnectionPurpose.Control, default, deadline.Token);
-            if (peer.Node != _expected) throw new HandshakeException(HandshakeRule.WrongNode, $"{_host}:{_port} is {peer.Node}, not {_expected}.");
+            if (peer.Node != _expected) throw new HandshakeException(HandshakeRule.WrongNode, $"{_addresses.Current} is {peer.Node}, not {_expected}.");
             return stream;
         }
         catch
@@ -96,15 +98,15 @@ public sealed partial class Connector : IAsyncDisposable
         }
     }
 
-    private async Task WaitAsync(int failures)
+    private async Task WaitAsync(HostPort address, int failures)
     {
         // Jitter keeps a hundred workers from coming back in the same millisecond after the coordinator restarts.
         var most = Math.Min(_plane.Options.ReconnectMin.TotalMilliseconds * Math.Pow(2, Math.Min(failures, 20)), _plane.Options.ReconnectMax.TotalMilliseconds);
         var wait = TimeSpan.FromMilliseconds(most * (0.5 + (Random.Shared.NextDouble() / 2)));
-        LogRetry(_logger, _expected, _host, _port, LastProblem ?? "", wait.TotalMilliseconds);
+        LogRetry(_logger, _expected, address, LastProblem ?? "", wait.TotalMilliseconds);
         await Task.Delay(wait, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    [LoggerMessage(EventId = 2221, Level = LogLevel.Information, Message = "No connection to {Node} at {Host}:{Port}: {Problem}. Trying again in {WaitMs:0} ms")]
-    private static partial void LogRetry(ILogger logger, NodeId node, string host, int port, string problem, double waitMs);
+    [LoggerMessage(EventId = 2221, Level = LogLevel.Information, Message = "No connection to {Node} at {Address}: {Problem}. Trying again in {WaitMs:0} ms")]
+    private static partial void LogRetry(ILogger logger, NodeId node, HostPort address, string problem, double waitMs);
 }

@@ -93,12 +93,8 @@ internal sealed class GroupCommit : IAsyncDisposable
         var work = _queue.Reader.WaitToReadAsync().AsTask();
         while (true)
         {
-            if (work.Wait(_beatEvery))
-            {
-                if (!work.Result) break;
-                work = _queue.Reader.WaitToReadAsync().AsTask();
-            }
-
+            var beat = !work.Wait(_beatEvery);
+            if (!beat && !work.Result) break;
             var rows = 0;
             while (rows < RowsPerCommitMax && _queue.Reader.TryRead(out var write))
             {
@@ -106,8 +102,9 @@ internal sealed class GroupCommit : IAsyncDisposable
                 rows += write.Rows;
             }
 
-            if (group.Count > 0 || !_failure.Task.IsCompleted) Commit(group, rows);
+            if (group.Count > 0 || (beat && !_failure.Task.IsCompleted)) Commit(group, rows);
             group.Clear();
+            if (!beat) work = _queue.Reader.WaitToReadAsync().AsTask();
         }
 
         _writer.Dispose();

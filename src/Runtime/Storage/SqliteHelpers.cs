@@ -8,7 +8,7 @@ internal static class SqliteHelpers
     // A backup or a reader that recovers the log holds the lock for moments; after this time somebody is told, and the write is tried again.
     private const int BusyTimeoutSeconds = 2;
 
-    private const int Perm = 3, Busy = 5, Locked = 6, ReadOnly = 8, Corrupt = 11, Full = 13, CantOpen = 14, NotADatabase = 26;
+    private const int Perm = 3, Busy = 5, Locked = 6, NoMemory = 7, ReadOnly = 8, InputOutput = 10, Corrupt = 11, Full = 13, CantOpen = 14, NotADatabase = 26;
 
     static SqliteHelpers() => SQLitePCL.Batteries_V2.Init();
 
@@ -67,7 +67,9 @@ internal static class SqliteHelpers
             Busy or Locked => (StoreFault.Locked, $"another process has held the lock for more than {BusyTimeoutSeconds} s. Is another coordinator or a backup using the same --home?"),
             Corrupt or NotADatabase => (StoreFault.Damaged, "this is not a store of this program, or it is damaged. Restore it from a backup, or move it away to start anew."),
             CantOpen or Perm or ReadOnly => (StoreFault.Denied, "the store cannot be opened by this user. Check that the folder exists and may be written."),
-            _ => (StoreFault.InputOutput, $"reading or writing failed: {exception.Message}"),
+            // A page whose sync failed is written again by the next try, from memory: nothing is hoped for.
+            InputOutput or NoMemory => (StoreFault.InputOutput, $"reading or writing failed: {exception.Message}"),
+            _ => (StoreFault.Damaged, $"the store does not fit this program: {exception.Message}"),
         };
         return new(fault, $"{path}: {text}", exception);
     }

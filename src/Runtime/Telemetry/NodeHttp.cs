@@ -31,6 +31,9 @@ public sealed record NodeHttpOptions
     /// <summary>The token, when one is asked for.</summary>
     public ClusterToken? Token { get; init; }
 
+    /// <summary>One line about a node that answers; begins with <c>ok</c>.</summary>
+    public Func<string> Health { get; init; } = static () => "ok";
+
     /// <summary>Null when the node is ready to work, else what it waits for.</summary>
     public Func<string?> NotReady { get; init; } = static () => null;
 }
@@ -77,7 +80,7 @@ public sealed class NodeHttp : IAsyncDisposable
         application.Use(next => context => CheckHostAsync(context, next, options));
         application.UseRouting();
         application.MapGet("/metrics", (RequestDelegate)(context => MetricsAsync(context, metrics.Registry, options)));
-        application.MapGet("/healthz", (RequestDelegate)(static context => context.Response.WriteAsync("ok\n")));
+        application.MapGet("/healthz", (RequestDelegate)(context => context.Response.WriteAsync(options.Health() + "\n")));
         application.MapGet("/readyz", (RequestDelegate)(context => ReadyAsync(context, options)));
         endpoints?.Invoke(application);
         try

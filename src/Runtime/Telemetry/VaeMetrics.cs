@@ -26,7 +26,7 @@ public sealed class VaeMetrics : IDisposable
     private const string ProtocolErrors = "Frames of members that broke the protocol, by rule.";
 
     private readonly Meter _meter;
-    private readonly MetricFamily _trials, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits, _checkpointTime;
+    private readonly MetricFamily _trials, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits, _checkpointTime, _active, _storeTrouble;
     private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes, _checkpoints, _checkpointFailures, _checkpointBytes;
     private readonly Counter<double> _allreduceSeconds, _allreduceExposed;
     private readonly Histogram<double> _stepDuration, _allreduceWait, _checkpointDuration, _storeWrite, _httpRequest;
@@ -45,6 +45,8 @@ public sealed class VaeMetrics : IDisposable
         _workerSlowdown = Registry.Declare("vae_worker_slowdown_ratio", "How many times as long as the mean of its gang a worker takes for a row; 1 when it is like the others.", MetricKind.Gauge, ["worker"]);
         _bestElbo = Registry.Declare("vae_sweep_best_elbo", "Best held-out evidence lower bound at beta 1 of a sweep, in nats per sample.", MetricKind.Gauge, ["sweep"]);
         _activeUnits = Registry.Declare("vae_sweep_active_units", "Active latent dimensions of a sweep's best trial.", MetricKind.Gauge, ["sweep"]);
+        _active = Registry.Declare("vae_coordinator_active", "1 while this coordinator is the active one, 0 while it stands by.", MetricKind.Gauge, []);
+        _storeTrouble = Registry.Declare("vae_store_trouble", "1 while the store takes no writes; they wait and are tried again.", MetricKind.Gauge, []);
 
         _finished = Counter("vae_trials_finished_total", "Trials that reached their end, by outcome.", "sweep", "outcome");
         _steps = Counter("vae_train_steps_total", "Optimizer updates done by this worker.", "sweep", "worker");
@@ -106,6 +108,16 @@ public sealed class VaeMetrics : IDisposable
 
     /// <summary>How many workers there are of a standing.</summary>
     public void SetWorkers(WorkerStanding standing, int count) => _workers.Set(count, Label(standing));
+
+    /// <summary>This coordinator is the active one, or stands by.</summary>
+    public void SetActive(bool active)
+    {
+        _active.Set(active ? 1 : 0);
+        if (!active) SetStoreTrouble(false);
+    }
+
+    /// <summary>The store takes no writes at present, or does again.</summary>
+    public void SetStoreTrouble(bool trouble) => _storeTrouble.Set(trouble ? 1 : 0);
 
     /// <summary>A worker left on purpose.</summary>
     public void ForgetWorker(NodeId worker)

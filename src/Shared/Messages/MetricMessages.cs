@@ -57,7 +57,9 @@ public abstract record MetricsMessage : Message
     public sealed record PointBatch(NodeId Worker, ulong Incarnation, long FirstSequence, int Thinned, ValueList<MetricPoint> Points) : MetricsMessage;
 
     /// <summary>From the store: the points of write <paramref name="Write"/> are synced.</summary>
-    public sealed record PointsStored(long Write) : MetricsMessage;
+    /// <param name="Write">Number of the write.</param>
+    /// <param name="Fresh">Those that the store did not hold before, in order. The others were published again by another rank, and count once.</param>
+    public sealed record PointsStored(long Write, ValueList<MetricPoint> Fresh) : MetricsMessage;
 
     /// <summary>Timer: write again what could not be written.</summary>
     public sealed record WriteDue(long Write) : MetricsMessage;

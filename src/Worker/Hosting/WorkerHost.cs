@@ -55,7 +55,7 @@ public sealed class WorkerHost : IAsyncDisposable
         _transport = new DataPlaneTransport(identity);
         _listener = NodeListener.Start(options.DataListen, options.DataPort, identity,
             new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Data] = DataPlane.Handler(_transport) }, logger, counters: _plane.Counters);
-        _blobs = new BlobClient(options.CoordinatorHost, options.CoordinatorPort, identity, NodeId.Coordinator);
+        _blobs = new BlobClient(options.Coordinator, identity, NodeId.Coordinator);
         _studio = new Studio(Math.Min(facts.Threads, StudioThreadsMax));
         var outbox = Addresses.Outbox(options.Name);
         var parts = new EngineParts(options.Name, _lanes, _studio, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine(), new GlooEngine(), new NcclEngine(device)], logger), facts, _meter,
@@ -71,7 +71,7 @@ public sealed class WorkerHost : IAsyncDisposable
         _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, incarnation));
         _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, options.Lanes ?? (device.type == DeviceType.CPU ? facts.Threads : 1), options.LastLines)));
         _system.SpawnRoot("host-watch", () => new GoneWatch([agent], (_, _) => _agentGone.TrySetResult()));
-        _connector = new Connector(_plane, identity, NodeId.Coordinator, options.CoordinatorHost, options.CoordinatorPort, TimeProvider.System, logger);
+        _connector = new Connector(_plane, identity, NodeId.Coordinator, options.Coordinator, TimeProvider.System, logger);
         _load = new Timer(_ => _system.Post(agent, new AgentMessage.LoadSampled(_meter.Sample())), null, LoadEvery, LoadEvery);
         Completion = CompleteAsync();
     }

@@ -1,3 +1,4 @@
+using Vae.Runtime.Remoting;
 using Vae.Shared;
 
 namespace Vae.Worker.Hosting;
@@ -8,11 +9,8 @@ public sealed record WorkerOptions
     /// <summary>This worker's name in the cluster; unique among live workers.</summary>
     public required NodeId Name { get; init; }
 
-    /// <summary>Host of the coordinator.</summary>
-    public required string CoordinatorHost { get; init; }
-
-    /// <summary>Control port of the coordinator, 1 to 65,535.</summary>
-    public required int CoordinatorPort { get; init; }
+    /// <summary>Where the coordinator may be: its own address, and those of its standbys.</summary>
+    public required PeerAddresses Coordinator { get; init; }
 
     /// <summary>File with the cluster's token.</summary>
     public required string TokenFile { get; init; }

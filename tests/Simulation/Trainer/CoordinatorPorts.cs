@@ -41,6 +41,6 @@ internal sealed class CoordinatorPorts(SimulatedNode node, PointTable table) : I
     {
         if (node.Commits.IsFenced(context.Owner)) return;
         table.Write(store);
-        context.Answer(TimeSpan.FromMilliseconds(1), new MetricsMessage.PointsStored(store.Write));
+        context.Answer(TimeSpan.FromMilliseconds(1), new MetricsMessage.PointsStored(store.Write, store.Points));
     }
 }

@@ -13,13 +13,15 @@ public class MetricsTests
 
     private static MetricsMessage.PointBatch Batch(long first, int count, ulong incarnation = 7, int thinned = 0) => new(Some.Worker(0), incarnation, first, thinned, Some.Points(first, count));
 
+    private static MetricsMessage.PointsStored Stored(StorePointsJob write) => new(write.Write, write.Points);
+
     [Fact]
     public void Points_are_acknowledged_only_when_they_are_stored()
     {
         var taken = _metrics.Feed(Batch(1, 3));
         Assert.Empty(taken.Sent<OutboxMessage.PointsAccepted>());
         var write = Assert.Single(taken.Jobs<StorePointsJob>());
-        Assert.Equal(3, Assert.Single(_metrics.Feed(new MetricsMessage.PointsStored(write.Write)).Sent<OutboxMessage.PointsAccepted>()).UpTo);
+        Assert.Equal(3, Assert.Single(_metrics.Feed(Stored(write)).Sent<OutboxMessage.PointsAccepted>()).UpTo);
     }
 
     [Fact]
@@ -29,7 +31,7 @@ public class MetricsTests
         var first = Assert.Single(_metrics.Feed(Batch(1, 3)).Jobs<StorePointsJob>());
         Assert.Equal([1, 2, 3, 4, 5], first.Points.Select(point => point.Step.Value));
         Assert.Empty(_metrics.Feed(Batch(1, 3)));
-        Assert.Empty(_metrics.Feed(new MetricsMessage.PointsStored(first.Write)).Jobs<StorePointsJob>());
+        Assert.Empty(_metrics.Feed(Stored(first)).Jobs<StorePointsJob>());
         Assert.Equal(5, Assert.Single(_metrics.Feed(Batch(4, 2)).Sent<OutboxMessage.PointsAccepted>()).UpTo);
     }
 
@@ -39,9 +41,21 @@ public class MetricsTests
         _metrics.Feed(Batch(1, 1));
         Assert.Empty(_metrics.Feed(Batch(2, 1)));
         Assert.Empty(_metrics.Feed(Batch(3, 1)));
-        var next = Assert.Single(_metrics.Feed(new MetricsMessage.PointsStored(1)).Jobs<StorePointsJob>());
+        var next = Assert.Single(_metrics.Feed(new MetricsMessage.PointsStored(1, [])).Jobs<StorePointsJob>());
         Assert.Equal([2, 3], next.Points.Select(point => point.Step.Value));
         Assert.Equal(3, Assert.Single(next.Marks).UpTo);
+    }
+
+    [Fact]
+    public void Points_that_the_store_held_already_are_acknowledged_but_neither_counted_nor_published_again()
+    {
+        var observer = new ActorId(NodeId.Coordinator, "feed");
+        var metrics = new Probe(new MetricsActor(Some.Context() with { Observers = [observer] }, []));
+        var write = Assert.Single(metrics.Feed(Batch(1, 4)).Jobs<StorePointsJob>());
+        var stored = metrics.Feed(new MetricsMessage.PointsStored(write.Write, write.Points.Skip(3).ToValueList()));
+        Assert.Equal(4, Assert.Single(stored.Sent<OutboxMessage.PointsAccepted>()).UpTo);
+        Assert.Equal([4], Assert.Single(stored.Sent<ObserverMessage.PointsRecorded>()).Points.Select(point => point.Step.Value));
+        Assert.Equal(1, Assert.Single(Assert.Single(stored.Sent<ObserverMessage.AggregatesChanged>()).Sweeps).TrainSteps);
     }
 
     [Fact]
@@ -64,7 +78,7 @@ public class MetricsTests
     public void A_declared_gap_is_no_missing_batch()
     {
         _metrics.Feed(Batch(1, 2, thinned: 5));
-        _metrics.Feed(new MetricsMessage.PointsStored(1));
+        _metrics.Feed(new MetricsMessage.PointsStored(1, []));
         Assert.Single(_metrics.Feed(Batch(8, 1)).Jobs<StorePointsJob>());
     }
 

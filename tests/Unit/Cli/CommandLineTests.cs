@@ -1,5 +1,6 @@
 using Vae.Cli;
 using Vae.Cli.Commands;
+using Vae.Runtime.Remoting;
 using Vae.Cli.Reports;
 using Vae.Cli.Terminal;
 
@@ -34,7 +35,7 @@ public class CommandLineTests
     [InlineData("127.0.0.1:7431", "127.0.0.1", 7431)]
     [InlineData("coordinator.vae.svc:1", "coordinator.vae.svc", 1)]
     [InlineData("[::1]:7431", "::1", 7431)]
-    public void An_address_is_a_host_and_a_port(string text, string host, int port) => Assert.Equal((host, port), NodeCommands.Endpoint(text));
+    public void An_address_is_a_host_and_a_port(string text, string host, int port) => Assert.Equal(new HostPort(host, port), NodeCommands.Endpoint(text).Current);
 
     [Theory, InlineData("host"), InlineData("host:"), InlineData(":7431"), InlineData("host:0"), InlineData("host:65536"), InlineData("::1:7431"), InlineData("host:-1"), InlineData("")]
     public void What_is_no_address_is_a_usage_error(string text) => Assert.Equal(ExitCode.Usage, Assert.Throws<CliException>(() => NodeCommands.Endpoint(text)).Code);

@@ -40,6 +40,7 @@ internal static partial class ExportedMetrics
         metrics.SetBest(sweep, -100, 4);
         metrics.SetWorkerUp(worker, true);
         metrics.SetWorkerSlowdown(worker, 1);
+        metrics.SetActive(false);
         metrics.CreateWorker(worker);
         metrics.Trained(sweep, worker, 1, 64);
         metrics.AllReduced(worker, 1_024, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(3), TimeSpan.FromMilliseconds(2));

@@ -4,7 +4,7 @@ namespace Vae.Tests.Unit.Deploy;
 
 public class ManifestTests
 {
-    public static TheoryData<string> Folders => ["base", "overlays/local", "overlays/gpu"];
+    public static TheoryData<string> Folders => ["base", "overlays/local", "overlays/gpu", "overlays/postgres"];
 
     [TheoryWith("kubectl"), MemberData(nameof(Folders))]
     public void Rendering_holds_every_part_of_the_cluster(string folder)
@@ -70,9 +70,9 @@ public class ManifestTests
     {
         var policies = Manifests.Render(folder).OfKind("NetworkPolicy").ToDictionary(policy => policy.Text("metadata/name")!);
 
-        Assert.Equal(
-            ["all-from-prometheus", "all-to-dns", "coordinator-from-worker", "default-deny", "worker-to-coordinator", "worker-to-worker"],
-            policies.Keys.Order(StringComparer.Ordinal));
+        string[] ways = ["all-from-prometheus", "all-to-dns", "coordinator-from-worker", "default-deny", "worker-to-coordinator", "worker-to-worker"];
+        if (folder == "overlays/postgres") ways = [.. ways, "coordinator-to-database"];
+        Assert.Equal(ways.Order(StringComparer.Ordinal), policies.Keys.Order(StringComparer.Ordinal));
         var deny = policies["default-deny"];
         Assert.Empty(deny.Labels("spec/podSelector"));
         Assert.Equal(["Ingress", "Egress"], deny.Items("spec/policyTypes").Select(node => ((YamlScalarNode)node).Value));
@@ -133,6 +133,52 @@ public class ManifestTests
         Assert.Equal("1", worker.Items("spec/template/spec/containers").Single().Labels("resources/limits")["nvidia.com/gpu"]);
         Assert.Equal("true", worker.Labels("spec/template/spec/nodeSelector")["nvidia.com/gpu.present"]);
         Assert.Contains(worker.Items("spec/template/spec/tolerations"), toleration => toleration.Text("key") == "nvidia.com/gpu");
+    }
+
+    [FactWith("kubectl")]
+    public void Postgres_overlay_runs_two_coordinators_on_one_folder_and_one_database()
+    {
+        var objects = Manifests.Render("overlays/postgres");
+        var coordinator = objects.OfKind("StatefulSet").Single();
+        var container = coordinator.Items("spec/template/spec/containers").Single();
+
+        Assert.Equal("2", coordinator.Text("spec/replicas"));
+        Assert.Null(coordinator.At("spec/volumeClaimTemplates"));
+        var home = coordinator.Items("spec/template/spec/volumes").Single(volume => volume.Text("name") == "state").Text("persistentVolumeClaim/claimName");
+        Assert.Equal(["ReadWriteMany"], objects.OfKind("PersistentVolumeClaim").Single(claim => claim.Text("metadata/name") == home).Items("spec/accessModes").Select(mode => ((YamlScalarNode)mode).Value));
+
+        // The password is a file of a secret; what the container is told is only where.
+        var file = container.Items("env").Single(variable => variable.Text("name") == "VAE_STORE_FILE").Text("value")!;
+        var mounted = container.Items("volumeMounts").Single(mount => mount.Text("mountPath") == Path.GetDirectoryName(file)).Text("name");
+        var secret = coordinator.Items("spec/template/spec/volumes").Single(volume => volume.Text("name") == mounted);
+        Assert.Equal(Path.GetFileName(file), secret.Items("secret/items").Single().Text("path"));
+        Assert.DoesNotContain(Arguments(container), argument => argument.Contains("postgres://", StringComparison.Ordinal));
+    }
+
+    [FactWith("kubectl")]
+    public void A_standby_that_is_never_ready_blocks_neither_start_nor_drain()
+    {
+        var objects = Manifests.Render("overlays/postgres");
+        var coordinator = objects.OfKind("StatefulSet").Single();
+        var budget = objects.OfKind("PodDisruptionBudget").Single(node => node.Text("metadata/name") == "vae-coordinator");
+
+        Assert.Equal("Parallel", coordinator.Text("spec/podManagementPolicy"));
+        Assert.Equal("OnDelete", coordinator.Text("spec/updateStrategy/type"));
+        Assert.Equal(coordinator.Text("spec/replicas"), budget.Text("spec/maxUnavailable"));
+    }
+
+    [FactWith("kubectl")]
+    public void Workers_of_the_postgres_overlay_know_every_coordinator_by_the_name_that_its_pod_has()
+    {
+        var objects = Manifests.Render("overlays/postgres");
+        var coordinator = objects.OfKind("StatefulSet").Single();
+        var headless = objects.OfKind("Service").Single(service => service.Text("spec/clusterIP") == "None");
+        var told = objects.OfKind("ConfigMap").Single().Text("data/VAE_SETTING_COORDINATOR")!;
+
+        Assert.Equal(headless.Text("metadata/name"), coordinator.Text("spec/serviceName"));
+        Assert.Equal("true", headless.Text("spec/publishNotReadyAddresses"));
+        Assert.Equal(
+            Enumerable.Range(0, int.Parse(coordinator.Text("spec/replicas")!)).Select(pod => $"{coordinator.Text("metadata/name")}-{pod}.{headless.Text("metadata/name")}:7431"), told.Split(','));
     }
 
     private static List<string> Arguments(YamlNode container) => [.. container.Items("args").Select(node => ((YamlScalarNode)node).Value!)];

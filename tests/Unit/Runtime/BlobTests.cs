@@ -27,7 +27,7 @@ public sealed class BlobTests : IAsyncLifetime, IDisposable
         {
             [ConnectionPurpose.Blob] = new BlobServer(_store),
         }, NullLogger.Instance);
-        _client = new("127.0.0.1", _listener.Endpoint.Port, Identity("worker-1"), NodeId.Coordinator);
+        _client = new(new PeerAddresses(new HostPort("127.0.0.1", _listener.Endpoint.Port)), Identity("worker-1"), NodeId.Coordinator);
         return Task.CompletedTask;
     }
 

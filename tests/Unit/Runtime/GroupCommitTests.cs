@@ -4,9 +4,11 @@ using Vae.Shared.Messages;
 
 namespace Vae.Tests.Unit.Runtime;
 
-public sealed class GroupCommitTests
+public sealed class GroupCommitTests : IDisposable
 {
     private readonly ScriptedWriter _writer = new();
+
+    public void Dispose() => _writer.Dispose();
 
     [Fact]
     public async Task F15_a_store_that_fails_for_a_while_gets_every_write_once_and_in_order_afterwards()

@@ -73,7 +73,7 @@ internal sealed class HandStore : IEventStore
 
     public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) => [];
 
-    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0) => [];
+    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0, Action<DamagedEvent>? damaged = null) => [];
 }
 
 internal static class Kit

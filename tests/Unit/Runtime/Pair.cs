@@ -52,7 +52,7 @@ internal sealed class Pair : IAsyncDisposable
     public Connector? Connector { get; private set; }
 
     public void Connect() =>
-        Connector = new(Worker.Plane, Worker.Identity, NodeId.Coordinator, "127.0.0.1", Listener.Endpoint.Port, _time, NullLogger.Instance);
+        Connector = new(Worker.Plane, Worker.Identity, NodeId.Coordinator, new PeerAddresses(new HostPort("127.0.0.1", Listener.Endpoint.Port)), _time, NullLogger.Instance);
 
     public async ValueTask DisposeAsync()
     {

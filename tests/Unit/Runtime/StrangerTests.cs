@@ -137,7 +137,7 @@ public class StrangerTests
     {
         await using var pair = new Pair();
         await using var connector = new Connector(
-            pair.Worker.Plane, Identity("worker-1", token: "a-wrong-token-of-good-length"), Vae.Shared.NodeId.Coordinator, "127.0.0.1", pair.Listener.Endpoint.Port,
+            pair.Worker.Plane, Identity("worker-1", token: "a-wrong-token-of-good-length"), Vae.Shared.NodeId.Coordinator, new PeerAddresses(new HostPort("127.0.0.1", pair.Listener.Endpoint.Port)),
             TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         var refusal = await Assert.ThrowsAsync<HandshakeException>(() => connector.Completion.WaitAsync(TimeSpan.FromSeconds(20)));
         Assert.Equal(HandshakeRule.WrongToken, refusal.Rule);
