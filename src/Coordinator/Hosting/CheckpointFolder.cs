@@ -43,7 +43,7 @@ internal sealed partial class CheckpointFolder(SweepFolders folders, SweepViews 
         var folder = folders.Checkpoints(sweep);
         if (!Directory.Exists(folder)) return;
         var (known, needed, live) = views.Read(sweep, view => (
-            true,
+            view.Damage is null, // What came after the damage is not known here; its files stay.
             view.Checkpoints.Needed.Select(own => SweepFolders.CheckpointName(new(own.Pack, own.Attempt, own.Position))).ToHashSet(),
             view.Packs.Values.ToDictionary(pack => pack.Number, pack => (pack.Attempt, pack.CheckpointedTo))));
         if (!known) return;
