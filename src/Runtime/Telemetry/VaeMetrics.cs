@@ -47,6 +47,7 @@ public sealed class VaeMetrics : IDisposable
         _activeUnits = Registry.Declare("vae_sweep_active_units", "Active latent dimensions of a sweep's best trial.", MetricKind.Gauge, ["sweep"]);
         _active = Registry.Declare("vae_coordinator_active", "1 while this coordinator is the active one, 0 while it stands by.", MetricKind.Gauge, []);
         _storeTrouble = Registry.Declare("vae_store_trouble", "1 while the store takes no writes; they wait and are tried again.", MetricKind.Gauge, []);
+        foreach (var ofCoordinators in (MetricFamily[])[_active, _storeTrouble]) ofCoordinators.Remove(); // A worker shows neither.
 
         _finished = Counter("vae_trials_finished_total", "Trials that reached their end, by outcome.", "sweep", "outcome");
         _steps = Counter("vae_train_steps_total", "Optimizer updates done by this worker.", "sweep", "worker");
