@@ -72,7 +72,7 @@ internal sealed class SweepApi(CoordinatorFront front, ClusterToken token, strin
     private Task ListAsync(HttpContext context, CoordinatorHost host) =>
         ApiAnswers.AnswerAsync(context, new SweepListDocument(host.Views.ReadAll(SweepDocument.Summarize)), SweepDocumentJson.Default.SweepListDocument);
 
-    private Task ShowAsync(HttpContext context, CoordinatorHost host) => host.Views.Read(IdOf(context), view => SweepDocument.Of(view, TrialsOfOnePage)) is { } document
+    private Task ShowAsync(HttpContext context, CoordinatorHost host) => host.Views.Read(IdOf(context), view => view.Submission is null ? null : SweepDocument.Of(view, TrialsOfOnePage)) is { } document
         ? ApiAnswers.AnswerAsync(context, document, SweepDocumentJson.Default.SweepDocument)
         : ApiAnswers.ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such sweep.");
 

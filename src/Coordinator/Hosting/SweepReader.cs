@@ -31,7 +31,14 @@ public sealed class SweepReader
 
     /// <summary>The sweep of this id, or the only one whose id begins so; <c>last</c> is the newest.</summary>
     /// <returns>Null when there is none, or more than one.</returns>
-    public SweepView? Find(string idOrPrefix)
+    /// <exception cref="StoreException">The sweep is there, but already its first fact cannot be read.</exception>
+    public SweepView? Find(string idOrPrefix) => Look(idOrPrefix) switch
+    {
+        { Submission: null, Damage: { } damage } => throw new StoreException(StoreFault.Damaged, damage),
+        var view => view,
+    };
+
+    private SweepView? Look(string idOrPrefix)
     {
         var all = All();
         if (idOrPrefix == "last") return all.Count > 0 ? all[^1] : null;

@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Numerics;
-using System.Text;
 using Vae.Shared.Messages;
 using Vae.Shared.Wire;
 
@@ -9,37 +6,11 @@ namespace Vae.Runtime.Storage;
 /// <summary>A fact as a row.</summary>
 /// <param name="Stream">See <see cref="NewEvent"/>.</param>
 /// <param name="Kind">Tag in the catalog.</param>
-/// <param name="Body">MessagePack.</param>
-/// <param name="Checksum">Over all three, so that a flipped bit is found when the row is read.</param>
-internal readonly record struct EncodedFact(string Stream, ushort Kind, byte[] Body, uint Checksum)
+/// <param name="Body">MessagePack and its seal.</param>
+internal readonly record struct EncodedFact(string Stream, ushort Kind, byte[] Body)
 {
     /// <exception cref="ArgumentException">The catalog has no row for the fact: an error of this program.</exception>
-    public static EncodedFact Of(in NewEvent added, Catalog catalog)
-    {
-        var (kind, body) = (EventCodec.TagOf(added.Fact, catalog), EventCodec.Encode(added.Fact, catalog));
-        return new(added.Stream, kind, body, ChecksumOf(added.Stream, kind, body));
-    }
-
-    /// <summary>CRC-32C; processors have an instruction for it.</summary>
-    public static uint ChecksumOf(string stream, ushort kind, ReadOnlySpan<byte> body)
-    {
-        var crc = BitOperations.Crc32C(uint.MaxValue, kind);
-        Span<byte> name = stackalloc byte[256];
-        crc = Encoding.UTF8.TryGetBytes(stream, name, out var length) ? Add(crc, name[..length]) : Add(crc, Encoding.UTF8.GetBytes(stream));
-        return ~Add(crc, body);
-    }
-
-    private static uint Add(uint crc, ReadOnlySpan<byte> bytes)
-    {
-        while (bytes.Length >= sizeof(ulong))
-        {
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-            bytes = bytes[sizeof(ulong)..];
-        }
-
-        foreach (var left in bytes) crc = BitOperations.Crc32C(crc, left);
-        return crc;
-    }
+    public static EncodedFact Of(in NewEvent added, Catalog catalog) => new(added.Stream, EventCodec.TagOf(added.Fact, catalog), EventCodec.Encode(added.Fact, catalog));
 }
 
 /// <summary>What one caller wants written, and waits for.</summary>

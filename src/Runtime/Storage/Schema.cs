@@ -32,9 +32,8 @@ internal static class Schema
         CREATE TABLE point_mark (worker TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, up_to INTEGER NOT NULL) WITHOUT ROWID;
         """,
 
-        // Facts of the first version have no checksum; theirs stays NULL. The last write tells a writer whose commit had no answer whether it counts.
+        // The last write tells a writer whose commit had no answer whether it counts.
         """
-        ALTER TABLE events ADD COLUMN checksum INTEGER;
         ALTER TABLE term ADD COLUMN last_write INTEGER NOT NULL DEFAULT 0;
         """,
     ];

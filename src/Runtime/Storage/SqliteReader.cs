@@ -30,11 +30,11 @@ public sealed class SqliteReader : IEventReader, IPointReader
 
     /// <inheritdoc/>
     public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) =>
-        ReadEvents("SELECT seq, term, stream, written_at, kind, body, checksum FROM events WHERE stream = $stream AND seq > $after ORDER BY seq", null, ("$stream", stream), ("$after", afterSequence));
+        ReadEvents("SELECT seq, term, stream, written_at, kind, body FROM events WHERE stream = $stream AND seq > $after ORDER BY seq", null, ("$stream", stream), ("$after", afterSequence));
 
     /// <inheritdoc/>
     public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0, Action<DamagedEvent>? damaged = null) =>
-        ReadEvents("SELECT seq, term, stream, written_at, kind, body, checksum FROM events WHERE seq > $after ORDER BY seq", damaged, ("$after", afterSequence));
+        ReadEvents("SELECT seq, term, stream, written_at, kind, body FROM events WHERE seq > $after ORDER BY seq", damaged, ("$after", afterSequence));
 
     /// <inheritdoc/>
     public IReadOnlyList<Attempt> ReadAttempts(TrialId trial) => ReadRows(
@@ -105,7 +105,7 @@ public sealed class SqliteReader : IEventReader, IPointReader
         using var row = Guard(command.ExecuteReader);
         while (Guard(row.Read))
         {
-            var stored = new StoredRow(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetInt64(3), row.GetInt32(4), row.GetFieldValue<byte[]>(5), row.IsDBNull(6) ? null : row.GetInt64(6));
+            var stored = new StoredRow(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetInt64(3), row.GetInt32(4), row.GetFieldValue<byte[]>(5));
             if (stored.Read(_catalog, _path, damaged) is { } fact) yield return fact;
         }
     }

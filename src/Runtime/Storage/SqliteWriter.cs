@@ -26,7 +26,7 @@ internal sealed class SqliteWriter : IGroupWriter
         _rollback = Prepare("ROLLBACK");
         _readTerm = Prepare("SELECT value, last_write FROM term WHERE id = 1");
         _number = Prepare("UPDATE term SET last_write = $0", 1);
-        _event = Prepare("INSERT INTO events (term, stream, kind, body, written_at, checksum) VALUES ($0, $1, $2, $3, $4, $5)", 6);
+        _event = Prepare("INSERT INTO events (term, stream, kind, body, written_at) VALUES ($0, $1, $2, $3, $4)", 5);
         _findSeries = Prepare("SELECT id FROM series WHERE sweep = $0 AND trial = $1 AND attempt = $2", 3);
         _addSeries = Prepare("INSERT INTO series (sweep, trial, attempt) VALUES ($0, $1, $2) RETURNING id", 3);
         _step = Prepare("INSERT OR IGNORE INTO train_step VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", 8);
@@ -102,7 +102,7 @@ internal sealed class SqliteWriter : IGroupWriter
 
     private void Append(in EncodedFact fact, long now)
     {
-        Set(_event, _term.Value, fact.Stream, (long)fact.Kind, fact.Body, now, (long)fact.Checksum);
+        Set(_event, _term.Value, fact.Stream, (long)fact.Kind, fact.Body, now);
         _event.ExecuteNonQuery();
     }
 

@@ -9,32 +9,26 @@ namespace Vae.Runtime.Storage;
 /// <param name="WrittenAt">Milliseconds since 1970.</param>
 /// <param name="Kind">Tag in the catalog.</param>
 /// <param name="Body">MessagePack.</param>
-/// <param name="Checksum">See <see cref="EncodedFact"/>; null for facts of versions that kept none.</param>
-internal readonly record struct StoredRow(long Sequence, long Term, string Stream, long WrittenAt, int Kind, byte[] Body, long? Checksum)
+internal readonly record struct StoredRow(long Sequence, long Term, string Stream, long WrittenAt, int Kind, byte[] Body)
 {
     /// <returns>Null when it is damaged and somebody was told so.</returns>
     /// <exception cref="StoreException">It is damaged, and nobody is to be told.</exception>
     public StoredEvent? Read(Catalog catalog, string place, Action<DamagedEvent>? damaged)
     {
-        string problem;
-        Exception? cause = null;
-        if (Checksum is { } kept && kept != EncodedFact.ChecksumOf(Stream, (ushort)Kind, Body))
+        string text;
+        Exception cause;
+        try
         {
-            problem = "its checksum does not fit: the disk has changed it. Restore the store from a backup to get it back.";
+            return new(Sequence, new(Term), Stream, DateTimeOffset.FromUnixTimeMilliseconds(WrittenAt), EventCodec.Decode((ushort)Kind, Body, catalog));
         }
-        else
+        catch (ProtocolException exception)
         {
-            try
-            {
-                return new(Sequence, new(Term), Stream, DateTimeOffset.FromUnixTimeMilliseconds(WrittenAt), EventCodec.Decode((ushort)Kind, Body, catalog));
-            }
-            catch (ProtocolException exception)
-            {
-                (problem, cause) = ($"{exception.Message}. Was it written by a newer version of this program?", exception);
-            }
+            cause = exception;
+            text = exception.Kind == ProtocolErrorKind.UnknownTag
+                ? $"{place}: event {Sequence} cannot be read: {exception.Message}. Was it written by a newer version of this program?"
+                : $"{place}: event {Sequence} is damaged: {exception.Message}. Restore the store from a backup, or move it away to start anew.";
         }
 
-        var text = $"{place}: event {Sequence} of {Stream} cannot be read: {problem}";
         if (damaged is null) throw new StoreException(StoreFault.Damaged, text, cause);
         damaged(new(Sequence, Stream, text));
         return null;

@@ -28,9 +28,7 @@ public class BitFlipTests(ITestOutputHelper output)
             damaged[fact * 31 % body.Length] ^= (byte)(1 << (fact % 8));
             Ask(store, "UPDATE events SET body = $body WHERE seq = $seq", ("$seq", fact), ("$body", damaged));
 
-            var refused = Assert.Throws<StoreException>(() => Read(home));
-            Assert.Equal(StoreFault.Damaged, refused.Fault);
-            Assert.Contains($"{home.Store}: event {fact} is damaged", refused.Message, StringComparison.Ordinal);
+            Assert.Contains($"{home.Store}: event {fact} is damaged", DamageOf(home), StringComparison.Ordinal);
 
             Ask(store, "UPDATE events SET body = $body WHERE seq = $seq", ("$seq", fact), ("$body", body));
         }
@@ -52,15 +50,8 @@ public class BitFlipTests(ITestOutputHelper output)
             var damaged = whole.ToArray();
             damaged[((long)flip * whole.Length / Flips) + (flip * 7 % 13)] ^= (byte)(1 << (flip % 8));
             await File.WriteAllBytesAsync(home.Store, damaged);
-            try
-            {
-                if (Read(home) == expected) same++;
-            }
-            catch (StoreException exception)
-            {
-                Assert.Contains(home.Store, exception.Message, StringComparison.Ordinal);
-                told++;
-            }
+            if (DamageOf(home) is not null) told++;
+            else if (Read(home) == expected) same++;
         }
 
         output.WriteLine($"{Flips} flips in {whole.Length:N0} bytes: {told} were named, {same} changed nothing that is shown.");
@@ -96,6 +87,20 @@ public class BitFlipTests(ITestOutputHelper output)
         command.CommandText = sql;
         foreach (var (name, value) in parameters) command.Parameters.AddWithValue(name, value);
         return command.ExecuteScalar();
+    }
+
+    // What is said of the sweep: it is marked with what is wrong, or the store cannot be read at all.
+    private static string? DamageOf(TemporaryHome home)
+    {
+        try
+        {
+            return SweepReader.Open(home.Path).Find("last")?.Damage;
+        }
+        catch (StoreException exception)
+        {
+            Assert.Contains(home.Store, exception.Message, StringComparison.Ordinal);
+            return exception.Message;
+        }
     }
 
     private static string Read(TemporaryHome home) => JsonSerializer.Serialize(SweepDocument.Of(SweepReader.Open(home.Path).Find("last")!), SweepDocumentJson.Default.SweepDocument);

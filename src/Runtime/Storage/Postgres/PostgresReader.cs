@@ -26,11 +26,11 @@ public sealed class PostgresReader : IEventReader, IPointReader, IDisposable
 
     /// <inheritdoc/>
     public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) =>
-        ReadEvents("SELECT seq, term, stream, written_at, kind, body, checksum FROM vae.events WHERE seq > $1 AND stream = $3 ORDER BY seq LIMIT $2", afterSequence, null, stream);
+        ReadEvents("SELECT seq, term, stream, written_at, kind, body FROM vae.events WHERE seq > $1 AND stream = $3 ORDER BY seq LIMIT $2", afterSequence, null, stream);
 
     /// <inheritdoc/>
     public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0, Action<DamagedEvent>? damaged = null) =>
-        ReadEvents("SELECT seq, term, stream, written_at, kind, body, checksum FROM vae.events WHERE seq > $1 ORDER BY seq LIMIT $2", afterSequence, damaged);
+        ReadEvents("SELECT seq, term, stream, written_at, kind, body FROM vae.events WHERE seq > $1 ORDER BY seq LIMIT $2", afterSequence, damaged);
 
     /// <inheritdoc/>
     public IReadOnlyList<Attempt> ReadAttempts(TrialId trial) => ReadRows(
@@ -92,7 +92,7 @@ public sealed class PostgresReader : IEventReader, IPointReader, IDisposable
         while (true)
         {
             var page = ReadRows(
-                sql, static row => new StoredRow(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetInt64(3), row.GetInt32(4), row.GetFieldValue<byte[]>(5), row.GetInt64(6)),
+                sql, static row => new StoredRow(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetInt64(3), row.GetInt32(4), row.GetFieldValue<byte[]>(5)),
                 [after, PageRows, .. more]);
             foreach (var stored in page)
             {

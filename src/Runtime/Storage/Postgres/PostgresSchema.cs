@@ -17,8 +17,7 @@ internal static class PostgresSchema
         INSERT INTO vae.term VALUES (1, 0, 0, '');
 
         CREATE TABLE vae.events (
-          seq bigint PRIMARY KEY, term bigint NOT NULL, stream text NOT NULL, kind integer NOT NULL, body bytea NOT NULL, checksum bigint NOT NULL,
-          written_at bigint NOT NULL);
+          seq bigint PRIMARY KEY, term bigint NOT NULL, stream text NOT NULL, kind integer NOT NULL, body bytea NOT NULL, written_at bigint NOT NULL);
         CREATE INDEX events_by_stream ON vae.events (stream, seq);
 
         CREATE TABLE vae.series (

@@ -81,12 +81,12 @@ internal sealed class PostgresWriter(PostgresAddress address, NpgsqlConnection s
         if (facts.Count == 0) return;
         Run(connection,
             """
-            INSERT INTO vae.events (seq, term, stream, kind, body, checksum, written_at)
-            SELECT $1 + place, $2, stream, kind, body, checksum, $3 FROM unnest($4, $5, $6, $7) WITH ORDINALITY AS row (stream, kind, body, checksum, place)
+            INSERT INTO vae.events (seq, term, stream, kind, body, written_at)
+            SELECT $1 + place, $2, stream, kind, body, $3 FROM unnest($4, $5, $6) WITH ORDINALITY AS row (stream, kind, body, place)
             """,
             Of(_sequence), Of(term.Value), Of(time.GetUtcNow().ToUnixTimeMilliseconds()),
             Array(NpgsqlDbType.Text, facts, fact => fact.Stream), Array(NpgsqlDbType.Integer, facts, fact => (int)fact.Kind),
-            Array(NpgsqlDbType.Bytea, facts, fact => fact.Body), Array(NpgsqlDbType.Bigint, facts, fact => (long)fact.Checksum)).Dispose();
+            Array(NpgsqlDbType.Bytea, facts, fact => fact.Body)).Dispose();
     }
 
     private void StorePoints(NpgsqlConnection connection, IReadOnlyList<PendingWrite> group)
