@@ -31,7 +31,7 @@ public class FullDiskTests
     }
 
     // Writes until nothing more fits.
-    private static void Fill(string path)
+    internal static void Fill(string path)
     {
         using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
         var block = new byte[64 * 1024];

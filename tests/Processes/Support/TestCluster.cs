@@ -97,6 +97,16 @@ internal sealed class TestCluster : IDisposable
     public JsonElement See(string sweep) => History.See(JsonSerializer.SerializeToElement(
         SweepDocument.Of(SweepReader.Open(Home.Path).Find(sweep)!), SweepDocumentJson.Default.SweepDocument));
 
+    /// <summary>A worker as `vae cluster status` shows it; null while the coordinator does not know it.</summary>
+    public async Task<JsonElement?> WorkerAsync(string name)
+    {
+        using var request = Request(HttpMethod.Get, "/api/v1/cluster");
+        using var response = await _http.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.StatusCode == HttpStatusCode.OK, text);
+        return SweepJson.Parse(text).Items("workers").Where(worker => worker.Text("name") == name).Select(worker => (JsonElement?)worker).FirstOrDefault();
+    }
+
     /// <summary>Stops everything and holds what is left against the invariants.</summary>
     /// <returns>The facts of the store.</returns>
     public async Task<IReadOnlyList<SweepEvent>> StopAndCheckAsync()
