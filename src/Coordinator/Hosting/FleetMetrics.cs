@@ -6,13 +6,23 @@ using Vae.Shared.Messages;
 namespace Vae.Coordinator.Hosting;
 
 /// <summary>Shows sweeps and workers to Prometheus. Series of sweeps that ended are dropped once more than a few hundred have, so that their number stays bounded.</summary>
-internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
+internal sealed class FleetMetrics
 {
     private const int EndedMax = 50;
     private const int GoneMax = 20; // Pods come back under new names; the old ones must not stay down for ever.
 
     private readonly Queue<SweepId> _ended = new();
     private readonly List<NodeId> _gone = [];
+    private readonly Dictionary<SweepId, (int Filled, int Empty)> _slots; // Of sweeps with packs that train.
+    private readonly VaeMetrics _metrics;
+    private readonly SweepViews _views;
+
+    public FleetMetrics(VaeMetrics metrics, SweepViews views)
+    {
+        (_metrics, _views) = (metrics, views);
+        _slots = views.ReadAll(view => (view.Id, Slots: Slots(view))).Where(one => one.Slots != default).ToDictionary(one => one.Id, one => one.Slots);
+        ShowSlots();
+    }
 
     public void Observe(ObserverMessage message)
     {
@@ -21,7 +31,7 @@ internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
             case ObserverMessage.FactRecorded { Fact: var fact }: Record(fact); break;
             case ObserverMessage.WorkerUpdated worker: Record(worker); break;
             case ObserverMessage.StandingsChanged changed:
-                for (var standing = 0; standing < changed.Counts.Count; standing++) metrics.SetWorkers((WorkerStanding)standing, changed.Counts[standing]);
+                for (var standing = 0; standing < changed.Counts.Count; standing++) _metrics.SetWorkers((WorkerStanding)standing, changed.Counts[standing]);
                 break;
             case ObserverMessage.AggregatesChanged changed:
                 foreach (var sweep in changed.Sweeps) Record(sweep);
@@ -33,39 +43,55 @@ internal sealed class FleetMetrics(VaeMetrics metrics, SweepViews views)
     // The running figures begin anew with each process; results of trials that ended before it are in the view.
     private void Record(SweepAggregate sweep)
     {
-        var ended = views.Read(sweep.Sweep, view => view.Best?.Result);
-        if (ended is not null && !(sweep.BestElbo > ended.Elbo)) metrics.SetBest(sweep.Sweep, ended.Elbo, ended.ActiveUnits);
-        else if (double.IsFinite(sweep.BestElbo)) metrics.SetBest(sweep.Sweep, sweep.BestElbo, sweep.ActiveUnits);
+        var ended = _views.Read(sweep.Sweep, view => view.Best?.Result);
+        if (ended is not null && !(sweep.BestElbo > ended.Elbo)) _metrics.SetBest(sweep.Sweep, ended.Elbo, ended.ActiveUnits);
+        else if (double.IsFinite(sweep.BestElbo)) _metrics.SetBest(sweep.Sweep, sweep.BestElbo, sweep.ActiveUnits);
     }
 
     private void Record(ObserverMessage.WorkerUpdated worker)
     {
-        metrics.SetWorkerUp(worker.Worker, worker.Alive);
-        metrics.SetWorkerSlowdown(worker.Worker, double.IsFinite(worker.Load.Slowdown) && worker.Alive ? worker.Load.Slowdown : 1);
+        _metrics.SetWorkerUp(worker.Worker, worker.Alive);
+        _metrics.SetWorkerSlowdown(worker.Worker, double.IsFinite(worker.Load.Slowdown) && worker.Alive ? worker.Load.Slowdown : 1);
         _gone.Remove(worker.Worker);
         if (worker.Alive) return;
         if (worker.Left)
         {
-            metrics.ForgetWorker(worker.Worker);
+            _metrics.ForgetWorker(worker.Worker);
             return;
         }
 
         _gone.Add(worker.Worker);
         if (_gone.Count <= GoneMax) return;
-        metrics.ForgetWorker(_gone[0]);
+        _metrics.ForgetWorker(_gone[0]);
         _gone.RemoveAt(0);
     }
 
     private void Record(SweepEvent fact)
     {
-        if (fact is SweepEvent.Submitted) metrics.CreateSweep(fact.Sweep);
-        if (fact is SweepEvent.TrialEnded ended) metrics.TrialFinished(fact.Sweep, ended.Result.State);
-        var counts = views.Read(fact.Sweep, Counts);
-        foreach (var (state, count) in counts ?? []) metrics.SetTrials(fact.Sweep, state, count);
+        if (fact is SweepEvent.Submitted) _metrics.CreateSweep(fact.Sweep);
+        if (fact is SweepEvent.TrialEnded ended) _metrics.TrialFinished(fact.Sweep, ended.Result.State);
+        var counts = _views.Read(fact.Sweep, Counts);
+        foreach (var (state, count) in counts ?? []) _metrics.SetTrials(fact.Sweep, state, count);
+        CountSlots(fact);
         if (fact is not SweepEvent.Ended) return;
         _ended.Enqueue(fact.Sweep);
-        if (_ended.Count > EndedMax) metrics.ForgetSweep(_ended.Dequeue());
+        if (_ended.Count > EndedMax) _metrics.ForgetSweep(_ended.Dequeue());
     }
+
+    private void CountSlots(SweepEvent fact)
+    {
+        if (fact is not (SweepEvent.PackStarted or SweepEvent.SlotFilled or SweepEvent.TrialEnded or SweepEvent.PackInterrupted or SweepEvent.PackEnded or SweepEvent.Ended)) return;
+        var slots = _views.Read(fact.Sweep, Slots);
+        if (slots == default) _slots.Remove(fact.Sweep);
+        else _slots[fact.Sweep] = slots;
+        ShowSlots();
+    }
+
+    private void ShowSlots() => _metrics.SetPackSlots(_slots.Values.Sum(one => one.Filled), _slots.Values.Sum(one => one.Empty));
+
+    private static (int Filled, int Empty) Slots(SweepView view) => view.State != SweepState.Running
+        ? default
+        : (view.Packs.Values.Sum(pack => pack.Live.Count), view.Packs.Values.Sum(pack => pack.Started.Shape.Slots - pack.Live.Count));
 
     private static List<(TrialState State, int Count)> Counts(SweepView view) => [.. Enum.GetValues<TrialState>().Select(state => (state, view.Count(state)))];
 }

@@ -26,7 +26,7 @@ public sealed class VaeMetrics : IDisposable
     private const string ProtocolErrors = "Frames of members that broke the protocol, by rule.";
 
     private readonly Meter _meter;
-    private readonly MetricFamily _trials, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits, _checkpointTime, _active, _storeTrouble;
+    private readonly MetricFamily _trials, _packSlots, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits, _checkpointTime, _active, _storeTrouble;
     private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes, _checkpoints, _checkpointFailures, _checkpointBytes;
     private readonly Counter<double> _allreduceSeconds, _allreduceExposed;
     private readonly Histogram<double> _stepDuration, _allreduceWait, _checkpointDuration, _storeWrite, _httpRequest;
@@ -40,6 +40,7 @@ public sealed class VaeMetrics : IDisposable
         Registry.Declare("vae_build_info", "What this process runs; always 1.", MetricKind.Gauge, ["version", "commit", "runtime"])
             .Set(1, version, commit, RuntimeInformation.FrameworkDescription);
         _trials = Registry.Declare("vae_trials", "Trials of a sweep by state.", MetricKind.Gauge, ["sweep", "state"]);
+        _packSlots = Registry.Declare("vae_pack_slots", "Slots of the packs that train, by whether they hold a trial; an empty one computes and nobody gains from it.", MetricKind.Gauge, ["state"]);
         _workerUp = Registry.Declare("vae_worker_up", "1 while the worker holds its lease, 0 when it is lost.", MetricKind.Gauge, ["worker"]);
         _workers = Registry.Declare("vae_workers", "Workers by what they are there for.", MetricKind.Gauge, ["state"]);
         _workerSlowdown = Registry.Declare("vae_worker_slowdown_ratio", "How many times as long as the mean of its gang a worker takes for a row; 1 when it is like the others.", MetricKind.Gauge, ["worker"]);
@@ -75,6 +76,13 @@ public sealed class VaeMetrics : IDisposable
 
     /// <summary>How many trials of a sweep are in a state now.</summary>
     public void SetTrials(SweepId sweep, TrialState state, int count) => _trials.Set(count, sweep.Value, Label(state));
+
+    /// <summary>How many slots of all packs hold a trial, and how many hold none.</summary>
+    public void SetPackSlots(int filled, int empty)
+    {
+        _packSlots.Set(filled, "filled");
+        _packSlots.Set(empty, "empty");
+    }
 
     /// <summary>Makes all series of a sweep at zero.</summary>
     public void CreateSweep(SweepId sweep)
@@ -130,6 +138,7 @@ public sealed class VaeMetrics : IDisposable
     /// <summary>Makes the coordinator's own series at zero.</summary>
     public void CreateCoordinator()
     {
+        SetPackSlots(0, 0);
         foreach (var standing in Enum.GetValues<WorkerStanding>()) SetWorkers(standing, 0);
         foreach (var outcome in (string[])["ok", "failed"]) Registry.Find("vae_store_write_duration_seconds").Create(outcome);
     }
