@@ -40,6 +40,21 @@ internal sealed class Hold(PackId pack, Attempt attempt, int width, long memoryB
     public HoldState State { get; set; } = state;
 }
 
+/// <summary>What a worker has left. Many have the same, so they are counted and not looked at one by one.</summary>
+/// <param name="Lanes">All its lanes.</param>
+/// <param name="Used">Those in use.</param>
+/// <param name="MemoryBytes">Memory that nothing is predicted to fill.</param>
+/// <param name="IsIdle">Nothing runs there.</param>
+internal readonly record struct Room(int Lanes, int Used, long MemoryBytes, bool IsIdle)
+{
+    /// <summary>How many replicas of such packs fit. A prediction never keeps an idle worker idle: it may be wrong, and there may be no larger worker.</summary>
+    public int For(PlacementMessage.RequestGang request)
+    {
+        var byLanes = Math.Max(0, Lanes - Used) / PackShape.WidthOn(Lanes, request.Lanes);
+        return request.MemoryBytes <= 0 ? byLanes : (int)Math.Min(byLanes, Math.Max(MemoryBytes / request.MemoryBytes, IsIdle ? 1 : 0));
+    }
+}
+
 /// <summary>A worker as placement sees it.</summary>
 internal sealed class PlacedWorker(PlacementMessage.WorkerJoined joined, Instant since)
 {
@@ -76,19 +91,19 @@ internal sealed class PlacedWorker(PlacementMessage.WorkerJoined joined, Instant
     /// <summary>Where the pool lists it among the workers with free lanes; null where it does not.</summary>
     public FreeWorker? Listed { get; set; }
 
+    /// <summary>As what the pool counts it among those; meaningless where it does not.</summary>
+    public Room ListedRoom { get; set; }
+
     /// <summary>Whether the pool counts it among those that serve.</summary>
     public bool Counted { get; set; }
 
     public int WidthOf(PlacementMessage.RequestGang request) => PackShape.WidthOn(Joined.Lanes, request.Lanes);
 
-    /// <summary>How many replicas of such packs it could take now. A prediction never keeps an idle worker idle: it may be wrong, and there may be no larger worker.</summary>
-    public int RoomFor(PlacementMessage.RequestGang request)
-    {
-        var byLanes = Math.Max(0, Joined.Lanes - Used) / WidthOf(request);
-        if (request.MemoryBytes <= 0) return byLanes;
-        var byMemory = (Memory - Math.Min(Memory, Holds.Sum(hold => hold.MemoryBytes))) / request.MemoryBytes;
-        return (int)Math.Min(byLanes, Math.Max(byMemory, Holds.Count == 0 ? 1 : 0));
-    }
+    /// <summary>What it has left.</summary>
+    public Room Room => new(Joined.Lanes, Used, Memory - Math.Min(Memory, Holds.Sum(hold => hold.MemoryBytes)), Holds.Count == 0);
+
+    /// <summary>How many replicas of such packs it could take now.</summary>
+    public int RoomFor(PlacementMessage.RequestGang request) => Room.For(request);
 
     public void Take(PlacementMessage.RequestGang request) => Holds.Add(new(request.Pack, request.Attempt, WidthOf(request), request.MemoryBytes, HoldState.Taken));
 

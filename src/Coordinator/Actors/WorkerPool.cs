@@ -18,6 +18,7 @@ internal sealed class WorkerPool
 {
     private readonly SortedDictionary<string, PlacedWorker> _workers = new(StringComparer.Ordinal);
     private readonly SortedSet<FreeWorker>[] _free = [[], []];
+    private readonly Dictionary<Room, int>[] _rooms = [[], []]; // Free workers by what they have left. Enumerated for sums alone.
     private readonly int[] _serving = new int[2];
 
     /// <summary>Workers with lanes that drain. Few at any time; the orders to stop are repeated to these.</summary>
@@ -54,7 +55,7 @@ internal sealed class WorkerPool
     public int GangsFor(DeviceKind kind, PlacementMessage.RequestGang request)
     {
         var replicas = 0;
-        foreach (var free in _free[(int)kind]) replicas += _workers[free.Name].RoomFor(request);
+        foreach (var (room, workers) in _rooms[(int)kind]) replicas += workers * room.For(request);
         return (replicas / request.Max) + (replicas % request.Max >= request.Min ? 1 : 0);
     }
 
@@ -113,8 +114,24 @@ internal sealed class WorkerPool
 
     private void List(PlacedWorker worker, FreeWorker? entry)
     {
-        if (worker.Listed is { } before) _free[(int)worker.Kind].Remove(before);
-        if (entry is { } now) _free[(int)worker.Kind].Add(now);
+        if (worker.Listed is { } before)
+        {
+            _free[(int)worker.Kind].Remove(before);
+            CountRoom(worker, -1);
+        }
+
         worker.Listed = entry;
+        if (entry is not { } now) return;
+        _free[(int)worker.Kind].Add(now);
+        worker.ListedRoom = worker.Room;
+        CountRoom(worker, 1);
+    }
+
+    private void CountRoom(PlacedWorker worker, int change)
+    {
+        var rooms = _rooms[(int)worker.Kind];
+        var count = rooms.GetValueOrDefault(worker.ListedRoom) + change;
+        if (count == 0) rooms.Remove(worker.ListedRoom);
+        else rooms[worker.ListedRoom] = count;
     }
 }
