@@ -93,10 +93,9 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
         return Task.CompletedTask;
     }
 
-    private Task OrderAsync(SlotOrdersJob job, IJobReply reply)
+    private async Task OrderAsync(SlotOrdersJob job, IJobReply reply)
     {
-        if (_engines.TryGetValue((job.Pack, job.Attempt), out var engine)) engine.Order(job.Orders); // Else stopped while the orders were on their way.
-        return Task.CompletedTask;
+        if (_engines.TryGetValue((job.Pack, job.Attempt), out var engine)) await engine.OrderAsync(job.Orders); // Else stopped while the orders were on their way.
     }
 
     // The answer promises that nothing of the attempt computes any more, so it comes after the lane has passed the replica's last work.

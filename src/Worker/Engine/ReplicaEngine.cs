@@ -132,8 +132,13 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         run?.Halt(HaltReason);
     }
 
-    /// <summary>Hands orders to the pack that trains; those it has already are skipped.</summary>
-    public void Order(ValueList<SlotOrder> orders) => _orders.Add(orders);
+    /// <summary>Hands orders to the pack that trains, once what their trials go on from is here; those it has already are skipped.</summary>
+    /// <exception cref="CheckpointException">A trial cannot go on from where it is to.</exception>
+    public async Task OrderAsync(ValueList<SlotOrder> orders)
+    {
+        var restored = orders.Where(order => order is { From: not null, Trial: not null }).Select(order => new SlotFill(order.Slot, order.Trial!, order.From)).ToValueList();
+        _orders.Add(orders, restored.Count > 0 ? await new CheckpointFetch(_parts, Stopping).GetAsync(restored) : null);
+    }
 
     /// <summary>The end of this trial is durable: nobody needs its copy any more.</summary>
     public void Forget(int trial) => _results?.Kept.Forget(trial);

@@ -23,8 +23,8 @@ internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchang
     /// <summary>Takes in how many ranks held the next order when they sent their statistics.</summary>
     public void Count(int votes) => OrderIsDue = votes == allReduce.WorldSize;
 
-    /// <summary>The order that is due.</summary>
-    public SlotOrder TakeOrder()
+    /// <summary>The order that is due, with the state that its trial goes on from, if any.</summary>
+    public (SlotOrder Order, TrialSnapshot? State) TakeOrder()
     {
         OrderIsDue = false;
         return orders.Take();

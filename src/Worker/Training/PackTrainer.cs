@@ -168,11 +168,12 @@ public sealed class PackTrainer : IDisposable
     // The order that all ranks are known to hold. It belongs to the act whose votes said so: no rank can be lost between the two.
     private void Apply(PackCourse course)
     {
-        var order = course.TakeOrder();
+        var (order, state) = course.TakeOrder();
         switch (order.Kind)
         {
             case SlotOrderKind.Fill:
-                Fill(order.Slot, order.Trial!);
+                if (state is null) Fill(order.Slot, order.Trial!);
+                else Restore(order.Slot, order.Trial!, state);
                 course.Exchange.ResetSlot(order.Slot);
                 course.Listener.SlotFilled(order.Slot, order.Trial!);
                 break;

@@ -10,18 +10,20 @@ namespace Vae.Worker.Training;
 public sealed class SlotOrders
 {
     private readonly object _gate = new();
-    private readonly Dictionary<long, SlotOrder> _waiting = [];
+    private readonly Dictionary<long, (SlotOrder Order, TrialSnapshot? State)> _waiting = [];
     private long _next = 1;
     private volatile bool _holdsNext;
 
     /// <summary>Queues orders; those that are known already are skipped. Any thread may, and in any order: an order waits for those before it.</summary>
-    public void Add(ValueList<SlotOrder> orders)
+    /// <param name="orders">The orders.</param>
+    /// <param name="states">States that trials go on from, by the trial's index; a trial that is not among them begins from its initial weights.</param>
+    public void Add(ValueList<SlotOrder> orders, IReadOnlyDictionary<int, TrialSnapshot>? states = null)
     {
         lock (_gate)
         {
             foreach (var order in orders.Span)
             {
-                if (order.Number >= _next) _waiting[order.Number] = order;
+                if (order.Number >= _next) _waiting[order.Number] = (order, order.Trial is null ? null : states?.GetValueOrDefault(order.Trial.Index));
             }
 
             _holdsNext = _waiting.ContainsKey(_next);
@@ -42,14 +44,14 @@ public sealed class SlotOrders
     /// <summary>Whether this rank holds the next order.</summary>
     internal bool HoldsNext => _holdsNext;
 
-    /// <summary>Takes the next order, which must be there.</summary>
-    internal SlotOrder Take()
+    /// <summary>Takes the next order, which must be there, with the state that its trial goes on from, if any.</summary>
+    internal (SlotOrder Order, TrialSnapshot? State) Take()
     {
         lock (_gate)
         {
-            _waiting.Remove(_next++, out var order);
-            _holdsNext = _waiting.ContainsKey(_next);
-            return order ?? throw new InvalidOperationException("The next order has not come.");
+            if (!_waiting.Remove(_next, out var held)) throw new InvalidOperationException("The next order has not come.");
+            _holdsNext = _waiting.ContainsKey(++_next);
+            return held;
         }
     }
 
