@@ -20,7 +20,7 @@ internal static class NodeCommands
     public const string CoordinatorFromStdin = "-";
 
     private const int ControlPort = 7431, HttpPort = 7432;
-    private static readonly TimeSpan LeaveWithin = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan LeaveWithin = TimeSpan.FromSeconds(29); // Within the 30 s of a spot machine, and longer than a worker takes.
     private static readonly TimeSpan OrphanLeavesWithin = TimeSpan.FromSeconds(3);
 
     public static Command CreateCoordinator()

@@ -34,26 +34,9 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, lon
         new(Pack, Attempt, start.Shape, start.Slots, start.Closed, Dataset, Source, Resources, Runner);
 }
 
-/// <summary>What the facts know of an attempt that a former life of the coordinator began: what its runner needs to go on with it.</summary>
+/// <summary>An attempt that a former life of the coordinator began: what its runner needs to go on with it.</summary>
 /// <param name="Generation">The last that is durable; its members may never have heard of it.</param>
 /// <param name="Workers">Its members, in rank order.</param>
 /// <param name="Start">What the attempt began with.</param>
 /// <param name="Orders">All orders for its slots, by number from 1; how many are applied the replicas know.</param>
 public sealed record Adoption(Generation Generation, ValueList<NodeId> Workers, PackMessage.StartRecorded Start, ValueList<SlotOrder> Orders);
-
-/// <summary>How far one rank of a gang is known to be.</summary>
-internal sealed class RankProgress(GangMember member)
-{
-    public GangMember Member { get; } = member;
-
-    public bool Accepted { get; set; }
-
-    public bool Ready { get; set; }
-
-    public bool Training { get; set; }
-
-    public bool Failed { get; set; }
-
-    /// <summary>It has applied all slot orders up to this one.</summary>
-    public long OrdersApplied { get; set; }
-}

@@ -9,11 +9,16 @@ namespace Vae.Coordinator.Actors;
 /// <summary>
 /// One attempt to train one pack, from asking for workers to handing over results. It asks placement for a gang; has the sweep record the start, before
 /// which no worker may hear of the attempt; assigns the replicas; lets the ring form when all are ready; and waits until rank 0 says that all slots are empty.
-/// Meanwhile it carries ends of single trials to the sweep, and the sweep's orders, to refill, empty or close, to every rank until that rank has applied them.
+/// Meanwhile it carries ends of single trials to the sweep, and the sweep's orders, to refill, empty or close, to every member until that member has applied them.
+/// An attempt goes through generations: when a member is lost, leaves or joins, all others halt, keep what they have, and go on as the next generation with the state of whoever is furthest. A coordinator that was
+/// restarted takes a running attempt over in the same way. The attempt ends by results, by a failure that is no loss, or when nobody is left that holds its state; the sweep decides whether there is another.
 /// Whatever may get lost on a wire is repeated until it is answered, and each phase but training has a deadline: training
-/// ends by a result, a report, or the worker's lease. The first loss ends the attempt; the sweep decides whether there is another.
+/// ends by a result, a report, or the worker's lease.
 /// </summary>
-public sealed class PackRunner(Term term, PackPlan plan, Adoption? adopted = null) : IActor
+/// <param name="term">Of this life of the coordinator.</param>
+/// <param name="plan">What to train.</param>
+/// <param name="adopted">What a former life of the coordinator began; null for a new attempt.</param>
+public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopted = null) : IActor
 {
     /// <summary>Workers that have not even taken their assignment by then are not there.</summary>
     public static readonly TimeSpan AcceptWithin = TimeSpan.FromSeconds(30);
@@ -21,29 +26,28 @@ public sealed class PackRunner(Term term, PackPlan plan, Adoption? adopted = nul
     /// <summary>Fetching shards and building the model. Long, because the first gang on a worker downloads the whole data set.</summary>
     public static readonly TimeSpan PrepareWithin = TimeSpan.FromMinutes(10);
 
-    /// <summary>Connecting the ring and the first step, which on a GPU includes choosing algorithms.</summary>
+    /// <summary>Connecting the ring, taking over state, and the first step, which on a GPU includes choosing algorithms.</summary>
     public static readonly TimeSpan FormWithin = TimeSpan.FromMinutes(2);
-
-    /// <summary>After a report that a peer was silent, how long to wait for the silent peer's own report: its cause is the true one.</summary>
-    public static readonly TimeSpan CauseWithin = TimeSpan.FromSeconds(3);
 
     /// <summary>Time between repeats of what was not answered.</summary>
     public static readonly TimeSpan RepeatEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>The same while training stands still and others wait.</summary>
+    public static readonly TimeSpan HaltRepeatEvery = TimeSpan.FromMilliseconds(250);
+
     /// <summary>Time between looks at placement while nothing is to be repeated: it would tell of a gang that is no more.</summary>
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
 
-    private static readonly Generation FirstGeneration = new(1);
-
-    private enum Phase { Waiting, Recording, Assigning, Preparing, Forming, Training, Failing, Settling }
+    private enum Phase { Waiting, Recording, Assigning, Preparing, Regrouping, Forming, Training, Halting, Adopting, Saving, Settling }
 
     private readonly ActorId _sweep = Addresses.Sweep(plan.Pack.Sweep);
+    private readonly Roster _gang = new();
+    private readonly SlotOrders _orders = new();
     private Phase _phase = Phase.Waiting;
     private Instant _deadline;
     private long _tick;
-    private RankProgress[] _ranks = [];
+    private Generation _generation = new(1); // The last that was or is being recorded.
     private PackMessage.StartRecorded? _start;
-    private readonly SlotOrders _orders = new();
     private bool _othersWait;
     private int _moreGangs;
     private Instant _lookedAt;
@@ -54,43 +58,71 @@ public sealed class PackRunner(Term term, PackPlan plan, Adoption? adopted = nul
     {
         switch (message)
         {
-            case Signal.Started when adopted is not null: Fail(FailureKind.Preempted, "the coordinator was restarted", effects); break;
+            case Signal.Started when adopted is not null: Adopt(adopted, now, effects); break;
             case Signal.Started: AskForGang(effects); break;
+            case Signal.Terminated gone: MarkBroken(gone.Actor.Node, now, effects); break;
             case Signal: break;
-            case PackMessage.GangGranted granted: TakeGang(granted, effects); break;
+            case PackMessage.GangGranted granted: TakeGang(granted, now, effects); break;
+            case PackMessage.GangGrown grown: TakeJoiners(grown.Joiners, now, effects); break;
             case PackMessage.OthersWait others: _othersWait = others.Waiting; break;
+            case PackMessage.MemberLost lost: LoseMember(lost, now, effects); break;
             case PackMessage.StartRecorded recorded when IsMine(recorded.Attempt): AssignAll(recorded, now, effects); break;
-            case PackMessage.ReplicaAccepted accepted: Accept(Reporter(sender, accepted.Attempt), now, effects); break;
-            case PackMessage.ReplicaReady ready: MarkReady(Reporter(sender, ready.Attempt), now, effects); break;
-            case PackMessage.ReplicaTraining training: MarkTraining(Reporter(sender, training.Attempt), effects); break;
+            case PackMessage.GenerationRecorded recorded when IsMine(recorded.Attempt): FormRecorded(recorded.Generation, now, effects); break;
             case PackMessage.OrderSlots order when IsMine(order.Attempt): TakeOrders(order.Orders, effects); break;
-            case PackMessage.SlotsChanged changed: MarkApplied(Reporter(sender, changed.Attempt), changed.Through); break;
-            case PackMessage.SlotEnded ended: PassSlotEnd(Reporter(sender, ended.Attempt), ended, effects); break;
             case PackMessage.SlotSettled settled when IsMine(settled.Attempt): AcceptSlotEnd(settled.Trial, effects); break;
-            case PackMessage.ReplicaDone done: TakeResults(Reporter(sender, done.Attempt), done, effects); break;
-            case PackMessage.ReplicaFailed failed: TakeFailure(Reporter(sender, failed.Attempt), failed, now, effects); break;
-            case PackMessage.ReplicaHalted halted:
-                TakeFailure(Reporter(sender, halted.Attempt), new(halted.Attempt, halted.Kind, halted.Text), now, effects); break;
-            case PackMessage.CheckpointMade made when Reporter(sender, made.Attempt) is not null:
-                effects.Send(_sweep, new SweepMessage.PackCheckpointed(plan.Pack, plan.Attempt, made.Checkpoint)); break;
             case PackMessage.CheckpointSettled settled when IsMine(settled.Attempt): AcceptCheckpoint(settled.Position, effects); break;
-            case PackMessage.ReplicaHalting or PackMessage.ReplicaLeaving or PackMessage.ReplicaState or PackMessage.CheckpointMade or PackMessage.GangGrown or PackMessage.GenerationRecorded
-                or PackMessage.CheckpointSettled:
-                break;
-            case PackMessage.ReplicaRefused refused: TakeRefusal(Reporter(sender, refused.Attempt), refused, effects); break;
-            case PackMessage.MemberLost lost: LoseMember(lost, effects); break;
             case PackMessage.PackSettled settled when IsMine(settled.Attempt): Finish(effects); break;
             case PackMessage.CancelPack: GiveUp("cancelled", effects); break;
             case PackMessage.PackTick tick when tick.Number == _tick: Repeat(now, effects); break;
-            case PackMessage.StartRecorded or PackMessage.OrderSlots or PackMessage.SlotSettled or PackMessage.PackSettled or PackMessage.PackTick: break; // Of another attempt, or set for a phase that is over.
+            case PackMessage.StartRecorded or PackMessage.GenerationRecorded or PackMessage.OrderSlots or PackMessage.SlotSettled or PackMessage.CheckpointSettled or PackMessage.PackSettled or PackMessage.PackTick:
+                break; // Of another attempt, or set for a phase that is over.
+            case PackMessage report: Hear(sender, report, now, effects); break;
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
+        }
+    }
+
+    // What replicas tell.
+    private void Hear(ActorId sender, PackMessage report, Instant now, Effects effects)
+    {
+        switch (report)
+        {
+            case PackMessage.ReplicaAccepted accepted: Accept(Reporter(sender, accepted.Attempt, effects), now, effects); break;
+            case PackMessage.ReplicaRefused refused: TakeRefusal(Reporter(sender, refused.Attempt, effects), refused, now, effects); break;
+            case PackMessage.ReplicaReady ready: MarkReady(Reporter(sender, ready.Attempt, effects), now, effects); break;
+            case PackMessage.ReplicaTraining training: MarkTraining(Reporter(sender, training.Attempt, effects), training.Generation, now, effects); break;
+            case PackMessage.ReplicaHalting halting: MarkHalting(Reporter(sender, halting.Attempt, effects), halting.Generation); break;
+            case PackMessage.ReplicaHalted halted: MarkHalted(Reporter(sender, halted.Attempt, effects), halted, now, effects); break;
+            case PackMessage.ReplicaLeaving leaving: MarkLeaving(Reporter(sender, leaving.Attempt, effects), leaving.Reason, now, effects); break;
+            case PackMessage.ReplicaState state: TakeState(Reporter(sender, state.Attempt, effects), state, now, effects); break;
+            case PackMessage.SlotsChanged changed: MarkApplied(Reporter(sender, changed.Attempt, effects), changed.Through); break;
+            case PackMessage.SlotEnded ended: PassSlotEnd(Reporter(sender, ended.Attempt, effects), ended, effects); break;
+            case PackMessage.CheckpointMade made: PassCheckpoint(Reporter(sender, made.Attempt, effects), made.Checkpoint, effects); break;
+            case PackMessage.ReplicaDone done: TakeDone(Reporter(sender, done.Attempt, effects), done, now, effects); break;
+            case PackMessage.ReplicaFailed failed: TakeFailure(Reporter(sender, failed.Attempt, effects), failed, now, effects); break;
+            default: throw new UnreachableException($"No rule for {report.GetType().Name}.");
         }
     }
 
     private bool IsMine(Attempt attempt) => attempt == plan.Attempt;
 
-    // Only a member of this very attempt is believed.
-    private RankProgress? Reporter(ActorId sender, Attempt attempt) => IsMine(attempt) ? Array.Find(_ranks, rank => rank.Member.Worker == sender.Node) : null;
+    // Only a worker of the gang is believed. Another one that reports has slept through its exclusion: it is told so by name, and stops.
+    private PackMember? Reporter(ActorId sender, Attempt attempt, Effects effects)
+    {
+        if (!IsMine(attempt)) return null;
+        if (_gang.Find(sender.Node) is not { } member)
+        {
+            if (_phase is not (Phase.Waiting or Phase.Settling))
+                effects.Send(Addresses.Agent(sender.Node), new AgentMessage.StopReplica(term, plan.Pack, plan.Attempt, $"{sender.Node} is no member of generation {_generation.Value} of attempt {plan.Attempt.Value}"));
+            return null;
+        }
+
+        if (!member.Broken) return member;
+        member.Broken = false;
+        effects.Watch(Addresses.Agent(member.Worker));
+        return member;
+    }
+
+    private ActorId ReplicaOn(PackMember member) => Addresses.Replica(member.Worker, plan.Pack, plan.Attempt);
 
     private void Enter(Phase phase, Instant deadline, Effects effects)
     {
@@ -98,11 +130,15 @@ public sealed class PackRunner(Term term, PackPlan plan, Adoption? adopted = nul
         WakeLater(effects);
     }
 
-    private void WakeLater(Effects effects)
+    private void WakeLater(Effects effects) => effects.Wake(PauseOf(_phase), new PackMessage.PackTick(plan.Attempt, ++_tick));
+
+    private TimeSpan PauseOf(Phase phase) => phase switch
     {
-        var nothingToRepeat = _phase == Phase.Waiting || (_phase == Phase.Training && _orders.AreApplied(_ranks));
-        effects.Wake(nothingToRepeat ? LookEvery : RepeatEvery, new PackMessage.PackTick(plan.Attempt, ++_tick));
-    }
+        Phase.Waiting => LookEvery,
+        Phase.Training when _gang.Joiners.Count == 0 && _orders.AreApplied(_gang.Members) => LookEvery,
+        Phase.Halting or Phase.Adopting => HaltRepeatEvery,
+        _ => RepeatEvery,
+    };
 
     private void AskForGang(Effects effects)
     {
@@ -112,144 +148,102 @@ public sealed class PackRunner(Term term, PackPlan plan, Adoption? adopted = nul
 
     private void RequestGang(Effects effects) => effects.Send(Addresses.Placement, plan.Request);
 
-    private void TakeGang(PackMessage.GangGranted granted, Effects effects)
+    private void TakeGang(PackMessage.GangGranted granted, Instant now, Effects effects)
     {
-        if (_phase == Phase.Waiting)
+        switch (_phase)
         {
-            _ranks = [.. granted.Members.Select(member => new RankProgress(member))];
-            Enter(Phase.Recording, default, effects);
-            _moreGangs = granted.MoreGangs;
-            TellStarted(effects);
-        }
-        else if (_outcome is null && !granted.Members.SequenceEqual(_ranks.Select(rank => rank.Member)))
-        {
-            Fail(FailureKind.Lost, "Placement has given the workers of this attempt away.", effects);
+            case Phase.Waiting: BeginWith(granted, now, effects); break;
+            case Phase.Adopting: MarkGranted(granted.Members, now, effects); break;
+            default: Reconcile(granted.Members, now, effects); break;
         }
     }
 
-    private void TellStarted(Effects effects) =>
-        effects.Send(_sweep, new SweepMessage.PackStarted(plan.Pack, plan.Attempt, _ranks.Select(rank => rank.Member.Worker).ToValueList(), _moreGangs));
+    private void BeginWith(PackMessage.GangGranted granted, Instant now, Effects effects)
+    {
+        foreach (var member in granted.Members)
+        {
+            _gang.Members.Add(new(member, now) { HasState = true });
+            effects.Watch(Addresses.Agent(member.Worker));
+        }
+
+        (_moreGangs, _recorded) = (granted.MoreGangs, _gang.Workers);
+        Enter(Phase.Recording, default, effects);
+        TellStarted(effects);
+    }
+
+    private void TellStarted(Effects effects) => effects.Send(_sweep, new SweepMessage.PackStarted(plan.Pack, plan.Attempt, _recorded, _moreGangs));
 
     private void AssignAll(PackMessage.StartRecorded start, Instant now, Effects effects)
     {
         if (_phase != Phase.Recording) return;
         _start = start;
         Enter(Phase.Assigning, now + AcceptWithin, effects);
-        foreach (var rank in _ranks) Assign(rank, effects);
+        foreach (var member in _gang.All) Assign(member, effects);
     }
 
-    private void Assign(RankProgress rank, Effects effects) => effects.Send(
-        Addresses.Agent(rank.Member.Worker), new AgentMessage.AssignReplica(term, plan.AssignmentOf(_start!)));
+    private void Assign(PackMember member, Effects effects) =>
+        effects.Send(Addresses.Agent(member.Worker), new AgentMessage.AssignReplica(term, plan.AssignmentOf(_gang.IsJoiner(member) ? ForJoiner(_start!) : _start!)));
 
-    private void Accept(RankProgress? rank, Instant now, Effects effects)
+    private void Accept(PackMember? member, Instant now, Effects effects)
     {
-        if (rank is null || _phase != Phase.Assigning) return;
-        rank.Accepted = true;
-        if (Array.TrueForAll(_ranks, r => r.Accepted)) Enter(Phase.Preparing, now + PrepareWithin, effects);
+        if (member is null) return;
+        member.Accepted = true;
+        LookAtPreparation(now, effects);
     }
 
-    private void MarkReady(RankProgress? rank, Instant now, Effects effects)
+    private void MarkReady(PackMember? member, Instant now, Effects effects)
     {
-        if (rank is null || _phase is not (Phase.Assigning or Phase.Preparing or Phase.Forming)) return;
-        rank.Ready = true;
-        if (_phase == Phase.Forming)
+        if (member is null) return;
+        (member.Accepted, member.Ready) = (true, true);
+        if (_gang.IsJoiner(member)) LetJoin(now, effects);
+        else if (_phase == Phase.Forming && !member.Trains) FormRing(member, effects); // It would not ask again had the order arrived.
+        else if (_phase == Phase.Adopting) LookAtAdopted(now, effects);
+        else LookAtPreparation(now, effects);
+    }
+
+    private void LookAtPreparation(Instant now, Effects effects)
+    {
+        if (_phase == Phase.Assigning && _gang.Members.TrueForAll(member => member.Accepted)) Enter(Phase.Preparing, now + PrepareWithin, effects);
+        if (_phase == Phase.Preparing && _gang.Members.TrueForAll(member => member.Ready)) FormFirst(now, effects);
+    }
+
+    private void TakeRefusal(PackMember? member, PackMessage.ReplicaRefused refused, Instant now, Effects effects)
+    {
+        if (member is null || member.Accepted) return;
+        LetGo(member, $"{member.Worker} refused: {refused.Reason}", effects);
+        GoOnWithout(FailureKind.Refused, now, effects);
+    }
+
+    // Results of whoever is rank 0 are enough: a worker that is lost after them takes nothing with it. Another rank's word only says that it can be given no order to halt.
+    private void TakeDone(PackMember? member, PackMessage.ReplicaDone done, Instant now, Effects effects)
+    {
+        if (member is null || _outcome is not null) return;
+        if (done.Generation != _generation || _phase is Phase.Regrouping)
         {
-            FormRing(rank, effects); // It would not ask again had the order arrived.
+            AskAgain(member, effects);
             return;
         }
 
-        Accept(rank, now, effects);
-        if (!Array.TrueForAll(_ranks, r => r.Ready)) return;
-        Enter(Phase.Forming, now + FormWithin, effects);
-        foreach (var member in _ranks) FormRing(member, effects);
+        (member.Done, member.HasState) = (true, true);
+        if (member.Worker == _recorded[0]) Settle(new SweepMessage.PackDone(plan.Pack, plan.Attempt, done.Results), effects);
+        else if (_phase == Phase.Forming) MarkTraining(member, done.Generation, now, effects);
+        else if (_phase == Phase.Halting) LookAtHalted(now, effects);
+        else if (_phase == Phase.Adopting) LookAtAdopted(now, effects);
     }
 
-    private void FormRing(RankProgress rank, Effects effects) => effects.Send(
-        Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt),
-        new ReplicaMessage.FormRing(term, plan.Attempt, FirstGeneration, _ranks.Select(r => r.Member).ToValueList(), null));
-
-    private void MarkTraining(RankProgress? rank, Effects effects)
+    // What is no loss is a fault of the pack or of its data, which no other worker would be spared.
+    private void TakeFailure(PackMember? member, PackMessage.ReplicaFailed failed, Instant now, Effects effects)
     {
-        if (rank is null || _phase != Phase.Forming) return;
-        rank.Training = true;
-        if (!Array.TrueForAll(_ranks, r => r.Training)) return;
-        Enter(Phase.Training, default, effects);
-        SendOrders(effects);
-    }
-
-    // Orders may come as soon as the attempt is recorded; the replicas can use them once they train.
-    private void TakeOrders(ValueList<SlotOrder> orders, Effects effects)
-    {
-        _orders.Add(orders);
-        if (_phase != Phase.Training) return;
-        SendOrders(effects);
-        WakeLater(effects);
-    }
-
-    private void SendOrders(Effects effects)
-    {
-        foreach (var rank in _ranks)
+        if (member is null || _outcome is not null || _phase is Phase.Recording) return;
+        if (failed.Kind is FailureKind.PeerLost or FailureKind.Lost or FailureKind.Preempted or FailureKind.Refused || _gang.IsJoiner(member))
         {
-            var missing = _orders.MissingTo(rank);
-            if (missing.Count > 0) effects.Send(Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.ChangeSlots(term, plan.Attempt, missing));
+            LetGo(member, $"{member.Worker}: {failed.Text}", effects);
+            GoOnWithout(failed.Kind, now, effects);
         }
-    }
-
-    private void MarkApplied(RankProgress? rank, long through)
-    {
-        if (rank is not null) _orders.MarkApplied(rank, through, _ranks);
-    }
-
-    // The sweep knows what it has heard before; the replica repeats until it is told that the end is durable.
-    private void PassSlotEnd(RankProgress? rank, PackMessage.SlotEnded ended, Effects effects)
-    {
-        if (rank is null || _phase is not (Phase.Forming or Phase.Training or Phase.Failing)) return;
-        effects.Send(_sweep, new SweepMessage.SlotEnded(plan.Pack, plan.Attempt, ended.Slot, ended.Result, _othersWait));
-    }
-
-    private void AcceptSlotEnd(int trial, Effects effects)
-    {
-        foreach (var rank in _ranks) effects.Send(Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.SlotEndAccepted(plan.Attempt, trial));
-    }
-
-    private void AcceptCheckpoint(long position, Effects effects)
-    {
-        foreach (var rank in _ranks) effects.Send(Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.CheckpointAccepted(plan.Attempt, position));
-    }
-
-    // Results of rank 0 are enough: a worker that is lost after them takes nothing with it.
-    private void TakeResults(RankProgress? rank, PackMessage.ReplicaDone done, Effects effects)
-    {
-        if (rank is null || Array.IndexOf(_ranks, rank) != 0 || _phase is not (Phase.Forming or Phase.Training or Phase.Failing)) return;
-        Settle(new SweepMessage.PackDone(plan.Pack, plan.Attempt, done.Results), effects);
-    }
-
-    private void TakeFailure(RankProgress? rank, PackMessage.ReplicaFailed failed, Instant now, Effects effects)
-    {
-        if (rank is null || _phase is Phase.Waiting or Phase.Recording or Phase.Settling) return;
-        rank.Failed = true;
-        var where = rank.Member.Worker;
-        var causeMayFollow = failed.Kind == FailureKind.PeerLost && Array.Exists(_ranks, r => !r.Failed);
-        if (!causeMayFollow && (failed.Kind != FailureKind.PeerLost || _phase != Phase.Failing))
+        else
         {
-            Fail(failed.Kind, $"{where}: {failed.Text}", effects);
+            Fail(failed.Kind, $"{member.Worker}: {failed.Text}", effects);
         }
-        else if (_phase != Phase.Failing)
-        {
-            _outcome = new SweepMessage.PackFailed(plan.Pack, plan.Attempt, FailureKind.PeerLost, $"{where}: {failed.Text}");
-            Enter(Phase.Failing, now + CauseWithin, effects);
-        }
-    }
-
-    private void TakeRefusal(RankProgress? rank, PackMessage.ReplicaRefused refused, Effects effects)
-    {
-        if (rank is not null && _phase == Phase.Assigning && !rank.Accepted) Fail(FailureKind.Refused, $"{rank.Member.Worker} refused: {refused.Reason}", effects);
-    }
-
-    private void LoseMember(PackMessage.MemberLost lost, Effects effects)
-    {
-        if (_phase is Phase.Waiting or Phase.Settling) return;
-        Fail(lost.Preempted ? FailureKind.Preempted : FailureKind.Lost, $"{lost.Worker}: {lost.Reason}", effects);
     }
 
     private void Fail(FailureKind kind, string text, Effects effects) => Settle(new SweepMessage.PackFailed(plan.Pack, plan.Attempt, kind, text), effects);
@@ -268,12 +262,7 @@ public sealed class PackRunner(Term term, PackPlan plan, Adoption? adopted = nul
     private void Finish(Effects effects)
     {
         if (_phase != Phase.Settling) return;
-        foreach (var rank in _ranks)
-        {
-            effects.Send(
-                Addresses.Replica(rank.Member.Worker, plan.Pack, plan.Attempt), new ReplicaMessage.OutcomeAccepted(plan.Attempt));
-        }
-
+        foreach (var member in _gang.All) effects.Send(ReplicaOn(member), new ReplicaMessage.OutcomeAccepted(plan.Attempt));
         GiveUp("settled", effects);
     }
 
@@ -285,47 +274,55 @@ public sealed class PackRunner(Term term, PackPlan plan, Adoption? adopted = nul
 
     private void Repeat(Instant now, Effects effects)
     {
+        var tick = _tick;
         switch (_phase)
         {
             case Phase.Waiting: RequestGang(effects); break;
-            case Phase.Training: LookAndRepeatOrders(now, effects); break;
             case Phase.Recording: TellStarted(effects); break;
+            case Phase.Assigning or Phase.Preparing when now >= _deadline: DropUnprepared(now, effects); break;
+            case Phase.Assigning: RepeatTo(member => !member.Accepted, Assign, effects); break;
+            case Phase.Regrouping: TellRegrouped(effects); break;
+            case Phase.Forming when now >= _deadline: BeginHalt(Overdue("form the ring and do the first step", FormWithin, member => !member.Trains), now, effects); break;
+            case Phase.Forming: RepeatTo(member => !member.Trains, FormRing, effects); break;
+            case Phase.Halting: RepeatHalt(now, effects); break;
+            case Phase.Adopting: RepeatAttach(now, effects); break;
+            case Phase.Saving: RepeatSave(now, effects); break;
             case Phase.Settling: effects.Send(_sweep, _outcome!); break;
-            case Phase.Failing when now >= _deadline: Settle(_outcome!, effects); return;
-            case Phase.Assigning or Phase.Preparing or Phase.Forming when now >= _deadline: Fail(FailureKind.Lost, Overdue(), effects); return;
-            case Phase.Assigning: RepeatTo(rank => !rank.Accepted, Assign, effects); break;
-            case Phase.Forming: RepeatTo(rank => !rank.Training, FormRing, effects); break;
-            default: break; // Preparing and failing wait for reports, which the replicas repeat.
+            default: break; // Preparing waits for reports, which the replicas repeat; training has what follows.
         }
 
-        WakeLater(effects);
+        if (_phase is Phase.Training or Phase.Preparing or Phase.Assigning or Phase.Forming) LookAround(now, effects);
+        if (tick == _tick) WakeLater(effects); // Else another phase has begun, with a timer of its own.
     }
 
-    private void LookAndRepeatOrders(Instant now, Effects effects)
+    // Beside the phase: orders on their way, joiners, and what placement thinks.
+    private void LookAround(Instant now, Effects effects)
     {
-        SendOrders(effects);
-        if (now - _lookedAt < LookEvery) return;
+        if (_phase == Phase.Training) SendOrders(effects);
+        LookAfterJoiners(now, effects);
+        if (now - _lookedAt < LookEvery || _phase != Phase.Training) return;
         _lookedAt = now;
         RequestGang(effects);
     }
 
-    private void RepeatTo(Func<RankProgress, bool> isMissing, Action<RankProgress, Effects> order, Effects effects)
+    private void RepeatTo(Func<PackMember, bool> isMissing, Action<PackMember, Effects> order, Effects effects)
     {
-        foreach (var rank in _ranks)
+        foreach (var member in _gang.Members)
         {
-            if (isMissing(rank)) order(rank, effects);
+            if (isMissing(member)) order(member, effects);
         }
     }
 
-    private string Overdue()
+    private void DropUnprepared(Instant now, Effects effects)
     {
-        var (silent, what, limit) = _phase switch
-        {
-            Phase.Assigning => (_ranks.Where(rank => !rank.Accepted), "take the assignment", AcceptWithin),
-            Phase.Preparing => (_ranks.Where(rank => !rank.Ready), "prepare data and model", PrepareWithin),
-            _ => (_ranks.Where(rank => !rank.Training), "form the ring and do the first step", FormWithin),
-        };
-        var names = string.Join(", ", silent.Select(rank => rank.Member.Worker));
-        return $"{names} did not {what} within {limit.TotalSeconds:0} s.";
+        var isAssigning = _phase == Phase.Assigning;
+        Func<PackMember, bool> isMissing = isAssigning ? member => !member.Accepted : member => !member.Ready;
+        var text = isAssigning ? Overdue("take the assignment", AcceptWithin, isMissing) : Overdue("prepare data and model", PrepareWithin, isMissing);
+        foreach (var member in _gang.Members.Where(isMissing).ToArray()) LetGo(member, "", effects);
+        Because(text);
+        GoOnWithout(FailureKind.Lost, now, effects);
     }
+
+    private string Overdue(string what, TimeSpan limit, Func<PackMember, bool> isMissing) =>
+        $"{string.Join(", ", _gang.Members.Where(isMissing).Select(member => member.Worker))} did not {what} within {limit.TotalSeconds:0} s";
 }

@@ -3,7 +3,7 @@ using Vae.Shared.Messages;
 
 namespace Vae.Coordinator.Actors;
 
-/// <summary>The orders of one attempt that some rank has not applied yet, by number without a gap.</summary>
+/// <summary>The orders of one attempt that some member has not applied yet, by number without a gap.</summary>
 internal sealed class SlotOrders
 {
     private readonly Queue<SlotOrder> _pending = []; // About as many as there are slots: a slot is refilled after it was filled.
@@ -20,14 +20,14 @@ internal sealed class SlotOrders
         }
     }
 
-    public ValueList<SlotOrder> MissingTo(RankProgress rank) => _pending.Where(order => order.Number > rank.OrdersApplied).ToValueList();
+    public ValueList<SlotOrder> MissingTo(PackMember member) => _pending.Where(order => order.Number > member.OrdersApplied).ToValueList();
 
-    public bool AreApplied(RankProgress[] ranks) => Array.TrueForAll(ranks, rank => rank.OrdersApplied >= _last);
+    public bool AreApplied(IReadOnlyList<PackMember> members) => members.All(member => member.OrdersApplied >= _last);
 
-    public void MarkApplied(RankProgress rank, long through, RankProgress[] ranks)
+    public void MarkApplied(PackMember member, long through, IReadOnlyList<PackMember> members)
     {
-        rank.OrdersApplied = Math.Max(rank.OrdersApplied, Math.Min(through, _last));
-        var byAll = ranks.Min(one => one.OrdersApplied);
+        member.OrdersApplied = Math.Max(member.OrdersApplied, Math.Min(through, _last));
+        var byAll = members.Min(one => one.OrdersApplied);
         while (_pending.TryPeek(out var oldest) && oldest.Number <= byAll) _pending.Dequeue();
     }
 }

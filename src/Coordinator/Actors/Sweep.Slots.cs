@@ -58,12 +58,12 @@ public sealed partial class Sweep
         effects.Send(runner, new PackMessage.GenerationRecorded(regrouped.Attempt, regrouped.Generation));
     }
 
-    // A row for a position that is not newer than the last is a double.
+    // A position that is not newer than the last is a double, or of a rank that was left behind.
     private void RecordCheckpoint(ActorId runner, SweepMessage.PackCheckpointed made, Effects effects)
     {
         if (Current(made.Pack, made.Attempt) is not { Start: not null } pack || made.Checkpoint.Pack != made.Pack || made.Checkpoint.Attempt != made.Attempt) return;
         if (_view.Packs[pack.Id.Number].CheckpointedTo < made.Checkpoint.Position) Record(new SweepEvent.CheckpointStored(made.Checkpoint) { Sweep = _view.Id }, effects);
-        effects.Send(runner, new PackMessage.CheckpointSettled(made.Attempt, made.Checkpoint.Position));
+        effects.Send(runner, new PackMessage.CheckpointSettled(made.Attempt, _view.Packs[pack.Id.Number].CheckpointedTo)); // What is newer makes up for what is not.
     }
 
     private static TrialResult ResultOf(SlotInUse slot, TrialResult? told) => told switch

@@ -116,7 +116,7 @@ public abstract record PackMessage : Message
     /// <summary>The replica stands between two acts and keeps all its state. Repeated until a newer <see cref="ReplicaMessage.FormRing"/> or a stop comes.</summary>
     /// <param name="Attempt">The attempt.</param>
     /// <param name="Generation">The generation that has ended for it.</param>
-    /// <param name="Position">Acts it has done since the attempt began. Ranks of one generation differ by at most one.</param>
+    /// <param name="Position">Acts it has done since the attempt began; ranks of one generation differ by at most one. -1: it has no state, because it was cut off while it took over a peer's.</param>
     /// <param name="Kind"><see cref="FailureKind.PeerLost"/>: an all-reduce failed; <see cref="FailureKind.Preempted"/>: it was ordered to.</param>
     /// <param name="Text">Why, in words.</param>
     /// <param name="Silent">Peers that it waited for, or whose connection was closed.</param>
@@ -143,7 +143,7 @@ public abstract record PackMessage : Message
     public sealed record SlotEnded(Attempt Attempt, int Slot, TrialResult Result) : PackMessage;
 
     /// <summary>Training ended: the pack is closed and all slots are empty. Every rank reports; rank 0 carries the results that no slot end has told. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
-    public sealed record ReplicaDone(Attempt Attempt, ValueList<TrialResult> Results) : PackMessage;
+    public sealed record ReplicaDone(Attempt Attempt, Generation Generation, ValueList<TrialResult> Results) : PackMessage;
 
     /// <summary>The replica could not go on. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
     public sealed record ReplicaFailed(Attempt Attempt, FailureKind Kind, string Text) : PackMessage;
@@ -207,7 +207,10 @@ public abstract record ReplicaMessage : Message
     /// <summary>From the engine's port: every order up to and including <paramref name="Through"/> is applied.</summary>
     public sealed record OrdersApplied(long Through) : ReplicaMessage;
 
-    /// <summary>From the engine's port: training of this generation stopped between two acts, and all state is kept: by order (<see cref="FailureKind.Preempted"/>) or because an all-reduce failed (<see cref="FailureKind.PeerLost"/>).</summary>
+    /// <summary>
+    /// From the engine's port: training of this generation stopped between two acts, and all state is kept: by order (<see cref="FailureKind.Preempted"/>) or because an all-reduce failed or the ring could not be
+    /// connected (<see cref="FailureKind.PeerLost"/>). The position counts acts since the attempt began; 0 of a joiner that no state has reached yet; -1 when it was cut off while it took over a peer's state.
+    /// </summary>
     public sealed record TrainingHalted(Generation Generation, long Position, FailureKind Kind, string Text, ValueList<NodeId> Silent) : ReplicaMessage;
 
     /// <summary>From the engine's port: the checkpoint's file is with the coordinator.</summary>

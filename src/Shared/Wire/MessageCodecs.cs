@@ -111,8 +111,9 @@ internal static class MessageCodecs
 
     public static readonly RecordCodec<PackMessage.ReplicaDone> ReplicaDone = Record<PackMessage.ReplicaDone>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
         .Field("Results", Results, x => x.Results)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Results.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), Results.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.ReplicaFailed> ReplicaFailed = Record<PackMessage.ReplicaFailed>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)

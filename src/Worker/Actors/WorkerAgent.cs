@@ -12,6 +12,7 @@ namespace Vae.Worker.Actors;
 /// hours when the coordinator is away: then it registers again and again, ever more slowly, and lets its replicas train on.
 /// Orders of an older term are refused: an old coordinator that wakes up commands nobody. A lane is free only after the engine
 /// has said that nothing of the replica computes any more; that, and not the order to stop, is what placement is told.
+/// Told to leave, it has its replicas hand over first: their gangs go on without them, or their state is stored; only then, or when the time for that is up, does it stop them and say goodbye.
 /// </summary>
 public sealed class WorkerAgent : IActor
 {
@@ -21,8 +22,11 @@ public sealed class WorkerAgent : IActor
     /// <summary>Longest pause between attempts to register.</summary>
     public static readonly TimeSpan RegisterMax = TimeSpan.FromSeconds(5);
 
-    /// <summary>A worker that was told to leave is gone after this time, whether it was heard or not. Well below the 30 s that Kubernetes grants.</summary>
-    public static readonly TimeSpan LeaveWithin = TimeSpan.FromSeconds(15);
+    /// <summary>Replicas that were not released by then are stopped: what could not be handed over is lost.</summary>
+    public static readonly TimeSpan HandOverWithin = TimeSpan.FromSeconds(18);
+
+    /// <summary>A worker that was told to leave is gone after this time, whether it was heard or not. Below the 30 s that spot machines and Kubernetes grant.</summary>
+    public static readonly TimeSpan LeaveWithin = TimeSpan.FromSeconds(26);
 
     private static readonly TimeSpan LeaveRepeatEvery = TimeSpan.FromMilliseconds(250);
 
@@ -52,8 +56,11 @@ public sealed class WorkerAgent : IActor
         _jitter = new Prng(identity.Incarnation);
     }
 
-    private sealed record Leaving(string Reason, Instant GoneBy)
+    private sealed record Leaving(string Reason, Instant HandedOverBy, Instant GoneBy)
     {
+        /// <summary>Its replicas still train or stand still, until they are released.</summary>
+        public bool HandsOver { get; set; }
+
         public bool Heard { get; set; }
 
         public bool Drained { get; set; }
@@ -79,7 +86,7 @@ public sealed class WorkerAgent : IActor
             case AgentMessage.LoadSampled sampled: _load = sampled.Load; break;
             case AgentMessage.AssignReplica assign: Assign(sender, assign, effects); break;
             case AgentMessage.StopReplica stop: StopReplica(stop, effects); break;
-            case AgentMessage.EngineStopped stopped: FreeLane(stopped, effects); break;
+            case AgentMessage.EngineStopped stopped: FreeLane(stopped, now, effects); break;
             case AgentMessage.EngineStillRuns due: RunStop(due.Pack, due.Attempt, effects); break;
             case AgentMessage.ProbePack probe: Probe(probe, effects); break;
             case AgentMessage.ProbeMeasured measured: EndProbe(measured.Number, measured.Readings, measured.Text, effects); break;
@@ -116,14 +123,14 @@ public sealed class WorkerAgent : IActor
     // The other end may be another life of the coordinator; if it is not, the heartbeat sent by registering comes just in time.
     private void Reconnect(Effects effects)
     {
-        if (_leaving is not null) return;
+        if (_leaving is { HandsOver: false }) return;
         _registerPause = RegisterMin;
         Register(effects);
     }
 
     private void Join(AgentMessage.Registered registered, Instant now, Effects effects)
     {
-        if (registered.Incarnation != _identity.Incarnation || !Obeys(registered.Term) || _isMember || _leaving is not null) return;
+        if (registered.Incarnation != _identity.Incarnation || !Obeys(registered.Term) || _isMember || _leaving is { HandsOver: false }) return;
         _isMember = true;
         _registerPause = RegisterMin;
         (_lease, _beatEvery) = (registered.Lease, registered.HeartbeatEvery);
@@ -139,14 +146,20 @@ public sealed class WorkerAgent : IActor
 
     private void RegisterAgain(AgentMessage.RegisterAgain again, Effects effects)
     {
-        if (Obeys(again.Term) && _isMember && _leaving is null) Register(effects);
+        if (Obeys(again.Term) && _isMember && _leaving is not { HandsOver: false }) Register(effects);
     }
 
     private void Beat(Instant now, Effects effects)
     {
-        if (_leaving is not null)
+        if (_leaving is { HandsOver: false })
         {
             SayLeave(now, effects);
+            return;
+        }
+
+        if (_leaving is not null && now >= _leaving.HandedOverBy)
+        {
+            EndHandOver(now, effects);
             return;
         }
 
@@ -250,7 +263,7 @@ public sealed class WorkerAgent : IActor
         if (Find(pack, attempt) is { EndedUnasked: false }) effects.Run(new StopEngineJob(pack, attempt));
     }
 
-    private void FreeLane(AgentMessage.EngineStopped stopped, Effects effects)
+    private void FreeLane(AgentMessage.EngineStopped stopped, Instant now, Effects effects)
     {
         if (Find(stopped.Pack, stopped.Attempt) is not { } replica) return;
         if (replica.StopWanted)
@@ -267,6 +280,7 @@ public sealed class WorkerAgent : IActor
         if (_leaving is null) return;
         _leaving.Drained = false; // The engine's last points came after the first flush.
         effects.Send(Addresses.Outbox(_identity.Worker), new OutboxMessage.FlushNow());
+        if (_leaving.HandsOver && HostsNothing) EndHandOver(now, effects);
     }
 
     // Training goes first: a probe beside it would measure nonsense and slow it down.
@@ -303,9 +317,24 @@ public sealed class WorkerAgent : IActor
     private void Leave(string reason, Instant now, Effects effects)
     {
         if (_leaving is not null) return;
-        _leaving = new Leaving(reason, now + LeaveWithin);
-        foreach (var replica in _hosted.Where(replica => !replica.EndedUnasked)) Stop(replica, reason, effects);
+        _leaving = new Leaving(reason, now + HandOverWithin, now + LeaveWithin) { HandsOver = true };
         effects.Send(Addresses.Outbox(_identity.Worker), new OutboxMessage.FlushNow());
+        if (HostsNothing)
+        {
+            EndHandOver(now, effects);
+            return;
+        }
+
+        foreach (var replica in _hosted.Where(replica => !replica.EndedUnasked && !replica.ActorGone)) effects.Send(replica.Actor, new ReplicaMessage.HandOver(reason));
+    }
+
+    private bool HostsNothing => _hosted.TrueForAll(replica => replica.EndedUnasked);
+
+    private void EndHandOver(Instant now, Effects effects)
+    {
+        _leaving!.HandsOver = false;
+        _epoch++; // Beats that are on the way are of the time before.
+        foreach (var replica in _hosted.Where(replica => !replica.EndedUnasked)) Stop(replica, _leaving.Reason, effects);
         SayLeave(now, effects);
     }
 

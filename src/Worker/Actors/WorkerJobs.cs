@@ -10,7 +10,8 @@ public sealed record PrepareReplicaJob(ReplicaAssignment Assignment) : Job;
 /// <summary>
 /// To the engine's port: connect the ring of this generation and train until the pack is closed and all slots are empty. Answered to the replica by <see cref="ReplicaMessage.TrainingStarted"/>
 /// after the first step, and later by <see cref="ReplicaMessage.TrainingHalted"/>, <see cref="ReplicaMessage.TrainingEnded"/> or <see cref="ReplicaMessage.EngineFailed"/>. Asked for again, with a greater generation,
-/// after a halt: the trainer, the data and the model are those of before. With a source, all other members take over its state before the first step. Rank and world size follow from the members. On rank 0 each trial that ends is told by
+/// after a halt or after its end: the trainer, the data and the model are those of before. With a source, all other members take over its state before the first step; one that did tells by
+/// <see cref="ReplicaMessage.OrdersApplied"/> which orders are applied in it. Rank and world size follow from the members. On rank 0 each trial that ends is told by
 /// <see cref="ReplicaMessage.SlotDone"/> once its artifacts are with the coordinator. Points go to the worker's outbox; rank 0 alone reports them.
 /// </summary>
 public sealed record TrainJob(ReplicaAssignment Assignment, Generation Generation, ValueList<GangMember> Members, NodeId? Source) : Job;

@@ -62,8 +62,8 @@ public class PackRunnerTests
     public void Results_are_repeated_until_they_are_settled_and_then_everybody_may_go()
     {
         Train();
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, []), Agent(1)));
-        var done = _runner.Feed(new PackMessage.ReplicaDone(Now, [Some.Done(0, -1)]), Agent(0));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(1), []), Agent(1)).Sent<SweepMessage.PackDone>());
+        var done = _runner.Feed(new PackMessage.ReplicaDone(Now, new(1), [Some.Done(0, -1)]), Agent(0));
         Assert.Single(done.Sent<SweepMessage.PackDone>());
         Assert.Single(_runner.FeedAfter(1, done.LastWake<PackMessage.PackTick>()!).Sent<SweepMessage.PackDone>());
         var settled = _runner.Feed(new PackMessage.PackSettled(Now));
@@ -73,39 +73,11 @@ public class PackRunnerTests
     }
 
     [Fact]
-    public void Reports_of_another_attempt_or_of_a_worker_without_that_rank_are_not_believed()
+    public void Reports_of_another_attempt_or_of_a_rank_other_than_0_end_nothing()
     {
         Train();
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(new(1), [Some.Done(0, -1)]), Agent(0)));
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, [Some.Done(0, -1)]), Agent(1)));
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.Engine, "x"), Agent(5)));
-    }
-
-    [Fact]
-    public void A_lost_worker_ends_the_attempt_and_gives_the_others_back_at_once()
-    {
-        Train();
-        var lost = _runner.Feed(new PackMessage.MemberLost(Some.Worker(1), false, "silent"));
-        Assert.Equal(FailureKind.Lost, Assert.Single(lost.Sent<SweepMessage.PackFailed>()).Kind);
-        Assert.Single(lost.Sent<PlacementMessage.ReleaseGang>());
-    }
-
-    [Fact]
-    public void The_cause_of_a_silence_is_waited_for_and_wins_over_the_silence()
-    {
-        Train();
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.PeerLost, "w1 is silent"), Agent(0)).Sent<SweepMessage.PackFailed>());
-        var cause = _runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"), Agent(1));
-        Assert.Equal(FailureKind.OutOfMemory, Assert.Single(cause.Sent<SweepMessage.PackFailed>()).Kind);
-    }
-
-    [Fact]
-    public void A_silence_without_a_cause_is_a_lost_peer_when_the_wait_is_over()
-    {
-        Train();
-        var first = _runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.PeerLost, "w1 is silent"), Agent(0));
-        var over = _runner.FeedAfter(3, first.LastWake<PackMessage.PackTick>()!);
-        Assert.Equal(FailureKind.PeerLost, Assert.Single(over.Sent<SweepMessage.PackFailed>()).Kind);
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(new(1), new(1), [Some.Done(0, -1)]), Agent(0)));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(1), [Some.Done(0, -1)]), Agent(1)).Sent<SweepMessage.PackDone>());
     }
 
     [Fact]
@@ -117,9 +89,29 @@ public class PackRunnerTests
         accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now), Agent(1));
         _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(0));
         var overdue = _runner.FeedAfter(600, accepted.LastWake<PackMessage.PackTick>()!);
-        var text = Assert.Single(overdue.Sent<SweepMessage.PackFailed>()).Text;
-        Assert.Contains("w1", text, StringComparison.Ordinal);
-        Assert.DoesNotContain("w0", text, StringComparison.Ordinal);
+        var next = Assert.Single(overdue.Sent<SweepMessage.PackRegrouped>());
+        Assert.Equal([Some.Worker(0)], next.Workers);
+        Assert.Contains("w1 did not prepare data and model within 600 s", next.Reason, StringComparison.Ordinal);
+        Assert.Equal(Some.Worker(1), Assert.Single(overdue.Sent<PlacementMessage.ReleaseMember>()).Worker);
+    }
+
+    [Fact]
+    public void An_attempt_that_nobody_takes_in_time_fails_and_names_all()
+    {
+        Grant();
+        var assigned = _runner.Feed(Some.Recorded(2));
+        var failed = Assert.Single(_runner.FeedAfter(30, assigned.LastWake<PackMessage.PackTick>()!).Sent<SweepMessage.PackFailed>());
+        Assert.Equal(FailureKind.Lost, failed.Kind);
+        Assert.Contains("w0, w1 did not take the assignment", failed.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_failure_that_is_no_loss_ends_the_attempt_and_gives_all_workers_back()
+    {
+        Train();
+        var failed = _runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"), Agent(1));
+        Assert.Equal((FailureKind.OutOfMemory, "w1: 8 GB asked"), (Assert.Single(failed.Sent<SweepMessage.PackFailed>()).Kind, Assert.Single(failed.Sent<SweepMessage.PackFailed>()).Text));
+        Assert.Single(failed.Sent<PlacementMessage.ReleaseGang>());
     }
 
     private static SlotOrder Fill(long number) => new(number, SlotOrderKind.Fill, 0, Some.Trial((int)number), "");

@@ -7,9 +7,7 @@ namespace Vae.Tests.Unit.Actors;
 
 public class WorkerTests
 {
-    private static readonly ActorId Runner = Addresses.PackRunner(Some.Pack(0), new(1));
     private readonly Probe _agent = new(new WorkerAgent(Some.Identity()));
-    private readonly Probe _replica = new(new Replica(Some.Assignment(0, 1)));
 
     private IReadOnlyList<Effect> Join(long term = 3)
     {
@@ -116,17 +114,35 @@ public class WorkerTests
     }
 
     [Fact]
-    public void A_leaving_worker_stops_its_replicas_flushes_its_points_and_goes_when_all_of_it_is_heard()
+    public void A_leaving_worker_has_its_replicas_hand_over_and_says_goodbye_when_the_last_is_released()
     {
-        Join();
+        var beat = Join().LastWake<AgentMessage.BeatDue>()!;
         Assign(0, 1);
         var leave = _agent.Feed(new AgentMessage.Leave("SIGTERM"));
-        Assert.Single(leave.Sent<ClusterMessage.LeaveCluster>());
-        Assert.Single(leave.Sent<ReplicaMessage.StopTraining>());
+        Assert.Single(leave.Sent<ReplicaMessage.HandOver>());
+        Assert.Empty(leave.Sent<ClusterMessage.LeaveCluster>());
+        Assert.Empty(leave.Sent<ReplicaMessage.StopTraining>());
+        Assert.Single(_agent.FeedAfter(2, beat).Sent<ClusterMessage.Heartbeat>()); // It is a member until then.
+        Assert.Single(Assign(1, 1).Sent<PackMessage.ReplicaRefused>());
+        Stop(0, 1);
         _agent.Feed(new Signal.Terminated(Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1)), "stopped"));
-        Assert.Single(_agent.Feed(new AgentMessage.EngineStopped(Some.Pack(0), new(1))).Sent<OutboxMessage.FlushNow>());
+        var freed = _agent.Feed(new AgentMessage.EngineStopped(Some.Pack(0), new(1)));
+        Assert.Single(freed.Sent<OutboxMessage.FlushNow>());
+        Assert.Single(freed.Sent<ClusterMessage.LeaveCluster>());
         Assert.False(_agent.Feed(new AgentMessage.Left(Some.Term, 7)).Stops());
         Assert.True(_agent.Feed(new AgentMessage.OutboxDrained()).Stops());
+    }
+
+    [Fact]
+    public void What_is_not_handed_over_in_time_is_stopped()
+    {
+        var beat = Join().LastWake<AgentMessage.BeatDue>()!;
+        Assign(0, 1);
+        _agent.Feed(new AgentMessage.Leave("SIGTERM"));
+        var late = _agent.FeedAfter(WorkerAgent.HandOverWithin.TotalSeconds, beat);
+        Assert.Single(late.Sent<ReplicaMessage.StopTraining>());
+        Assert.Single(late.Sent<ClusterMessage.LeaveCluster>());
+        Assert.True(_agent.FeedAfter(8, late.LastWake<AgentMessage.BeatDue>()!).Stops());
     }
 
     [Fact]
@@ -134,36 +150,8 @@ public class WorkerTests
     {
         Join();
         var effects = _agent.Feed(new AgentMessage.Leave("SIGTERM"));
-        Assert.True(_agent.FeedAfter(15, effects.LastWake<AgentMessage.BeatDue>()!).Stops());
-    }
-
-    [Fact]
-    public void A_replica_says_ready_until_the_ring_is_ordered_and_tells_its_outcome_until_it_is_accepted()
-    {
-        Assert.Single(_replica.Feed(new Signal.Started()).Jobs<PrepareReplicaJob>());
-        var ready = _replica.Feed(new ReplicaMessage.Prepared());
-        ready = _replica.Feed(ready.LastWake<ReplicaMessage.ReportDue>()!);
-        Assert.Single(ready.Sent<PackMessage.ReplicaReady>());
-
-        var form = new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)], null);
-        Assert.Single(_replica.Feed(form, Runner).Jobs<TrainJob>());
-        Assert.Empty(_replica.Feed(form, Runner));
-        Assert.Empty(_replica.Feed(ready.LastWake<ReplicaMessage.ReportDue>()!));
-        _replica.Feed(new ReplicaMessage.TrainingStarted(new(1)));
-        Assert.Single(_replica.Feed(form, Runner).Sent<PackMessage.ReplicaTraining>());
-
-        var done = _replica.Feed(new ReplicaMessage.TrainingEnded(new(1), [Some.Done(0, -1)]));
-        Assert.Single(_replica.Feed(done.LastWake<ReplicaMessage.ReportDue>()!).Sent<PackMessage.ReplicaDone>());
-        Assert.Empty(_replica.Feed(new ReplicaMessage.OutcomeAccepted(new(2))));
-        Assert.True(_replica.Feed(new ReplicaMessage.OutcomeAccepted(new(1))).Stops());
-    }
-
-    [Fact]
-    public void A_job_that_throws_is_a_failure_of_the_engine_in_its_own_words()
-    {
-        var job = Assert.Single(_replica.Feed(new Signal.Started()).Jobs<PrepareReplicaJob>());
-        var failed = Assert.Single(_replica.Feed(new Signal.JobFailed(job, "no such device")).Sent<PackMessage.ReplicaFailed>());
-        Assert.Equal((FailureKind.Engine, "no such device"), (failed.Kind, failed.Text));
+        Assert.Single(effects.Sent<ClusterMessage.LeaveCluster>());
+        Assert.True(_agent.FeedAfter(WorkerAgent.LeaveWithin.TotalSeconds, effects.LastWake<AgentMessage.BeatDue>()!).Stops());
     }
 
     [Fact]
@@ -182,49 +170,5 @@ public class WorkerTests
         Assert.Single(Assign(1, 1).Sent<PackMessage.ReplicaRefused>());
         Assert.Single(Assign(2, 2).Sent<PackMessage.ReplicaAccepted>());
         Assert.Contains("4 of its 4 lanes", Assert.Single(Assign(3, 4).Sent<PackMessage.ReplicaRefused>()).Reason, StringComparison.Ordinal);
-    }
-
-    private void TrainReplica()
-    {
-        _replica.Feed(new Signal.Started());
-        _replica.Feed(new ReplicaMessage.Prepared());
-        _replica.Feed(new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)], null), Runner);
-        _replica.Feed(new ReplicaMessage.TrainingStarted(new(1)));
-    }
-
-    private IReadOnlyList<Effect> Change(params long[] numbers) =>
-        _replica.Feed(new ReplicaMessage.ChangeSlots(Some.Term, new(1), numbers.Select(number => new SlotOrder(number, SlotOrderKind.Close, 0, null, "")).ToValueList()), Runner);
-
-    [Fact]
-    public void The_engine_gets_each_slot_order_once_and_its_word_is_told_again_to_a_runner_that_asks_again()
-    {
-        TrainReplica();
-        Assert.Equal([1L], Assert.Single(Change(1).Jobs<SlotOrdersJob>()).Orders.Select(order => order.Number));
-        Assert.Equal([2L, 3], Assert.Single(Change(1, 2, 3).Jobs<SlotOrdersJob>()).Orders.Select(order => order.Number));
-        Assert.Empty(Change(2, 3));
-        Assert.Empty(Change(5).Jobs<SlotOrdersJob>());
-        Assert.Equal(3, Assert.Single(_replica.Feed(new ReplicaMessage.OrdersApplied(3)).Sent<PackMessage.SlotsChanged>()).Through);
-        Assert.Equal(3, Assert.Single(Change(3).Sent<PackMessage.SlotsChanged>()).Through);
-    }
-
-    [Fact]
-    public void Slot_orders_before_training_are_left_for_the_runner_to_repeat()
-    {
-        _replica.Feed(new Signal.Started());
-        Assert.Empty(Change(1));
-    }
-
-    [Fact]
-    public void Ends_of_trials_are_told_until_each_is_accepted_and_the_packs_end_only_after_them()
-    {
-        TrainReplica();
-        Assert.Single(_replica.Feed(new ReplicaMessage.SlotDone(0, Some.Done(0, -1))).Sent<PackMessage.SlotEnded>());
-        var second = _replica.Feed(new ReplicaMessage.SlotDone(1, Some.Done(1, -1)));
-        var ended = _replica.Feed(new ReplicaMessage.TrainingEnded(new(1), []));
-        Assert.Empty(ended.Sent<PackMessage.ReplicaDone>());
-        Assert.Equal(2, _replica.Feed(ended.LastWake<ReplicaMessage.ReportDue>()!).Sent<PackMessage.SlotEnded>().Count);
-        Assert.Empty(_replica.Feed(new ReplicaMessage.SlotEndAccepted(new(1), 0)));
-        Assert.Single(_replica.Feed(new ReplicaMessage.SlotEndAccepted(new(1), 1)).Sent<PackMessage.ReplicaDone>());
-        Assert.Empty(_replica.Feed(second.LastWake<ReplicaMessage.ReportDue>()!));
     }
 }

@@ -1,0 +1,213 @@
+using Vae.Coordinator.Actors;
+using Vae.Shared;
+using Vae.Shared.Actors;
+using Vae.Shared.Messages;
+
+namespace Vae.Tests.Unit.Actors;
+
+/// <summary>Workers that come to a running gang and workers that leave it on purpose.</summary>
+public class PackJoinTests
+{
+    private static readonly Attempt Now = GangProbe.Attempt;
+
+    private static GangProbe Grown(params int[] joiners)
+    {
+        var gang = GangProbe.Training(2);
+        gang.Feed(new PackMessage.GangGrown(joiners.Select(Some.Member).ToValueList()));
+        return gang;
+    }
+
+    [Fact]
+    public void Joiners_prepare_while_the_others_train_and_join_together_when_the_last_is_ready()
+    {
+        var gang = Grown(2, 3);
+        Assert.Equal([GangProbe.Agent(2), GangProbe.Agent(3)], gang.Told<AgentMessage.AssignReplica>());
+        Assert.Empty(gang.Tell(2, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.HaltTraining>());
+        Assert.Equal(2, gang.Tell(3, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.HaltTraining>().Count);
+        gang.Halted(0, 1, 40);
+        gang.Halted(1, 1, 40);
+        gang.AssertRegroups(2, 0, 1, 2, 3);
+        Assert.Equal("w2 joins; w3 joins", gang.Regrouped.Reason);
+        gang.AssertForms(2, source: 0, 0, 1, 2, 3);
+    }
+
+    [Fact]
+    public void A_joiner_is_told_twice_is_assigned_once_and_again_until_it_accepts()
+    {
+        var gang = Grown(2);
+        Assert.Empty(gang.Feed(new PackMessage.GangGrown([Some.Member(2)])).Sent<AgentMessage.AssignReplica>());
+        Assert.Single(gang.After(1).Sent<AgentMessage.AssignReplica>());
+        gang.Tell(2, new PackMessage.ReplicaAccepted(Now));
+        Assert.Empty(gang.After(1).Sent<AgentMessage.AssignReplica>());
+    }
+
+    [Fact]
+    public void A_joiner_that_placement_told_of_by_a_lost_message_is_found_at_the_next_look()
+    {
+        var gang = GangProbe.Training(2);
+        Assert.Single(gang.After(10).Sent<PlacementMessage.RequestGang>());
+        gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1), Some.Member(2)], 0));
+        Assert.Equal([GangProbe.Agent(2)], gang.Told<AgentMessage.AssignReplica>());
+    }
+
+    [Theory]
+    [InlineData("lost")]
+    [InlineData("failed")]
+    [InlineData("refused")]
+    [InlineData("leaving")]
+    [InlineData("late")]
+    public void A_joiner_that_does_not_make_it_disturbs_nobody(string how)
+    {
+        var gang = Grown(2);
+        if (how == "lost") gang.Lose(2);
+        else if (how == "failed") gang.Tell(2, new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"));
+        else if (how == "refused") gang.Tell(2, new PackMessage.ReplicaRefused(Now, "busy"));
+        else if (how == "leaving") gang.Tell(2, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        else gang.After(30);
+        Assert.Equal(how == "lost" ? 0 : 1, gang.Last.Sent<PlacementMessage.ReleaseMember>().Count);
+        Assert.Empty(gang.Last.Sent<ReplicaMessage.HaltTraining>());
+        Assert.Empty(gang.Last.Sent<SweepMessage.PackFailed>());
+        gang.Tell(1, new PackMessage.ReplicaDone(Now, new(1), []));
+        Assert.Single(gang.Tell(0, new PackMessage.ReplicaDone(Now, new(1), [])).Sent<SweepMessage.PackDone>());
+    }
+
+    [Fact]
+    public void A_worker_that_was_let_go_comes_back_only_when_placement_gives_it_anew()
+    {
+        var gang = Grown(2);
+        gang.Tell(2, new PackMessage.ReplicaRefused(Now, "busy"));
+        Assert.Empty(gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1), Some.Member(2)], 0)).Sent<AgentMessage.AssignReplica>()); // Said before it had heard.
+        Assert.Single(gang.Feed(new PackMessage.GangGrown([Some.Member(2)])).Sent<AgentMessage.AssignReplica>());
+    }
+
+    [Fact]
+    public void A_loss_while_joiners_prepare_takes_those_along_that_are_ready()
+    {
+        var gang = Grown(2, 3);
+        gang.Tell(3, new PackMessage.ReplicaReady(Now));
+        gang.Lose(1);
+        gang.Halted(0, 1, 40, silent: 1);
+        gang.AssertRegroups(2, 0, 3);
+        gang.AssertForms(2, source: 0, 0, 3);
+        gang.AllTrain(2, 0, 3);
+        Assert.Equal(2, gang.Tell(2, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.HaltTraining>().Count);
+    }
+
+    [Fact]
+    public void A_joiner_that_no_state_has_reached_cannot_go_on_alone()
+    {
+        var gang = Grown(2);
+        gang.Tell(2, new PackMessage.ReplicaReady(Now));
+        gang.Halted(0, 1, 40);
+        gang.Halted(1, 1, 40);
+        gang.Recorded(2);
+        gang.Lose(0);
+        gang.Lose(1);
+        gang.Halted(2, 2, 0, silent: 0);
+        Assert.Contains("nobody is left who has the state", Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void F05_A_leaver_is_let_go_when_the_others_have_what_it_has()
+    {
+        var gang = GangProbe.Training(3);
+        Assert.Equal(3, gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM")).Sent<ReplicaMessage.HaltTraining>().Count);
+        Assert.Empty(gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM")));
+        gang.Halted(0, 1, 40);
+        gang.Halted(1, 1, 40);
+        gang.Halted(2, 1, 40);
+        Assert.Empty(gang.Last.Sent<SweepMessage.PackRegrouped>()); // Others may have been told to leave as well.
+        gang.After(0.25);
+        gang.AssertRegroups(2, 0, 2);
+        Assert.Equal(Some.Worker(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+    }
+
+    [Fact]
+    public void F05_A_leaver_that_alone_is_ahead_hands_its_state_over_first()
+    {
+        var gang = GangProbe.Training(2);
+        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Halted(0, 1, 40);
+        gang.Halted(1, 1, 41);
+        gang.After(0.25);
+        gang.AssertRegroups(2, 1, 0);
+        gang.AssertForms(2, source: 1, 1, 0);
+        gang.AllTrain(2, 0, 1);
+        Assert.Equal(2, gang.Last.Sent<ReplicaMessage.HaltTraining>().Count);
+        gang.Halted(0, 2, 42);
+        gang.Halted(1, 2, 42);
+        gang.AssertRegroups(3, 0);
+        gang.AssertForms(3, source: 0, 0);
+    }
+
+    [Fact]
+    public void F05_A_leaver_that_is_always_ahead_is_let_go_at_last()
+    {
+        var gang = GangProbe.Training(2);
+        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        for (var generation = 1; generation <= PackRunner.CarriesMax + 1; generation++)
+        {
+            gang.Halted(0, generation, 40 * generation);
+            gang.Halted(1, generation, (40 * generation) + 1);
+            gang.After(0.25);
+            if (generation > PackRunner.CarriesMax) break;
+            gang.Recorded(generation + 1);
+            gang.AllTrain(generation + 1, 0, 1);
+        }
+
+        gang.AssertRegroups(PackRunner.CarriesMax + 2, 0);
+    }
+
+    [Fact]
+    public void F05_When_all_leave_the_state_is_stored_before_the_attempt_ends()
+    {
+        var gang = GangProbe.Training(2);
+        gang.Tell(0, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Halted(0, 1, 40);
+        gang.Halted(1, 1, 41);
+        Assert.Equal([Addresses.Replica(Some.Worker(1), Some.Pack(0), Now)], gang.Told<ReplicaMessage.SaveCheckpoint>());
+        Assert.Single(gang.After(1).Sent<ReplicaMessage.SaveCheckpoint>());
+        gang.Tell(1, new PackMessage.CheckpointMade(Now, new(Some.Pack(0), Now, 41, 9, "ab", [])));
+        Assert.Empty(gang.Feed(new PackMessage.CheckpointSettled(Now, 30)).Sent<SweepMessage.PackFailed>()); // An older one.
+        gang.Feed(new PackMessage.CheckpointSettled(Now, 41));
+        Assert.Equal(FailureKind.Preempted, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+        Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseGang>());
+    }
+
+    [Fact]
+    public void F05_What_cannot_be_stored_in_time_is_lost()
+    {
+        var gang = GangProbe.Training(1);
+        gang.Tell(0, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Halted(0, 1, 40);
+        Assert.Single(gang.Last.Sent<ReplicaMessage.SaveCheckpoint>());
+        gang.After(PackRunner.SaveWithin.TotalSeconds);
+        Assert.Equal(FailureKind.Lost, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+    }
+
+    [Fact]
+    public void A_worker_told_to_leave_before_it_trains_leaves_the_others_to_it()
+    {
+        var gang = new GangProbe(2);
+        gang.Feed(new Signal.Started());
+        gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)], 0));
+        gang.Feed(Some.Recorded(2));
+        gang.Tell(0, new PackMessage.ReplicaReady(Now));
+        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.AssertRegroups(2, 0);
+        gang.AssertForms(2, source: null, 0);
+    }
+
+    [Fact]
+    public void A_leaver_among_those_that_are_about_to_form_is_chosen_out_again()
+    {
+        var gang = GangProbe.Training(3);
+        gang.Lose(2);
+        gang.Halted(0, 1, 40);
+        gang.Halted(1, 1, 40);
+        gang.AssertRegroups(2, 0, 1);
+        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.AssertRegroups(3, 0);
+    }
+}
