@@ -114,6 +114,7 @@ public sealed partial class Sweep
 
     private void Interrupt(OpenPack pack, FailureKind kind, string text, Effects effects)
     {
+        BlameWorker(pack, kind, text, effects);
         RecordStopped(pack, effects);
         var wasTraining = pack.Start is not null;
         pack.EndAttempt();
@@ -136,6 +137,14 @@ public sealed partial class Sweep
         if (pack.Losses >= LossesMax && isAlone) GiveUp(pack, $"Given up after {pack.Losses} lost attempts: {pack.History}.", effects);
         else if (pack.Attempt.Value >= AttemptsMax) GiveUp(pack, $"Given up after {pack.Attempt.Value} attempts; the last: {pack.History}.", effects);
         else TryAgain(pack, kind, effects);
+    }
+
+    // A worker that was alone with the pack and could not train it: perhaps the trial is to blame, and perhaps the worker. Placement sees what others make of theirs. Of several workers nobody knows here
+    // which one it was; those that die, or whose replicas end, placement sees for itself.
+    private void BlameWorker(OpenPack pack, FailureKind kind, string text, Effects effects)
+    {
+        if (kind is not (FailureKind.Engine or FailureKind.Data or FailureKind.Refused)) return;
+        if (_view.Packs.TryGetValue(pack.Id.Number, out var row) && row.Attempt == pack.Attempt && row.Workers is [var worker]) effects.Send(Addresses.Placement, new PlacementMessage.WorkerBlamed(worker, text));
     }
 
     // One trial out of many may be what no worker can train, or what kills each of its workers. Halves go on alone until it stands alone. A trial that is left over from an attempt with others
