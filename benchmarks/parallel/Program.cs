@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
-using Vae.Benchmarks;
 using Vae.Benchmarks.Parallel;
 using Vae.Data;
 using Vae.Shared.Datasets;
@@ -43,7 +42,7 @@ var gang = new GangOptions(balance == "even" ? BalanceMode.Even : BalanceMode.Au
     compression == "bfloat16" ? GradientCompression.Bfloat16 : GradientCompression.None);
 using var trainer = PackTrainer.Of([trial], data, torch.CPU, gang);
 using var allReduce = Connect();
-var readings = new StepReadings(warmup);
+var readings = new Readings(warmup);
 trainer.Run(allReduce, readings, CancellationToken.None);
 Console.WriteLine(JsonSerializer.Serialize(new
 {
@@ -51,7 +50,6 @@ Console.WriteLine(JsonSerializer.Serialize(new
     communication = readings.ExchangeMilliseconds, hidden = readings.HiddenShare, phases = readings.PhaseMilliseconds, loss = readings.Loss,
     chosen = readings.Choice?.Chosen, with = readings.Choice?.SecondsWith * 1e3, without = readings.Choice?.SecondsWithout * 1e3, shares = readings.Shares,
     wait = (allReduce.Statistics.ReduceScatterWait + allReduce.Statistics.AllGatherWait).TotalMilliseconds / (warmup + steps),
-    times = Text("--times", "") == "all" ? readings.Milliseconds.Select(ms => Math.Round(ms, 3)) : [],
     blas = TorchProcess.Facts.BlasCore, torch = TorchProcess.Facts.LibtorchVersion,
 }));
 
@@ -65,6 +63,5 @@ IAllReduce Connect()
     var hello = new RingHello(new RingKey("benchmark", 1, 1), rank, world, trainer.Parameters, model);
     var request = new AllReduceRequest(exchange switch { "messagepack" => AllReduceEngine.Messagepack, "shared_memory" => AllReduceEngine.SharedMemory, _ => AllReduceEngine.Auto });
     var factory = new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], NullLogger.Instance);
-    var connected = factory.ConnectAsync(hello, members, transport, TimeSpan.FromSeconds(60), request).GetAwaiter().GetResult();
-    return exchange == "barrier" ? new BarrierAllReduce(connected) : connected;
+    return factory.ConnectAsync(hello, members, transport, TimeSpan.FromSeconds(60), request).GetAwaiter().GetResult();
 }

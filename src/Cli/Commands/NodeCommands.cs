@@ -139,12 +139,12 @@ internal static class NodeCommands
     private static async Task LeaveWhenToldAsync(WorkerHost worker, bool withStdin, CancellationToken cancellation)
     {
         var signal = Task.Delay(Timeout.Infinite, cancellation);
-        var orphaned = withStdin ? StdinEndsAsync() : signal;
-        var first = await Task.WhenAny(worker.Completion, signal, orphaned);
+        var (orphaned, asked) = withStdin ? ReadStdin() : (signal, signal);
+        var first = await Task.WhenAny(worker.Completion, signal, asked, orphaned);
         if (first != worker.Completion)
         {
             // A coordinator that is gone never answers a farewell. When the parent let go, either its coordinator answers at once, or both were killed.
-            var (reason, patience) = first == signal ? ("told to stop", LeaveWithin) : ("its parent process let it go", OrphanLeavesWithin);
+            var (reason, patience) = first != orphaned ? ("told to stop", LeaveWithin) : ("its parent process let it go", OrphanLeavesWithin);
             await Task.WhenAny(worker.LeaveAsync(reason), Task.Delay(patience, CancellationToken.None));
             if (!worker.Completion.IsCompleted) return;
         }
@@ -153,14 +153,18 @@ internal static class NodeCommands
     }
 
     // A read from a pipe cannot be cancelled, so it has a thread of its own that ends with the process.
-    private static Task StdinEndsAsync()
+    private static (Task Ended, Task Asked) ReadStdin()
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         new Thread(() =>
         {
             try
             {
-                while (Console.In.ReadLine() is not null) { }
+                while (Console.In.ReadLine() is { } line)
+                {
+                    if (line == Introduction.HandOver) asked.TrySetResult();
+                }
             }
             catch (IOException)
             {
@@ -170,7 +174,7 @@ internal static class NodeCommands
             ended.TrySetResult();
         })
         { IsBackground = true, Name = "stdin" }.Start();
-        return ended.Task;
+        return (ended.Task, asked.Task);
     }
 
     /// <summary>HOST:PORT, or several with commas between.</summary>

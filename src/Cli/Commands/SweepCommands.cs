@@ -10,6 +10,7 @@ internal static class SweepCommands
         SweepValidateCommand.Create(),
         SweepPlanCommand.Create(),
         SweepRunCommand.Create(),
+        SweepResumeCommand.Create(),
         SweepReadCommands.CreateList(),
         SweepReadCommands.CreateStatus(),
         SweepReadCommands.CreateResults(),

@@ -28,7 +28,7 @@ internal static class SweepRunCommand
             if (SweepFile.Read(parse.GetRequiredValue(file), output) is not { } sweep) return ExitCode.InvalidInput;
             return here is null
                 ? await RunOnClusterAsync(sweep, cluster!, output, cancellation)
-                : await here.RunAsync(sweep.Definition, sweep.Text, sweep.BaseDirectory, ShellText.ThisCommand(), cancellation);
+                : await here.RunAsync(sweep.Definition, sweep.Text, sweep.BaseDirectory, cancellation);
         });
         return command;
     }

@@ -34,7 +34,7 @@ internal static class TrainCommand
             var settings = shortcuts.Where(shortcut => parse.GetValue(shortcut.Option) is not null).Select(shortcut => TrainFile.Setting(shortcut.Path, parse.GetValue(shortcut.Option)!))
                 .Concat(parse.GetRequiredValue(set).Select(TrainFile.Setting));
             if (Read(parse.GetValue(file), [.. settings], output) is not var (definition, text, folder)) return ExitCode.InvalidInput;
-            return await here.RunAsync(definition, text, folder, ShellText.ThisCommand(), cancellation);
+            return await here.RunAsync(definition, text, folder, cancellation);
         });
         return command;
     }

@@ -11,6 +11,9 @@ namespace Vae.Cli.Local;
 /// <param name="Threads">As <c>vae worker --threads</c>.</param>
 internal sealed record Introduction(string Coordinator, string Device, int Threads)
 {
+    /// <summary>The line that tells a worker to store where its trials are and to leave.</summary>
+    public const string HandOver = "hand over";
+
     /// <summary>The line, without its end.</summary>
     public string Write() => JsonSerializer.Serialize(this);
 

@@ -24,7 +24,6 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan CancelWithin = TimeSpan.FromSeconds(15);
 
     private readonly long _startedAt = Stopwatch.GetTimestamp();
     private readonly WorkerProcesses _workers = WorkerProcesses.StartFirst(options.Home);
@@ -35,9 +34,35 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
     /// <param name="definition">A valid sweep.</param>
     /// <param name="source">Its text, as the user wrote it.</param>
     /// <param name="baseDirectory">What relative data paths are meant from.</param>
-    /// <param name="again">The command that runs it again.</param>
     /// <param name="cancellation">Ctrl-C.</param>
-    public async Task<ExitCode> RunAsync(SweepDefinition definition, string source, string baseDirectory, string again, CancellationToken cancellation)
+    public Task<ExitCode> RunAsync(SweepDefinition definition, string source, string baseDirectory, CancellationToken cancellation) =>
+        HostAsync(definition, baseDirectory, resume: null, async (host, plan) =>
+        {
+            await using var news = new News(host); // Before the submission, so that its first fact is not missed.
+            var sweep = await host.SubmitAsync(definition, source, baseDirectory, cancellation);
+            output.Note($"sweep {sweep} ({definition.Name}): {Units.Count((int)SweepTrials.Count(definition), "trial")} on {Units.Count(plan.Workers, "worker")} of {Units.Count(plan.Threads, "thread")}");
+            return await FollowAsync(sweep, definition, host, news, history: [], cancellation);
+        }, cancellation);
+
+    /// <summary>Goes on with a sweep that was stopped, or whose process was killed, and shows the result.</summary>
+    /// <param name="sweep">A sweep of the home folder that has not ended.</param>
+    /// <param name="definition">What it was submitted with.</param>
+    /// <param name="baseDirectory">What relative data paths are meant from.</param>
+    /// <param name="cancellation">Ctrl-C.</param>
+    public Task<ExitCode> ResumeAsync(SweepId sweep, SweepDefinition definition, string baseDirectory, CancellationToken cancellation) =>
+        HostAsync(definition, baseDirectory, sweep, async (host, plan) =>
+        {
+            await using var news = new News(host);
+            var history = host.History(sweep);
+            var view = host.View(sweep);
+            output.Note($"sweep {sweep} ({definition.Name}) goes on: {Units.Count(view.Ended, "trial")} of {view.Trials} ended; {Units.Count(plan.Workers, "worker")} of {Units.Count(plan.Threads, "thread")}");
+            return await FollowAsync(sweep, definition, host, news, history, cancellation);
+        }, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _workers.DisposeAsync();
+
+    private async Task<ExitCode> HostAsync(SweepDefinition definition, string baseDirectory, SweepId? resume, Func<CoordinatorHost, LocalPlan, Task<ExitCode>> run, CancellationToken cancellation)
     {
         var plan = LocalPlan.For(definition, options.Workers, options.Threads, options.Device, LocalMachine.Find());
         DataFiles.RequirePresent(definition.Dataset, baseDirectory);
@@ -45,11 +70,11 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
         Directory.CreateDirectory(folders.Home);
         _workers.StartAll(plan);
         using var logs = Logs.ForEmbedded(output.Mode);
-        await using var host = await CoordinatorHost.StartAsync(new CoordinatorOptions { Home = folders.Home, HttpPort = options.HttpPort }, logs, cancellation);
+        await using var host = await CoordinatorHost.StartAsync(new CoordinatorOptions { Home = folders.Home, HttpPort = options.HttpPort, Resume = resume }, logs, cancellation);
         try
         {
             _workers.Introduce(string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{host.Port}"), plan);
-            return await RunAsync(definition, source, baseDirectory, again, plan, host, cancellation);
+            return await run(host, plan);
         }
         finally
         {
@@ -57,21 +82,13 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
         }
     }
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _workers.DisposeAsync();
-
-    private async Task<ExitCode> RunAsync(
-        SweepDefinition definition, string source, string baseDirectory, string again, LocalPlan plan, CoordinatorHost host, CancellationToken cancellation)
+    private async Task<ExitCode> FollowAsync(SweepId sweep, SweepDefinition definition, CoordinatorHost host, News news, IReadOnlyList<SweepEvent> history, CancellationToken cancellation)
     {
-        using var stop = new CancellationTokenSource();
-        var news = Channel.CreateUnbounded<ObserverMessage>(new() { SingleReader = true });
-        var listening = ListenAsync(host, news.Writer, stop.Token); // Before the submission, so that its first fact is not missed.
-        var sweep = await host.SubmitAsync(definition, source, baseDirectory, cancellation);
-        var trials = (int)SweepTrials.Count(definition);
-        output.Note($"sweep {sweep} ({definition.Name}): {Units.Count(trials, "trial")} on {Units.Count(plan.Workers, "worker")} of {Units.Count(plan.Threads, "thread")}");
         if (host.HttpAddress is { } address) output.Note($"metrics and API: {address}");
         using var labels = new TrialList(definition);
-        var progress = new SweepProgress(sweep, definition.Name, trials, index => labels[index].Label, _startedAt);
+        var progress = new SweepProgress(sweep, definition.Name, (int)SweepTrials.Count(definition), index => labels[index].Label, _startedAt);
+        foreach (var fact in history) progress.Observe(new ObserverMessage.FactRecorded(fact));
+        news.Skip(history);
         bool interrupted;
         await using (var display = SweepDisplay.For(output, progress))
         {
@@ -79,16 +96,14 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
         }
 
         _ = _workers.LeaveAsync(); // While the results are shown; the caller waits for them.
-        await stop.CancelAsync();
-        await listening;
-        return Conclude(host, sweep, again, interrupted);
+        return Conclude(host, sweep, interrupted);
     }
 
     // True when the user stopped it.
     private async Task<bool> FollowAsync(
         SweepId sweep, SweepProgress progress, ISweepDisplay display, ChannelReader<ObserverMessage> news, CoordinatorHost host, CancellationToken cancellation)
     {
-        long? cancelledAt = null;
+        Task? leaving = null;
         long lookedAt = Stopwatch.GetTimestamp(), drawnAt = 0;
         while (progress.State is null)
         {
@@ -102,17 +117,13 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
                 lookedAt = Stopwatch.GetTimestamp();
             }
 
-            if (cancelledAt is null && cancellation.IsCancellationRequested)
-            {
-                cancelledAt = Stopwatch.GetTimestamp();
-                host.Cancel(sweep, "stopped by the user");
-            }
-
-            if (cancelledAt is { } at && Stopwatch.GetElapsedTime(at) > CancelWithin) break;
+            // The workers store where they are and go; the sweep stays as it is, for whoever goes on with it.
+            if (cancellation.IsCancellationRequested) leaving ??= _workers.HandOverAsync();
+            if (leaving is { IsCompleted: true }) break;
             if (host.Failure.IsCompleted) await host.Failure;
             if (Stopwatch.GetElapsedTime(drawnAt) >= Tick)
             {
-                Mourn();
+                if (leaving is null) Mourn();
                 WarnOfStore(host);
                 display.Tick();
                 drawnAt = Stopwatch.GetTimestamp();
@@ -121,7 +132,7 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
             await NewsOrTickAsync(news);
         }
 
-        return cancelledAt is not null;
+        return leaving is not null && progress.State is null;
     }
 
     private static async Task NewsOrTickAsync(ChannelReader<ObserverMessage> news)
@@ -168,16 +179,17 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
         }
     }
 
-    private ExitCode Conclude(CoordinatorHost host, SweepId sweep, string again, bool interrupted)
+    private ExitCode Conclude(CoordinatorHost host, SweepId sweep, bool interrupted)
     {
         var view = host.View(sweep);
         var document = SweepDocument.Of(view);
-        if (interrupted)
+        if (interrupted && view.State == SweepState.Running)
         {
-            if (output.Mode.Json) SweepReport.WriteJson(document, output);
-            output.Note($"stopped: {view.Count(TrialState.Done)} of {view.Trials} trials are done and kept in {host.Folders.Sweep(sweep)}");
+            if (output.Mode.Json) SweepReport.WriteJson(document with { Sweep = document.Sweep with { State = SweepSummary.Interrupted, Reason = "stopped by the user" } }, output);
+            var stored = view.Touched.Count(row => !row.HasEnded && view.Checkpoints.NewestOf(row.Index) is not null);
+            output.Note($"stopped: {view.Count(TrialState.Done)} of {view.Trials} trials are done and kept in {host.Folders.Sweep(sweep)}; {Units.Count(stored, "trial")} can go on where {(stored == 1 ? "it is" : "they are")}");
             output.Note($"see them: vae sweep results {sweep}{HomeArgument()}");
-            output.Note($"run it again: {again}");
+            output.Note($"go on: {ResumeCommand(sweep)}");
             return ExitCode.Interrupted;
         }
 
@@ -198,17 +210,16 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
         return SweepReport.CodeOf(document.Sweep);
     }
 
-    private string HomeArgument() => options.Home == GlobalOptions.HomeDefault ? "" : $" --home {options.Home}";
-
-    private static async Task ListenAsync(CoordinatorHost host, ChannelWriter<ObserverMessage> news, CancellationToken cancellation)
+    // With the same workers as now: what was computed with others may differ in its last bits.
+    private string ResumeCommand(SweepId sweep)
     {
-        try
-        {
-            await foreach (var message in host.ObserveAsync(cancellation)) news.TryWrite(message);
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            // The sweep has ended; nothing is left to hear.
-        }
+        List<string> words = ["sweep", "resume", sweep.Value];
+        if (options.Workers is { } workers) words.AddRange(["--workers", workers.ToString(CultureInfo.InvariantCulture)]);
+        if (options.Threads is { } threads) words.AddRange(["--threads", threads.ToString(CultureInfo.InvariantCulture)]);
+        if (options.Device is { } device) words.AddRange(["--device", device]);
+        if (options.Home != GlobalOptions.HomeDefault) words.AddRange(["--home", options.Home]);
+        return ShellText.Command([.. words]);
     }
+
+    private string HomeArgument() => options.Home == GlobalOptions.HomeDefault ? "" : $" --home {options.Home}";
 }

@@ -17,6 +17,7 @@ internal sealed record DeadWorker(string Name, int ExitCode, string LogFile, str
 internal sealed class WorkerProcesses : IAsyncDisposable
 {
     private static readonly TimeSpan LeaveWithin = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan HandOverWithin = TimeSpan.FromSeconds(32); // Longer than a worker gives itself.
 
     private readonly SweepFolders _folders;
     private readonly List<Worker> _workers = [];
@@ -79,6 +80,24 @@ internal sealed class WorkerProcesses : IAsyncDisposable
 
     /// <summary>Workers that have ended although nobody asked them to, with the end of their logs.</summary>
     public IReadOnlyList<DeadWorker> Dead() => [.. _workers.Where(worker => worker.Process.HasExited).Select(worker => worker.Report())];
+
+    /// <summary>Tells all workers to store where their trials are and to leave, and waits until they have, or their time is over; then as <see cref="LeaveAsync"/>.</summary>
+    public async Task HandOverAsync()
+    {
+        var workers = _workers.ToArray();
+        foreach (var worker in workers) worker.Tell(Introduction.HandOver);
+        using var patience = new CancellationTokenSource(HandOverWithin);
+        try
+        {
+            foreach (var worker in workers) await worker.Process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Whoever is left is ended below.
+        }
+
+        await LeaveAsync();
+    }
 
     /// <summary>
     /// Closes the pipes, waits for the workers to leave, and ends those that do not. One that was never introduced has nothing to finish. A second call waits

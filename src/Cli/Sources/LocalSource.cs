@@ -2,6 +2,7 @@ using Vae.Coordinator.Hosting;
 using Vae.Coordinator.Projections;
 using Vae.Shared;
 using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
 using Vae.Shared.Messages;
 
 namespace Vae.Cli.Sources;
@@ -26,6 +27,10 @@ internal sealed class LocalSource : ISweepSource
     public Task<SweepDocument> ReadAsync(string id, CancellationToken cancellation) =>
         Task.FromResult(Honest(SweepDocument.Of(_reader?.Find(id) ?? throw new CliException(ExitCode.InvalidInput, $"There is no sweep {id}."))));
 
+    /// <summary>What a sweep of this store was submitted with, and the folder its paths are meant from.</summary>
+    public (SweepDefinition Definition, string BaseDirectory) SubmissionOf(string sweep) =>
+        _reader?.Find(sweep) is { Submission: { } submission } view ? (SweepDocument.DefinitionOf(view), submission.BaseDirectory) : throw new CliException(ExitCode.InvalidInput, $"There is no sweep {sweep}.");
+
     /// <summary>The data set that a sweep was given, and the folder its paths are meant from; null when the sweep is not in this store.</summary>
     public (DatasetSource Source, string BaseDirectory)? DatasetOf(string sweep) =>
         _reader?.Find(sweep) is { Submission: { } submission } view && view.Id.Value == sweep ? (SweepDocument.DefinitionOf(view).Dataset, submission.BaseDirectory) : null;
@@ -34,10 +39,12 @@ internal sealed class LocalSource : ISweepSource
     public ArtifactInfo? ModelOf(string sweep, int trial) =>
         _reader?.Find(sweep) is { } view && trial < view.Trials ? view.Row(trial).Result?.Artifacts.FirstOrDefault(artifact => artifact.Kind == ArtifactKind.Model) : null;
 
-    // A process that was killed leaves its sweep `running` in the store, and nobody there who runs it. The next `vae coordinator` of this folder goes on with it.
+    // A process that was killed leaves its sweep `running` in the store, and nobody there who runs it. `vae sweep resume`, or the next `vae coordinator` of this folder, goes on with it.
     private SweepSummary Honest(SweepSummary sweep) => sweep.State == "running" && !_isInUse.Value
-        ? sweep with { State = "interrupted", Reason = $"the process that ran it is gone; `vae coordinator --home {_folders.Home}` and a worker go on with it, or run it again" }
+        ? sweep with { State = SweepSummary.Interrupted, Reason = $"the process that ran it is gone; go on with it: vae sweep resume {sweep.Id}{HomeArgument}" }
         : sweep;
+
+    private string HomeArgument => Path.GetFullPath(GlobalOptions.HomeDefault) == _folders.Home ? "" : $" --home {_folders.Home}";
 
     private SweepDocument Honest(SweepDocument document) => document with { Sweep = Honest(document.Sweep) };
 

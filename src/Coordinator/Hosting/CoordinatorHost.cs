@@ -76,7 +76,7 @@ public sealed partial class CoordinatorHost : IAsyncDisposable
         _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Datasets.Name, () => new DatasetCatalog());
         _system.SpawnRoot(Addresses.Metrics.Name, () => new MetricsActor(context, store.ReadMarks()));
-        _system.SpawnRoot(Addresses.Sweeps.Name, () => new SweepBook(context, options.RecoverSweeps ? AllHistory() : EndedHistory()));
+        _system.SpawnRoot(Addresses.Sweeps.Name, () => new SweepBook(context, options.RecoverSweeps ? AllHistory() : EndedHistory(options.Resume)));
         // Without one of these the process would answer health checks and do nothing: better it ends, and is started again from the store.
         var vital = new[] { Addresses.Cluster, Addresses.Placement, Addresses.Planner, Addresses.Datasets, Addresses.Metrics, Addresses.Sweeps };
         _system.SpawnRoot("vital-watch", () => new GoneWatch(vital, (actor, reason) =>
@@ -245,6 +245,9 @@ public sealed partial class CoordinatorHost : IAsyncDisposable
     private (int? Generation, int? Trials) PackOf(PackId pack, Attempt attempt) => Views.Read(pack.Sweep, view =>
         view.Packs.TryGetValue(pack.Number, out var row) && row.Attempt == attempt ? ((int?)row.Generation.Value, (int?)row.Live.Count) : default);
 
+    /// <summary>Every fact about a sweep, oldest first.</summary>
+    public IReadOnlyList<SweepEvent> History(SweepId sweep) => HistoryOf(sweep);
+
     /// <summary>Where a sweep stands, as a copy.</summary>
     public SweepView View(SweepId sweep)
     {
@@ -286,10 +289,11 @@ public sealed partial class CoordinatorHost : IAsyncDisposable
     private IEnumerable<SweepEvent> AllHistory() =>
         _store.ReadAll(damaged: static _ => { }).Select(stored => stored.Fact).OfType<SweepEvent>().Where(fact => !_damaged.Contains(fact.Sweep));
 
-    private IEnumerable<SweepEvent> EndedHistory()
+    private IEnumerable<SweepEvent> EndedHistory(SweepId? resumed)
     {
-        var ended = AllHistory().OfType<SweepEvent.Ended>().Select(fact => fact.Sweep).ToHashSet();
-        return AllHistory().Where(fact => ended.Contains(fact.Sweep));
+        var known = AllHistory().OfType<SweepEvent.Ended>().Select(fact => fact.Sweep).ToHashSet();
+        if (resumed is { } sweep) known.Add(sweep);
+        return AllHistory().Where(fact => known.Contains(fact.Sweep));
     }
 
     [LoggerMessage(EventId = 4101, Level = LogLevel.Warning, Message = "Standing by on {Store}: {Reason}. HTTP {Http}")]

@@ -1,3 +1,5 @@
+using Vae.Shared;
+
 namespace Vae.Coordinator.Hosting;
 
 /// <summary>Settings of one coordinator process, read once at start.</summary>
@@ -32,6 +34,9 @@ public sealed record CoordinatorOptions
 
     /// <summary>Whether sweeps that an earlier process left unfinished go on. A single run wants only its own.</summary>
     public bool RecoverSweeps { get; init; }
+
+    /// <summary>The one unfinished sweep of an earlier process that goes on, where <see cref="RecoverSweeps"/> is off; null for none. Default null.</summary>
+    public SweepId? Resume { get; init; }
 
     /// <summary>Folder that data files of sweeps sent over the network must lie in; null refuses such files altogether.</summary>
     public string? DataRoot { get; init; }

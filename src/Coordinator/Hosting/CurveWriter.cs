@@ -19,13 +19,13 @@ internal static class CurveWriter
         {
             using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
             writer.WriteLine(Header);
-            foreach (var p in points.ReadTrainSteps(trial, attempt, TrainPointsMax))
+            foreach (var p in TrialCurve.TrainSteps(points, trial, attempt, TrainPointsMax))
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"train,{p.Step.Value},{p.EpochIndex},{p.Loss:R},{p.Distortion:R},{p.Rate:R},{p.Beta:R},,,{p.Seconds:R}"));
             }
 
-            foreach (var p in points.ReadEpochs(trial, attempt))
+            foreach (var p in TrialCurve.Epochs(points, trial, attempt))
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"held_out,{p.Step.Value},{p.EpochsDone},{p.TrainLoss:R},{p.Distortion:R},{p.Rate:R},,{p.Elbo:R},{p.ActiveUnits},{p.Seconds:R}"));

@@ -9,14 +9,18 @@ namespace Vae.Coordinator.Projections;
 /// <summary>One line of a list of sweeps.</summary>
 /// <param name="Id">The sweep.</param>
 /// <param name="Name">From the sweep file.</param>
-/// <param name="State"><c>running</c>, <c>done</c>, <c>done_with_failures</c>, <c>failed</c> or <c>cancelled</c>; <c>damaged</c> when its facts cannot be read.</param>
+/// <param name="State"><c>running</c>, <c>done</c>, <c>done_with_failures</c>, <c>failed</c> or <c>cancelled</c>; <c>interrupted</c> where nobody runs it and it can be resumed, <c>damaged</c> when its facts cannot be read.</param>
 /// <param name="Reason">Why it ended so; empty while it runs.</param>
 /// <param name="Trials">All trials.</param>
 /// <param name="Counts">Trials in each state, by the state's name; states without a trial are 0.</param>
 /// <param name="BestTrial">The trial with the greatest held-out ELBO at beta = 1; null before the first result.</param>
 /// <param name="BestElbo">Its ELBO in nats per row.</param>
 public sealed record SweepSummary(
-    string Id, string Name, string State, string Reason, int Trials, IReadOnlyDictionary<string, int> Counts, int? BestTrial, double? BestElbo);
+    string Id, string Name, string State, string Reason, int Trials, IReadOnlyDictionary<string, int> Counts, int? BestTrial, double? BestElbo)
+{
+    /// <summary>The state of a sweep that nobody runs although it has not ended.</summary>
+    public const string Interrupted = "interrupted";
+}
 
 /// <summary>One trial, with its result where it has one. Figures that are not finite are null, because JSON has no word for them.</summary>
 /// <param name="Rank">1 for the best; null without a result.</param>

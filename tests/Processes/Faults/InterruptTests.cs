@@ -5,7 +5,7 @@ namespace Vae.Tests.Processes.Faults;
 public class InterruptTests
 {
     [Fact]
-    public async Task Ctrl_c_keeps_the_trials_that_are_done_says_how_to_run_again_and_leaves_no_process_behind()
+    public async Task Ctrl_c_keeps_the_trials_that_are_done_says_how_to_go_on_and_leaves_no_process_behind()
     {
         using var home = new TemporaryHome();
 
@@ -19,10 +19,11 @@ public class InterruptTests
         run.Send(RunningProgram.Interrupt);
         var ending = (await run.EndAsync()).Expect(130).ExpectNoTrace();
 
-        Assert.Contains($"run it again: vae sweep run {file} --workers 2 --threads 1 --json --home {home.Path}", ending.Error, StringComparison.Ordinal);
         Assert.Contains("1 of 3 trials are done", ending.Error, StringComparison.Ordinal);
+        Assert.Contains("2 trials can go on where they are", ending.Error, StringComparison.Ordinal);
         var sweep = await SweepJson.ReadAsync(home);
-        Assert.Equal("cancelled", sweep.GetProperty("sweep").Text("state"));
+        Assert.Contains($"go on: vae sweep resume {sweep.GetProperty("sweep").Text("id")} --workers 2 --threads 1 --home {home.Path}", ending.Error, StringComparison.Ordinal);
+        Assert.Equal("interrupted", sweep.GetProperty("sweep").Text("state"));
         Assert.Equal("done", sweep.Items("trials").Single(trial => trial.Int("trial") == done).Text("state"));
         Assert.DoesNotContain(sweep.Items("trials"), trial => trial.Text("state") is "running" or "failed" or "lost");
         Assert.True(File.Exists(home.TrialFile(sweep.GetProperty("sweep").Text("id"), done, "model.safetensors")));
