@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Vae.Data;
-using Vae.Models.Evaluation;
 using Vae.Shared;
 using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
@@ -48,7 +46,7 @@ internal static class StepTimes
         }).ToList();
         if (device.type == DeviceType.CUDA) torch.cuda.reset_peak_memory_stats(device.index);
         using var trainer = PackTrainer.Of(trials, data, device);
-        var times = new Times(options.Warmup);
+        var times = new StepReadings(options.Warmup);
         trainer.Run(new NoAllReduce(), times, CancellationToken.None);
         Console.WriteLine(JsonSerializer.Serialize(new
         {
@@ -56,49 +54,11 @@ internal static class StepTimes
             model = options.Model,
             batch = options.Batch,
             slots = options.Slots,
-            ms = times.Median,
-            ms_per_trial = times.Median / options.Slots,
+            ms = times.MedianMilliseconds,
+            ms_per_trial = times.MedianMilliseconds / options.Slots,
             loss = times.Loss,
             recorded = trainer.RecordingRefused ?? (device.type == DeviceType.CUDA ? "yes" : "no"),
             peak_bytes = device.type == DeviceType.CUDA ? torch.cuda.memory(device.index).Peak : 0,
         }));
-    }
-
-    private sealed class Times(int warmup) : ITrainingListener
-    {
-        private readonly List<double> _times = [];
-        private long _last = Stopwatch.GetTimestamp();
-
-        public double Loss { get; private set; }
-
-        public double Median
-        {
-            get
-            {
-                _times.Sort();
-                return _times[_times.Count / 2];
-            }
-        }
-
-        public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
-        {
-            if (slot != 0) return;
-            var now = Stopwatch.GetTimestamp();
-            if (step.Value > warmup) _times.Add(Stopwatch.GetElapsedTime(_last, now).TotalMilliseconds);
-            _last = now;
-            Loss = distortion + rate;
-        }
-
-        public void StepTimed(StepClock clock, int trials, int rows)
-        {
-        }
-
-        public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss)
-        {
-        }
-
-        public void SlotEnded(SlotEnd end)
-        {
-        }
     }
 }

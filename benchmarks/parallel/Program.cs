@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
+using Vae.Benchmarks;
 using Vae.Benchmarks.Parallel;
 using Vae.Data;
 using Vae.Shared.Datasets;
@@ -42,7 +43,7 @@ var gang = new GangOptions(balance == "even" ? BalanceMode.Even : BalanceMode.Au
     compression == "bfloat16" ? GradientCompression.Bfloat16 : GradientCompression.None);
 using var trainer = PackTrainer.Of([trial], data, torch.CPU, gang);
 using var allReduce = Connect();
-var readings = new Readings(warmup);
+var readings = new StepReadings(warmup);
 trainer.Run(allReduce, readings, CancellationToken.None);
 Console.WriteLine(JsonSerializer.Serialize(new
 {
@@ -50,6 +51,7 @@ Console.WriteLine(JsonSerializer.Serialize(new
     communication = readings.ExchangeMilliseconds, hidden = readings.HiddenShare, phases = readings.PhaseMilliseconds, loss = readings.Loss,
     chosen = readings.Choice?.Chosen, with = readings.Choice?.SecondsWith * 1e3, without = readings.Choice?.SecondsWithout * 1e3, shares = readings.Shares,
     wait = (allReduce.Statistics.ReduceScatterWait + allReduce.Statistics.AllGatherWait).TotalMilliseconds / (warmup + steps),
+    times = Text("--times", "") == "all" ? readings.Milliseconds.Select(ms => Math.Round(ms, 3)) : [],
     blas = TorchProcess.Facts.BlasCore, torch = TorchProcess.Facts.LibtorchVersion,
 }));
 
@@ -63,5 +65,6 @@ IAllReduce Connect()
     var hello = new RingHello(new RingKey("benchmark", 1, 1), rank, world, trainer.Parameters, model);
     var request = new AllReduceRequest(exchange switch { "messagepack" => AllReduceEngine.Messagepack, "shared_memory" => AllReduceEngine.SharedMemory, _ => AllReduceEngine.Auto });
     var factory = new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine()], NullLogger.Instance);
-    return factory.ConnectAsync(hello, members, transport, TimeSpan.FromSeconds(60), request).GetAwaiter().GetResult();
+    var connected = factory.ConnectAsync(hello, members, transport, TimeSpan.FromSeconds(60), request).GetAwaiter().GetResult();
+    return exchange == "barrier" ? new BarrierAllReduce(connected) : connected;
 }

@@ -71,9 +71,9 @@ internal static class Packs
             },
         }).ToList();
         using var trainer = PackTrainer.Of(trials, data, torch.CPU);
-        var times = new Times(warmup);
+        var times = new StepReadings(warmup);
         trainer.Run(new NoAllReduce(), times, CancellationToken.None);
-        return times.Median * 1000;
+        return times.MedianMilliseconds * 1000;
     }
 
     private static TrainingData Data(int side)

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Vae.Benchmarks;
 using Vae.Benchmarks.Training;
 using Vae.Data;
-using Vae.Models.Evaluation;
 using Vae.Shared;
 using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
@@ -51,9 +51,9 @@ if (Text("--products-only", "") == "true")
 using var data = new TrainingData(dataset.Images, dataset.HeldOut, source.Binarize, torch.CPU);
 using var trainer = PackTrainer.Of([trial], data, torch.CPU);
 using var allReduce = Connect();
-var times = new Times(warmup);
+var times = new StepReadings(warmup);
 trainer.Run(allReduce, times, CancellationToken.None);
-if (rank == 0) Print("ours", times.Median, times.Loss);
+if (rank == 0) Print("ours", times.MedianMilliseconds, times.Loss);
 
 IAllReduce Connect()
 {
@@ -69,35 +69,3 @@ void Print(string side, double milliseconds, double loss) => Console.WriteLine(J
 {
     side, torch = TorchProcess.Facts.LibtorchVersion, blas = TorchProcess.Facts.BlasCore, model, batch, world, threads, ms = milliseconds, loss,
 }));
-
-/// <summary>Collects the wall time of each step after the warm-up.</summary>
-internal sealed class Times(int warmup) : ITrainingListener
-{
-    private readonly List<double> _times = [];
-    private long _last = Stopwatch.GetTimestamp();
-
-    public double Loss { get; private set; }
-
-    public double Median
-    {
-        get
-        {
-            _times.Sort();
-            return _times[_times.Count / 2];
-        }
-    }
-
-    public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
-    {
-        if (slot != 0) return;
-        // From one step's end to the next one's: what lies between steps counts too.
-        var now = Stopwatch.GetTimestamp();
-        if (step.Value > warmup) _times.Add(Stopwatch.GetElapsedTime(_last, now).TotalMilliseconds);
-        _last = now;
-        Loss = distortion + rate;
-    }
-
-    public void StepTimed(StepClock clock, int trials, int rows) { }
-
-    public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss) { }
-}

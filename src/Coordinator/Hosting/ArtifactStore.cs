@@ -6,7 +6,10 @@ using Vae.Shared.Messages;
 
 namespace Vae.Coordinator.Hosting;
 
-/// <summary>Serves shards and keeps artifacts. An artifact is taken only from the attempt that runs now: an older one that wakes up late overwrites nothing.</summary>
+/// <summary>
+/// Serves shards and keeps artifacts. An artifact is taken only from the attempt that runs now: an older one that wakes up late overwrites nothing. Neither does a rank that makes the files of an ended trial again, because it has not
+/// heard that the rank 0 before it, which is gone, had told the end in time: its files are read and dropped, for they are not those that the result names.
+/// </summary>
 internal sealed class ArtifactStore(SweepFolders folders, SweepViews views, DatasetShelf shelf) : IBlobStore
 {
     private static readonly TimeSpan ViewsFollowWithin = TimeSpan.FromSeconds(20);
@@ -18,6 +21,7 @@ internal sealed class ArtifactStore(SweepFolders folders, SweepViews views, Data
     {
         if (key.Kind == ArtifactKind.Curves) throw new UserFitException("The coordinator writes curves itself; none is taken from a worker.");
         if (!await RunsAsync(key.Trial.Sweep, view => Look(view, key), cancellation)) throw new UserFitException($"Attempt {key.Attempt.Value} of trial {key.Trial} does not run now; its files are not taken.");
+        if (views.Read(key.Trial.Sweep, view => view.Row(key.Trial.Index).State) != TrialState.Running) return new Dropped();
         return ArtifactFile.Create(Path.Combine(folders.Trial(key.Trial), SweepFolders.FileName(key.Kind)), length);
     }
 
@@ -56,12 +60,21 @@ internal sealed class ArtifactStore(SweepFolders folders, SweepViews views, Data
     {
         if (key.Trial.Index < 0 || key.Trial.Index >= view.Trials) return (true, false);
         var row = view.Row(key.Trial.Index);
-        return (row.Attempt.Value >= key.Attempt.Value, row.State == TrialState.Running && row.Attempt == key.Attempt);
+        return (row.Attempt.Value >= key.Attempt.Value, row.Attempt == key.Attempt && row.State is (TrialState.Running or TrialState.Done or TrialState.Failed or TrialState.Pruned));
     }
 
     private static (bool Known, bool Runs) Look(SweepView view, CheckpointKey key)
     {
         var runs = view.Packs.TryGetValue(key.Pack.Number, out var row) && row.Attempt == key.Attempt;
         return (runs || row?.Attempt.Value > key.Attempt.Value || view.State != SweepState.Running, runs);
+    }
+
+    private sealed class Dropped : IArtifactSink
+    {
+        public Stream Content => Stream.Null;
+
+        public Task CommitAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

@@ -24,6 +24,7 @@ internal sealed partial class Publisher : IAsyncDisposable
     private readonly SweepFolders _folders;
     private readonly CheckpointFolder _checkpoints;
     private readonly FleetMetrics _metrics;
+    private readonly FleetLog _log;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private readonly List<Channel<ObserverMessage>> _listeners = [];
@@ -32,6 +33,7 @@ internal sealed partial class Publisher : IAsyncDisposable
     public Publisher(ObserverFeed feed, SweepViews views, IPointReader points, SweepFolders folders, CheckpointFolder checkpoints, FleetMetrics metrics, ILogger logger)
     {
         (_feed, _views, _points, _folders, _checkpoints, _metrics, _logger) = (feed, views, points, folders, checkpoints, metrics, logger);
+        _log = new FleetLog(logger);
         Running = RunAsync();
     }
 
@@ -78,6 +80,7 @@ internal sealed partial class Publisher : IAsyncDisposable
             }
 
             _metrics.Observe(message);
+            _log.Observe(message);
             lock (_gate)
             {
                 foreach (var listener in _listeners) listener.Writer.TryWrite(message);

@@ -1,8 +1,10 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.IO.MemoryMappedFiles;
 using System.Text;
 using Serilog.Core;
 using Serilog.Events;
+using Serilog.Formatting.Display;
 using Vae.Shared;
 
 namespace Vae.Runtime.Logging;
@@ -22,6 +24,8 @@ public sealed class LastLines : ILogEventSink, IDisposable
     private const int FileBytes = HeaderBytes + (Count * LineBytes);
     private const int HeaderBytes = 16; // Mark u64, lines written i64. A count below 0: ended in good order.
     private const ulong Mark = 0x31304E4C45415600; // "\0VAELN01", little-endian.
+
+    private static readonly MessageTemplateTextFormatter Form = new("{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}", CultureInfo.InvariantCulture);
 
     private readonly Lock _gate = new();
     private readonly FileStream _file;
@@ -61,9 +65,10 @@ public sealed class LastLines : ILogEventSink, IDisposable
     /// <inheritdoc/>
     public void Emit(LogEvent logEvent)
     {
-        var text = $"{logEvent.Timestamp.UtcDateTime:HH:mm:ss.fff} {logEvent.Level} {logEvent.RenderMessage(System.Globalization.CultureInfo.InvariantCulture)}";
-        if (logEvent.Exception is { } exception) text += $" {exception.GetType().Name}: {exception.Message}";
-        Add(text);
+        using var text = new StringWriter(CultureInfo.InvariantCulture);
+        Form.Format(logEvent, text);
+        if (logEvent.Exception is { } exception) text.Write($" {exception.GetType().Name}: {exception.Message}");
+        Add(text.ToString());
     }
 
     /// <summary>Keeps a line; what is too long is cut off.</summary>

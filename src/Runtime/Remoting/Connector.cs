@@ -103,7 +103,7 @@ public sealed partial class Connector : IAsyncDisposable
         // Jitter keeps a hundred workers from coming back in the same millisecond after the coordinator restarts.
         var most = Math.Min(_plane.Options.ReconnectMin.TotalMilliseconds * Math.Pow(2, Math.Min(failures, 20)), _plane.Options.ReconnectMax.TotalMilliseconds);
         var wait = TimeSpan.FromMilliseconds(most * (0.5 + (Random.Shared.NextDouble() / 2)));
-        LogRetry(_logger, _expected, address, LastProblem ?? "", wait.TotalMilliseconds);
+        LogRetry(_logger, _expected, address, (LastProblem ?? "").TrimEnd('.'), wait.TotalMilliseconds);
         await Task.Delay(wait, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 

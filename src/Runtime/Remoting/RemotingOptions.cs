@@ -20,8 +20,8 @@ public sealed record RemotingOptions
     /// <summary>First wait before connecting again; doubles up to <see cref="ReconnectMax"/>, each wait cut by a random part of up to a half. Default 100 ms.</summary>
     public TimeSpan ReconnectMin { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Longest wait before connecting again. Default 5 s.</summary>
-    public TimeSpan ReconnectMax { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Longest wait. Default 1 s: what a restarted coordinator waits for its workers at most, and a thousand workers that knock once a second are no load.</summary>
+    public TimeSpan ReconnectMax { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Makes the stream over an accepted or opened socket; the place where TLS goes. Default: the plain socket.</summary>
     public Func<Socket, bool, CancellationToken, ValueTask<Stream>> StreamFactory { get; init; } =

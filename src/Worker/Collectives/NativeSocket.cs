@@ -47,12 +47,13 @@ internal sealed unsafe partial class NativeSocket : IDisposable
 
     /// <param name="socket">Connected.</param>
     /// <param name="owned">It is closed with this object.</param>
-    public NativeSocket(Socket socket, bool owned = true)
+    /// <param name="brief">It serves for a few messages only: not worth looking for the event loops that it may be in.</param>
+    public NativeSocket(Socket socket, bool owned = true, bool brief = false)
     {
         (_socket, _owned) = (socket, owned);
         socket.SafeHandle.DangerousAddRef(ref _held);
         Descriptor = (int)socket.SafeHandle.DangerousGetHandle();
-        LeaveEventLoops(Descriptor);
+        if (!brief) LeaveEventLoops(Descriptor);
     }
 
     public int Descriptor { get; }

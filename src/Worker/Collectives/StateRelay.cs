@@ -19,8 +19,8 @@ internal sealed unsafe class StateRelay(RingLinks links, int source, TimeSpan si
     // A piece is passed on before the next is asked for: small enough that ranks work side by side, large enough that calls cost nothing beside copying.
     private const int PieceBytes = 256 * 1024;
 
-    private readonly NativeSocket _right = new(links.Right, owned: false);
-    private readonly NativeSocket _left = new(links.Left, owned: false);
+    private readonly NativeSocket _right = new(links.Right, owned: false, brief: true);
+    private readonly NativeSocket _left = new(links.Left, owned: false, brief: true);
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private byte[] _unwanted = [];
 

@@ -242,7 +242,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
     {
         if (!new StateTransfer(_trainer!, _results!.Kept, _isNew).Run(links, source, RingDeadline, run.Halting)) return;
         _isNew = false;
-        LogTakenOver(_parts.Logger, _assignment.Pack, run.Generation, source, _trainer!.Progress.Position);
+        LogTakenOver(_parts.Logger, _assignment.Pack, run.Generation.Value, source, _trainer!.Progress.Position);
         signals.Applied(_trainer.Progress.OrdersApplied);
     }
 
@@ -271,7 +271,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
     }
 
     [LoggerMessage(EventId = 3003, Level = LogLevel.Information, Message = "Pack {Pack} generation {Generation}: took over the state of rank {Source} at position {Position}")]
-    private static partial void LogTakenOver(ILogger logger, PackId pack, Generation generation, int source, long position);
+    private static partial void LogTakenOver(ILogger logger, PackId pack, int generation, int source, long position);
 
     [LoggerMessage(EventId = 3002, Level = LogLevel.Warning, Message = "Steps of pack {Pack} were not recorded as graphs and ran one launch at a time: {Reason}")]
     private static partial void LogNotRecorded(ILogger logger, PackId pack, string reason);

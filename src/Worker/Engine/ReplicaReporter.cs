@@ -56,6 +56,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
     /// <summary>The generation is over: publishes what is left.</summary>
     public void Leave()
     {
+        _meter.Compared(_assignment.Pack, 1);
         if (_publishes) PublishAll();
     }
 
@@ -88,6 +89,8 @@ internal sealed partial class ReplicaReporter : ITrainingListener
 
     public void OverlapChosen(OverlapChoice choice) =>
         LogOverlap(_logger, _assignment.Pack, _allReduce.Rank, choice.Chosen == true ? "while backward goes on" : "after backward", choice.SecondsWith * 1e3, choice.SecondsWithout * 1e3);
+
+    public void TimesCompared(RowBalance balance) => _meter.Compared(_assignment.Pack, balance.SlowdownOf(_allReduce.Rank));
 
     public void RowsShared(RowBalance balance) => LogShare(_logger, _assignment.Pack, _allReduce.Rank, balance.Shares[_allReduce.Rank]);
 

@@ -10,6 +10,7 @@ namespace Vae.Worker.Engine;
 public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
 {
     private readonly Lock _gate = new();
+    private readonly Dictionary<PackId, double> _slowdowns = []; // Of packs on which this worker is slower than its peers: one per lane at most.
     private long _steps;
     private long _rows;
     private double _seconds;
@@ -47,18 +48,28 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
     /// <summary>A checkpoint could not be stored.</summary>
     public void CheckpointFailed() => metrics.CheckpointFailed(worker);
 
+    /// <summary>How many times as long as its peers this worker takes for a row of a pack; 1 when it is like them, alone, or done with it.</summary>
+    public void Compared(PackId pack, double slowdown)
+    {
+        lock (_gate)
+        {
+            if (slowdown > 1) _slowdowns[pack] = slowdown;
+            else _slowdowns.Remove(pack);
+        }
+    }
+
     /// <summary>Totals, and rates since the sample before. Called from one place.</summary>
     public WorkerLoad Sample()
     {
         var now = Stopwatch.GetTimestamp();
         var elapsed = Stopwatch.GetElapsedTime(_sampledAt, now).TotalSeconds;
         long steps, rows;
-        double seconds, waiting;
-        lock (_gate) (steps, rows, seconds, waiting) = (_steps, _rows, _seconds, _waiting);
+        double seconds, waiting, slowdown;
+        lock (_gate) (steps, rows, seconds, waiting, slowdown) = (_steps, _rows, _seconds, _waiting, _slowdowns.Count == 0 ? 1 : _slowdowns.Values.Max());
         var training = seconds - _sampledSeconds;
         var load = new WorkerLoad(
             0, steps, rows, (steps - _sampledSteps) / elapsed, (rows - _sampledRows) / elapsed, Environment.WorkingSet,
-            training > 0 ? (waiting - _sampledWaiting) / training : 0, 1);
+            training > 0 ? (waiting - _sampledWaiting) / training : 0, slowdown);
         (_sampledAt, _sampledSteps, _sampledRows, _sampledSeconds, _sampledWaiting) = (now, steps, rows, seconds, waiting);
         return load;
     }

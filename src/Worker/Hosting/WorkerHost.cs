@@ -66,7 +66,7 @@ public sealed class WorkerHost : IAsyncDisposable
         _probe = new ProbePort(new ProbeCache(Path.Combine(options.CacheFolder, "probes")), facts, (order, cancellation) => PackProbe.Run(order, device, facts.Threads, cancellation));
         _probe.Register(_system);
         var endpoint = new DataEndpoint(options.DataHost ?? options.DataListen, _listener.Endpoint.Port);
-        var incarnation = (ulong)(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1_000_000);
+        var incarnation = WorkerIncarnation.Next(options.CacheFolder, options.Name, TimeProvider.System);
         var agent = Addresses.Agent(options.Name);
         _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, incarnation));
         _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, options.Lanes ?? (device.type == DeviceType.CPU ? facts.Threads : 1), options.LastLines)));

@@ -26,6 +26,9 @@ public interface ITrainingListener
     /// <summary>The ranks share the rows of a step in other parts from now on.</summary>
     void RowsShared(RowBalance balance) { }
 
+    /// <summary>The ranks know what each of them took for the last period.</summary>
+    void TimesCompared(RowBalance balance) { }
+
     /// <summary>A held-out evaluation of one trial.</summary>
     void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss);
 

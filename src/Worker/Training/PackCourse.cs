@@ -44,6 +44,8 @@ internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchang
     {
         if (_busySeconds is not { } busy) return;
         _busySeconds = null;
+        var compared = balance.Periods;
         if (balance.StepDone(allReduce, position, exchange.FreeBucket + 1, busy)) listener.RowsShared(balance);
+        if (balance.Periods != compared) listener.TimesCompared(balance);
     }
 }

@@ -46,6 +46,7 @@ public sealed class RowBalance
     private readonly int[] _weights;
     private readonly float[] _window;
     private readonly double[] _period;
+    private readonly double[] _slowdowns; // Of each rank in the last periods, one period after the other.
     private double _windowSeconds;
     private int _steps;
     private int _windowSteps = WindowStepsMin;
@@ -64,6 +65,8 @@ public sealed class RowBalance
         _weights = new int[worldSize];
         _window = new float[worldSize];
         _period = new double[worldSize];
+        _slowdowns = new double[worldSize * PeriodsToAct];
+        Array.Fill(_slowdowns, 1);
         Array.Fill(_shares, 1.0 / worldSize);
     }
 
@@ -75,6 +78,19 @@ public sealed class RowBalance
 
     /// <summary>Share of the rows for each rank; they add up to 1.</summary>
     public ReadOnlySpan<double> Shares => _shares;
+
+    /// <summary>Periods that were compared.</summary>
+    public long Periods { get; private set; }
+
+    /// <summary>
+    /// How many times as long as the mean of the others a rank takes for a row, whatever its share is: the least of the last <see cref="PeriodsToAct"/> periods, so what lasts and not what passes by. 1 while too few were compared.
+    /// </summary>
+    public double SlowdownOf(int rank)
+    {
+        var least = double.PositiveInfinity;
+        for (var period = 0; period < PeriodsToAct; period++) least = Math.Min(least, _slowdowns[(period * _shares.Length) + rank]);
+        return Periods < PeriodsToAct ? 1 : least;
+    }
 
     /// <summary>The part of <paramref name="count"/> rows that <paramref name="rank"/> takes; the parts of all ranks tile the rows.</summary>
     public RowRange Split(int count, int rank) =>
@@ -125,6 +141,7 @@ public sealed class RowBalance
     {
         var (slowest, imbalance) = (Array.IndexOf(_period, _period.Max()), _period.Max() / _period.Min());
         if (!double.IsFinite(imbalance)) return false; // A rank that measured nothing, or nonsense.
+        Compare();
         if (Adjusting)
         {
             Adjusting = imbalance > SettleBelow;
@@ -140,6 +157,18 @@ public sealed class RowBalance
         _periodsUneven = 0;
         Adjust();
         return true;
+    }
+
+    private void Compare()
+    {
+        var perRow = 0.0;
+        for (var rank = 0; rank < _shares.Length; rank++) perRow += _period[rank] / _shares[rank];
+        var at = (int)(Periods++ % PeriodsToAct) * _shares.Length;
+        for (var rank = 0; rank < _shares.Length; rank++)
+        {
+            var own = _period[rank] / _shares[rank];
+            _slowdowns[at + rank] = own * (_shares.Length - 1) / (perRow - own);
+        }
     }
 
     // Only additions, products and quotients: they give the same bits on any processor, so ranks of different make agree.

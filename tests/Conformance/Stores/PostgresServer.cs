@@ -6,7 +6,7 @@ namespace Vae.Tests.Conformance.Stores;
 
 /// <summary>
 /// A PostgreSQL server of the tests' own: a fresh cluster in a temporary folder on a free port of this machine, never the system's. Run by root, the server itself runs as
-/// the user <c>postgres</c>, for it refuses root.
+/// the user <c>postgres</c> or <c>nobody</c>, for it refuses root.
 /// </summary>
 public sealed class PostgresServer : IDisposable
 {
@@ -21,7 +21,7 @@ public sealed class PostgresServer : IDisposable
     {
         var password = Path.Combine(_folder.FullName, "password");
         File.WriteAllText(password, Password);
-        if (IsRoot) Run("chown", "-R", "postgres", _folder.FullName);
+        if (IsRoot) Run("chown", "-R", Owner, _folder.FullName);
         Command("initdb", "-D", Data, "-U", User, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale", "C", "-N");
         Port = FreePort();
         Start();
@@ -34,10 +34,12 @@ public sealed class PostgresServer : IDisposable
     /// <summary>Null when a server can be had, else what lacks.</summary>
     public static string? Missing =>
         Folder("initdb") is null || Folder("postgres") is null ? "no PostgreSQL server is installed (Debian: postgresql)."
-        : IsRoot && !(File.Exists("/usr/sbin/runuser") && File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal))) ? "PostgreSQL refuses to run as root, and there is no user postgres."
+        : IsRoot && !File.Exists("/usr/sbin/runuser") ? "PostgreSQL refuses to run as root, and there is no runuser."
         : null;
 
     public int Port { get; }
+
+    private static string Owner => File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
 
     private static bool IsRoot => Environment.UserName == "root";
 
@@ -83,7 +85,7 @@ public sealed class PostgresServer : IDisposable
     private static string Command(string program, params string[] arguments)
     {
         var path = Path.Combine(Folder(program)!, program);
-        return IsRoot ? Run("runuser", ["-u", "postgres", "--", path, .. arguments]) : Run(path, arguments);
+        return IsRoot ? Run("runuser", ["-u", Owner, "--", path, .. arguments]) : Run(path, arguments);
     }
 
     // On the path, where Debian puts it, or unpacked by test.sh.

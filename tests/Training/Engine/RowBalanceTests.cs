@@ -19,6 +19,29 @@ public sealed class RowBalanceTests
     }
 
     [Fact]
+    public void A_worker_that_stays_slow_is_named_with_the_ratio_also_after_it_has_fewer_rows_and_no_other_is()
+    {
+        var balance = new RowBalance(3, Batch);
+        Run(balance, periods: 2, rank => rank == 1 ? 3 : 1);
+        Assert.Equal(1, balance.SlowdownOf(1));
+        Run(balance, periods: 20, rank => rank == 1 ? 3 : 1);
+
+        Assert.Equal(3, balance.SlowdownOf(1), 0.2);
+        Assert.InRange(balance.SlowdownOf(0), 0.4, 1);
+    }
+
+    [Fact]
+    public void A_worker_that_was_disturbed_for_a_period_is_not_called_slow()
+    {
+        var balance = new RowBalance(2, Batch);
+        Run(balance, periods: 4, _ => 1);
+        Run(balance, periods: 1, rank => rank == 0 ? 5 : 1);
+        Run(balance, periods: 1, _ => 1);
+
+        Assert.Equal(1, balance.SlowdownOf(0), 0.01);
+    }
+
+    [Fact]
     public void Parts_tile_the_rows_and_none_is_empty_however_slow_a_rank_is()
     {
         var balance = new RowBalance(4, Batch);

@@ -12,7 +12,7 @@ namespace Vae.Tests.Unit.Hosting;
 public sealed class PackSlotsTests : IDisposable
 {
     private readonly VaeMetrics _metrics = new("0", "none");
-    private readonly SweepViews _views = new(Array.Empty<SweepEvent>());
+    private readonly SweepViews _views = new((IEnumerable<SweepEvent>)[]);
 
     private static SweepEvent OfTwo => new SweepEvent.PackStarted(0, new Attempt(1), [0, 1], [new NodeId("worker-1")], new PackShape(2, 16, 1, 1), Closed: true, [null, null]) { Sweep = TestSweep.Id };
 

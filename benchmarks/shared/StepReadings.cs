@@ -3,10 +3,10 @@ using Vae.Models.Evaluation;
 using Vae.Shared;
 using Vae.Worker.Training;
 
-namespace Vae.Benchmarks.Parallel;
+namespace Vae.Benchmarks;
 
-/// <summary>Wall time of each step after the warm-up, from one step's end to the next one's, and where it went.</summary>
-internal sealed class Readings(int warmup) : ITrainingListener
+/// <summary>Wall time of each step of a pack after the warm-up, from one step's end to the next one's, for what lies between steps counts too; and where it went. Compiled into every benchmark that times steps.</summary>
+internal sealed class StepReadings(int warmup) : ITrainingListener
 {
     private readonly List<double> _times = [];
     private readonly double[] _phases = new double[5];
@@ -15,6 +15,7 @@ internal sealed class Readings(int warmup) : ITrainingListener
     private double _exchange;
     private long _rows;
 
+    /// <summary>Of the last step of the first slot's trial.</summary>
     public double Loss { get; private set; }
 
     public OverlapChoice? Choice { get; private set; }
@@ -22,6 +23,9 @@ internal sealed class Readings(int warmup) : ITrainingListener
     public double[]? Shares { get; private set; }
 
     public double MedianMilliseconds => Median(_times);
+
+    /// <summary>In the order in which they were measured.</summary>
+    public IReadOnlyList<double> Milliseconds => _times;
 
     public double MeanMilliseconds => _times.Average();
 
@@ -33,7 +37,10 @@ internal sealed class Readings(int warmup) : ITrainingListener
 
     public double[] PhaseMilliseconds => [.. _phases.Select(seconds => Math.Round(seconds / _times.Count * 1e3, 3))];
 
-    public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds) => Loss = distortion + rate;
+    public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
+    {
+        if (slot == 0) Loss = distortion + rate;
+    }
 
     public void StepTimed(StepClock clock, int trials, int rows)
     {
