@@ -173,6 +173,7 @@ internal sealed class ActorCell(ActorSystem system, ActorId self, ActorCell? par
             _waiting.Clear();
             system.FailStore(self, error);
             BeginStop($"the store failed: {error.Message}");
+            Settle(); // It may have been stopping already, and waited for this batch alone.
             return;
         }
 

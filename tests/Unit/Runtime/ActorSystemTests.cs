@@ -258,6 +258,26 @@ public class ActorSystemTests
     }
 
     [Fact]
+    public async Task An_actor_that_is_stopped_while_its_facts_are_written_ends_also_when_they_are_refused()
+    {
+        var store = new HandStore();
+        await using var system = NewSystem(events: store);
+        var writer = system.SpawnRoot("writer", () => new Scripted((_, message, effects) =>
+        {
+            if (message is Note note) effects.Persist(new Fact(note.Number));
+        }));
+        system.Post(writer, new Note(1));
+        await Until(() => store.Open == 1, "a commit");
+
+        var stopping = system.StopAsync("the host stops");
+        Assert.False(stopping.IsCompleted);
+        store.CommitOne(new StaleTermException(new(2), new(1)));
+
+        await stopping;
+        Assert.Equal(0, system.ActorCount);
+    }
+
+    [Fact]
     public async Task A_job_answers_the_life_that_asked_and_its_exception_becomes_a_signal()
     {
         await using var system = NewSystem();
