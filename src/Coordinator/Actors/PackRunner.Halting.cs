@@ -99,8 +99,10 @@ public sealed partial class PackRunner
         if (_gang.Find(worker) is not { } member || _outcome is not null) return;
         member.Broken = true;
         if (_gang.IsJoiner(member)) return; // Placement will say whether it is lost.
-        if (_gang.Members.Count > 1 && _phase is (Phase.Training or Phase.Forming)) BeginHaltFor($"{worker}: its connection is broken", now, effects);
+        // A gang that trains is left alone: its peers name a dead member within milliseconds, and one that lives and only has to connect again is not worth a halt. In a ring that is being formed nobody would notice for long.
+        if (_gang.Members.Count > 1 && _phase == Phase.Forming) BeginHaltFor($"{worker}: its connection is broken", now, effects);
         else if (_phase == Phase.Halting) LookAtHalted(now, effects);
+        else if (_phase == Phase.Training) WakeLater(effects); // It is asked until it answers.
     }
 
     private void LoseMember(PackMessage.MemberLost lost, Instant now, Effects effects)

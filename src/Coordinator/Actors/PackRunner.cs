@@ -135,7 +135,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
     private TimeSpan PauseOf(Phase phase) => phase switch
     {
         Phase.Waiting => LookEvery,
-        Phase.Training when _gang.Joiners.Count == 0 && _orders.AreApplied(_gang.Members) => LookEvery,
+        Phase.Training when _gang.Joiners.Count == 0 && !_gang.Members.Exists(member => member.Broken) && _orders.AreApplied(_gang.Members) => LookEvery,
         Phase.Halting or Phase.Adopting => HaltRepeatEvery,
         _ => RepeatEvery,
     };
@@ -298,7 +298,12 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
     // Beside the phase: orders on their way, joiners, and what placement thinks.
     private void LookAround(Instant now, Effects effects)
     {
-        if (_phase == Phase.Training) SendOrders(effects);
+        if (_phase == Phase.Training)
+        {
+            SendOrders(effects);
+            RepeatTo(member => member.Broken, Attach, effects);
+        }
+
         LookAfterJoiners(now, effects);
         if (now - _lookedAt < LookEvery || _phase != Phase.Training) return;
         _lookedAt = now;

@@ -28,15 +28,32 @@ public class PackRegroupTests
     }
 
     [Fact]
-    public void A_broken_connection_halts_the_others_and_a_worker_that_returns_in_time_stays()
+    public void A_broken_connection_disturbs_nobody_who_trains_and_a_worker_that_returns_is_whole_again()
+    {
+        var gang = GangProbe.Training(3);
+        Assert.Empty(gang.Break(1).Sent<ReplicaMessage.HaltTraining>());
+        gang.After(1);
+        Assert.Equal([Addresses.Replica(Some.Worker(1), Some.Pack(0), Now)], gang.Told<ReplicaMessage.Attach>());
+        Assert.Single(gang.Tell(1, new PackMessage.ReplicaState(Now, new(1), ReplicaPhase.Training, 40, 0)).OfType<Effect.Watch>());
+        gang.Halted(0, 1, 40, silent: 1); // Its word counts no more than before the break.
+        gang.Halted(2, 1, 40);
+        Assert.Empty(gang.Last.Sent<PlacementMessage.ReleaseMember>());
+        gang.Halted(1, 1, 40);
+        gang.AssertRegroups(2, 0, 1, 2);
+    }
+
+    [Fact]
+    public void A_broken_connection_halts_a_ring_that_is_being_formed_where_nobody_would_notice()
     {
         var gang = GangProbe.Training(2);
-        gang.Break(1);
-        Assert.Equal(2, gang.Last.Sent<ReplicaMessage.HaltTraining>().Count);
         gang.Halted(0, 1, 40);
+        gang.Halted(1, 1, 40);
+        gang.Recorded(2);
+        Assert.Equal(2, gang.Break(1).Sent<ReplicaMessage.HaltTraining>().Count);
+        gang.Halted(0, 2, 40);
         Assert.Empty(gang.Last.Sent<SweepMessage.PackRegrouped>());
-        Assert.Single(gang.Halted(1, 1, 40).OfType<Effect.Watch>());
-        gang.AssertRegroups(2, 0, 1);
+        Assert.Single(gang.Halted(1, 2, 40).OfType<Effect.Watch>());
+        gang.AssertRegroups(3, 0, 1);
     }
 
     [Fact]
