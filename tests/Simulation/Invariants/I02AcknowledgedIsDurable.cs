@@ -12,7 +12,7 @@ namespace Vae.Tests.Simulation.Invariants;
 internal sealed class I02AcknowledgedIsDurable : Invariant
 {
     private readonly HashSet<(PackId, int, int)> _generations = [];
-    private readonly HashSet<(PackId, int, long)> _checkpoints = [];
+    private readonly Dictionary<(PackId, int), long> _checkpoints = []; // The newest position of an attempt: an older one is of no more use.
     private readonly HashSet<(TrialId, int)> _ends = [];
 
     public override void OnFact(Watched watched, SweepEvent fact, Term term)
@@ -21,7 +21,7 @@ internal sealed class I02AcknowledgedIsDurable : Invariant
         {
             case SweepEvent.PackStarted started: _generations.Add((new(fact.Sweep, started.Pack), started.Attempt.Value, 1)); break;
             case SweepEvent.PackRegrouped regrouped: _generations.Add((new(fact.Sweep, regrouped.Pack), regrouped.Attempt.Value, regrouped.Generation.Value)); break;
-            case SweepEvent.CheckpointStored stored: _checkpoints.Add((stored.Checkpoint.Pack, stored.Checkpoint.Attempt.Value, stored.Checkpoint.Position)); break;
+            case SweepEvent.CheckpointStored stored: _checkpoints[(stored.Checkpoint.Pack, stored.Checkpoint.Attempt.Value)] = stored.Checkpoint.Position; break;
             case SweepEvent.TrialEnded ended: _ends.Add((new(fact.Sweep, ended.Result.TrialIndex), ended.Attempt.Value)); break;
             default: break;
         }
@@ -50,7 +50,7 @@ internal sealed class I02AcknowledgedIsDurable : Invariant
                 break;
             case ReplicaMessage.SlotEndAccepted accepted: RequireEnded(watched, PackOf(target), accepted, target); break;
             case ReplicaMessage.CheckpointAccepted accepted:
-                Require(_checkpoints.Contains((PackOf(target), accepted.Attempt.Value, accepted.Position)), $"I2: {target} is told that its checkpoint at {accepted.Position} is durable, and it is not");
+                Require(_checkpoints.GetValueOrDefault((PackOf(target), accepted.Attempt.Value), -1) >= accepted.Position, $"I2: {target} is told that its checkpoint at {accepted.Position} is durable, and it is not");
                 break;
             case OutboxMessage.PointsAccepted accepted:
                 Require(watched.Points.IsStored(target.Node, accepted.Incarnation, accepted.UpTo), $"I2: {target} may forget its points up to {accepted.UpTo}, which are not durable");

@@ -24,6 +24,9 @@ internal enum Branch
     /// <summary>The member whose state the others are to take over dies before they have it.</summary>
     SourceLost,
 
+    /// <summary>All ranks that had done the last act are lost with it: it is done again.</summary>
+    ActsLost,
+
     /// <summary>A member that is one act behind is brought up.</summary>
     LaggardBroughtUp,
 

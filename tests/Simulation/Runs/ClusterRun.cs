@@ -152,9 +152,10 @@ internal sealed class ClusterRun
     private void BootCoordinator(NodeBoot boot)
     {
         IReadOnlyList<SweepEvent> Facts() => [.. boot.Facts().OfType<SweepEvent>()];
-        var context = new CoordinatorContext(boot.Term, sweep => [.. Facts().Where(fact => fact.Sweep == sweep)], []);
+        var context = new CoordinatorContext(boot.Term, sweep => [.. Facts().Where(fact => fact.Sweep == sweep)], [new(NodeId.Coordinator, "keeper")]);
         boot.UseJobs(new CoordinatorPorts(boot.Process, Points));
         boot.SpawnRoot("client", () => new Client(), Supervision.Never);
+        boot.SpawnRoot("keeper", () => new FileKeeper(boot.Process.Disk, Facts()), Supervision.Never);
         boot.SpawnRoot("cluster", () => new Coordinator.Actors.Cluster(context), Supervision.Never);
         boot.SpawnRoot("placement", () => new Placement(context), Supervision.Never);
         boot.SpawnRoot("planner", () => new Planner(context), Supervision.Never);
@@ -167,7 +168,7 @@ internal sealed class ClusterRun
     {
         var facts = new DeviceFacts("host", 1, "cpu", Shape.Lanes, 8L << 30, "cpu", "", 0, Shape.Lanes, "2", "blas", "AVX2", "0.1");
         var identity = new WorkerIdentity(boot.Node, (ulong)boot.Number, facts, new DataEndpoint(boot.Process.Id.Value, 1), Shape.Lanes);
-        boot.UseJobs(new FakeEngine(Trainers, boot.Process, identity.Lanes));
+        boot.UseJobs(new FakeEngine(Trainers, boot.Process, identity.Lanes, isBad: Shape.HasBadWorker && boot.Node.Value == $"w{Shape.Workers - 1}"));
         boot.SpawnRoot("agent", () => new WorkerAgent(identity), Supervision.Never);
         boot.SpawnRoot("outbox", () => new MetricsOutbox(boot.Node, identity.Incarnation, Shape.OutboxMax), Supervision.Never);
     }

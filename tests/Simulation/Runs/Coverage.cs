@@ -19,6 +19,8 @@ internal sealed partial class Coverage(Watched watched) : Invariant
     private readonly Dictionary<NodeId, long> _terms = [];
     private readonly Dictionary<string, int> _generations = [];
     private readonly Dictionary<(PackId, int), NodeId> _tellers = [];
+    private readonly Dictionary<PackId, int> _trialsBefore = [];
+    private readonly HashSet<NodeId> _known = [];
 
     /// <summary>How often a branch was reached.</summary>
     public long Count(Branch branch) => _counts[(int)branch];
@@ -30,6 +32,7 @@ internal sealed partial class Coverage(Watched watched) : Invariant
             case SweepEvent.PackStarted started: Start(started); break;
             case SweepEvent.PackRegrouped regrouped: Regroup(regrouped); break;
             case SweepEvent.SlotFilled filled: Fill(filled); break;
+            case SweepEvent.CheckpointRefused: Reach(Branch.FallBackFromDamaged); break;
             case SweepEvent.SlotStopOrdered: Reach(Branch.TrialStopped); break;
             case SweepEvent.PackInterrupted interrupted: Interrupt(interrupted); break;
             case SweepEvent.TrialEnded { Result.State: TrialState.Failed }: Reach(Branch.TrialFailed); break;
@@ -55,9 +58,10 @@ internal sealed partial class Coverage(Watched watched) : Invariant
             case AgentMessage.HeartbeatAck ack: Hear(target.Node, ack.Term); break;
             case AgentMessage.Registered registered: Hear(target.Node, registered.Term); break;
             case AgentMessage.RegistrationRefused: Reach(Branch.DoubleRegistration); break;
-            case PlacementMessage.WorkerJoined when watched.Model.Packs.Count > 0 && !_terms.ContainsKey(sender.Node): Reach(Branch.LateJoiner); break;
             case MetricsMessage.PointBatch { Thinned: > 0 }: Reach(Branch.OutboxThinned); break;
-            case PackMessage pack when AttemptOf(pack) is { } attempt && attempt < watched.Model.Pack(PackOf(target)).Attempt: Reach(Branch.StaleAttemptMet); break;
+            case ObserverMessage.WorkerQuarantined { For.Ticks: > 0 }: Reach(Branch.Quarantine); break;
+            case PlacementMessage.WorkerJoined joined: Join(joined); break;
+            case PlacementMessage.WorkerRuns runs: LookFor(runs.Running); break;
             default: break;
         }
     }
@@ -75,6 +79,7 @@ internal sealed partial class Coverage(Watched watched) : Invariant
         Reach(Branch.PeerSilent, trainers.SilentPeers);
         Reach(Branch.FencingRefusal, history.Count(FaultKind.Fenced));
         Reach(Branch.TwoThatLead, watched.Cluster.TimesTwoLed);
+        Reach(Branch.ActsLost, trainers.ActsLostWithTheirRanks);
         Reach(Branch.StoreError, history.Count(FaultKind.StoreError) + history.Count(FaultKind.StoreErrorYetDurable));
         foreach (var (asked, answered) in _adopting.Values)
             Reach(answered.Count == 0 ? Branch.AdoptNone : answered.Count < asked.Count ? Branch.AdoptSome : Branch.AdoptAll);
@@ -88,27 +93,22 @@ internal sealed partial class Coverage(Watched watched) : Invariant
         _workers[pack] = started.Workers;
         _regrouped.Remove(pack);
         _joining.Remove(pack);
-        for (var slot = 0; slot < started.Trials.Count; slot++) Resume(pack, new(started.Sweep, started.Trials[slot]), started.From[slot]);
+        for (var slot = 0; slot < started.Trials.Count; slot++) Resume(pack, started.From[slot]);
         if (started.Attempt.Value > 1 && started.Trials.Count * 2 <= _trialsBefore.GetValueOrDefault(pack)) Reach(Branch.PackHalved);
         _trialsBefore[pack] = started.Trials.Count;
     }
 
-    private readonly Dictionary<PackId, int> _trialsBefore = [];
-
-    private void Resume(PackId pack, TrialId trial, CheckpointRef? from)
+    private void Resume(PackId pack, CheckpointRef? from)
     {
         if (from is not null) Reach(Branch.ResumeFromCheckpoint);
         if (from is not null && _preempted.Contains(pack)) Reach(Branch.PreemptedResumed);
-        if (!watched.Model.Checkpoints.TryGetValue(trial, out var known) || known.Count == 0) return;
-        var newest = known[^1].Ref;
-        if (newest != from && watched.Cluster.DiskOf(NodeId.Coordinator).Damaged.Contains(Trainer.FakeReplica.FileOf(newest.Pack, newest.Attempt, newest.Position))) Reach(Branch.FallBackFromDamaged);
     }
 
     private void Fill(SweepEvent.SlotFilled filled)
     {
         var pack = new PackId(filled.Sweep, filled.Pack);
         if (_regrouped.Contains(pack)) Reach(Branch.RefillAfterRegroup);
-        Resume(pack, new(filled.Sweep, filled.Trial), filled.From);
+        Resume(pack, filled.From);
     }
 
     private void Regroup(SweepEvent.PackRegrouped regrouped)
@@ -173,14 +173,20 @@ internal sealed partial class Coverage(Watched watched) : Invariant
         else _terms[worker] = term.Value;
     }
 
-    private static int? AttemptOf(PackMessage message) => message switch
+    private void Join(PlacementMessage.WorkerJoined joined)
     {
-        PackMessage.ReplicaDone done => done.Attempt.Value,
-        PackMessage.ReplicaFailed failed => failed.Attempt.Value,
-        PackMessage.ReplicaHalted halted => halted.Attempt.Value,
-        PackMessage.ReplicaReady ready => ready.Attempt.Value,
-        _ => null,
-    };
+        if (_known.Add(joined.Worker) && watched.Model.Packs.Count > 0) Reach(Branch.LateJoiner);
+        LookFor(joined.Running);
+    }
+
+    // A worker that was cut off comes back with what is no longer wanted.
+    private void LookFor(ValueList<RunningReplica> running)
+    {
+        foreach (var replica in running)
+        {
+            if (replica.Attempt.Value < watched.Model.Pack(replica.Pack).Attempt) Reach(Branch.StaleAttemptMet);
+        }
+    }
 
     // pack.SWEEP.NUMBER.ATTEMPT and replica.SWEEP.NUMBER.ATTEMPT
     private static PackId PackOf(ActorId actor)

@@ -29,6 +29,9 @@ internal sealed record RunShape
     /// <summary>When nothing goes wrong any more.</summary>
     public required TimeSpan FaultTime { get; init; }
 
+    /// <summary>The last worker has a defect that the others do not share.</summary>
+    public required bool HasBadWorker { get; init; }
+
     /// <summary>Points that a worker keeps: few in some runs, so that they must be thinned.</summary>
     public required int OutboxMax { get; init; }
 
@@ -56,7 +59,8 @@ internal sealed record RunShape
             Sweeps = list,
             Prunings = [.. Enumerable.Range(0, prng.NextBelow(4)).Select(_ => (list[prng.NextBelow(sweeps)].Id, prng.NextBelow(trials), prng.Between(TimeSpan.FromSeconds(2), faultTime)))],
             FaultTime = faultTime,
-            OutboxMax = prng.Chance(0.2) ? 1_000 : 20_000,
+            HasBadWorker = workers > 2 && prng.Chance(0.15),
+            OutboxMax = prng.Chance(0.2) ? 100 : 20_000,
         };
     }
 

@@ -11,7 +11,11 @@ namespace Vae.Tests.Simulation.Trainer;
 /// The training engine's port of one process, without tensors: it keeps the contract that the shipped engine keeps, and checks what the engine relies on: never more replicas than lanes hold, never an attempt again
 /// that was stopped, generations that grow, each order once.
 /// </summary>
-internal sealed class FakeEngine(FakeWorld world, SimulatedNode node, int lanes) : ISimulatedJobs
+/// <param name="world">What all engines share.</param>
+/// <param name="node">Its process.</param>
+/// <param name="lanes">Packs that it may host.</param>
+/// <param name="isBad">Something is wrong with the machine: nothing can be trained on it while faults are on.</param>
+internal sealed class FakeEngine(FakeWorld world, SimulatedNode node, int lanes, bool isBad) : ISimulatedJobs
 {
     private static readonly TimeSpan ProbeTime = TimeSpan.FromMilliseconds(400);
 
@@ -68,7 +72,8 @@ internal sealed class FakeEngine(FakeWorld world, SimulatedNode node, int lanes)
             return;
         }
 
-        FillNext(replica, 0, context);
+        if (isBad && !world.Cluster.FaultsEnded) context.Answer(TimeSpan.FromMilliseconds(100), new ReplicaMessage.EngineFailed(new(0), FailureKind.Engine, "the driver does not match the library"));
+        else FillNext(replica, 0, context);
     }
 
     // One after the other; what lies in a checkpoint is fetched first.

@@ -22,7 +22,8 @@ internal sealed partial class FakeReplica
     private int _actsSincePublished;
     private bool _isSaving;
     private TimeSpan _savedAt = world.Cluster.Now;
-    private long _savedPosition;
+    private CheckpointInfo? _saved;
+    private JobContext? _wanted;
 
     /// <summary>The end of a trial is durable.</summary>
     public void ForgetEnd(int trial)
@@ -31,38 +32,64 @@ internal sealed partial class FakeReplica
         _ends.Remove(trial);
     }
 
-    /// <summary>Stores a checkpoint of where the pack stands.</summary>
+    /// <summary>Stores a checkpoint of where the pack stands. One that is under way is waited for: it is older.</summary>
     public void Save(JobContext context, bool isOrdered)
     {
-        if (State.Slots.Count == 0 || !HasTrained)
+        if (_isSaving)
         {
-            if (isOrdered) context.Fail(TimeSpan.Zero, "there is nothing to store");
+            if (isOrdered) _wanted = context;
             return;
         }
 
-        if (_isSaving) return; // Its answer is on the way.
-        _isSaving = true;
-        (_savedAt, _savedPosition) = (world.Cluster.Now, State.Position);
+        if (_saved is { } last && last.Position == State.Position)
+        {
+            context.Answer(TimeSpan.Zero, new ReplicaMessage.CheckpointStored(last)); // Nothing has happened since.
+            return;
+        }
+
+        (_isSaving, _savedAt) = (true, world.Cluster.Now);
         var content = State.Serialize();
         var trials = State.Slots.Values.Select(slot => new CheckpointedTrial(slot.Trial.Index, new Step(slot.Step))).ToValueList();
         var info = new CheckpointInfo(assignment.Pack, assignment.Attempt, State.Position, content.Length, NodeDisk.Digest(content), trials);
-        Upload(FileOf(assignment.Pack, assignment.Attempt, State.Position), content, RetryMin, text =>
+        Upload(FileOf(assignment.Pack, assignment.Attempt, State.Position), content, RetryMin, text => Saved(info, text, context, isOrdered));
+    }
+
+    private void Saved(CheckpointInfo info, string? text, JobContext context, bool isOrdered)
+    {
+        _isSaving = false;
+        if (text is null)
         {
-            _isSaving = false;
-            if (text is null) world.Counts.CheckpointsWritten++;
-            else world.Counts.CheckpointsRefused++;
-            if (text is null) context.Answer(TimeSpan.Zero, new ReplicaMessage.CheckpointStored(info));
-            else if (isOrdered) context.Fail(TimeSpan.Zero, text);
-        });
+            world.Counts.CheckpointsWritten++;
+            _saved = info;
+            context.Answer(TimeSpan.Zero, new ReplicaMessage.CheckpointStored(info));
+        }
+        else
+        {
+            world.Counts.CheckpointsRefused++;
+            if (isOrdered) context.Fail(TimeSpan.Zero, text);
+        }
+
+        if (_wanted is not { } wanted) return;
+        _wanted = null;
+        Save(wanted, isOrdered: true);
     }
 
     /// <summary>Name of a checkpoint's file in the coordinator's folder.</summary>
     public static string FileOf(PackId pack, Attempt attempt, long position) => $"checkpoint {pack} {attempt.Value} {position}";
 
+    /// <summary>What a name says.</summary>
+    public static (PackId Pack, Attempt Attempt, long Position) OfFile(string name)
+    {
+        var parts = name.Split(' ', '.');
+        return (new(new(parts[1]), Number(parts[2])), new(Number(parts[3])), Number(parts[4]));
+
+        static int Number(string text) => int.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     private void ActDone()
     {
         if (++_actsSincePublished >= ActsPerBatch || State.Slots.Count == 0) Publish();
-        if (world.Cluster.Now - _savedAt >= world.CheckpointEvery && State.Position > _savedPosition && Ring is not null) Save(_training!, isOrdered: false);
+        if (world.Cluster.Now - _savedAt >= world.CheckpointEvery && State.Slots.Count > 0 && Ring is not null) Save(_training!, isOrdered: false);
     }
 
     // What the rank 0 before had not handed on, this one has.

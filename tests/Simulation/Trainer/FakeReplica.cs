@@ -89,11 +89,12 @@ internal sealed partial class FakeReplica(FakeWorld world, SimulatedNode node, R
     }
 
     /// <summary>The ring is up and all have the same state.</summary>
-    public void Begin(FakeRing ring, int rank)
+    public void Begin(FakeRing ring, int rank, bool isSource)
     {
         Rule.Require(Ring == ring, $"{Text} begins in a ring that it has left");
         (Rank, HasTrained) = (rank, true);
         if (rank == 0) TellAll();
+        else if (isSource) Publish(); // The act that only this rank has done.
     }
 
     public void TakeOver(FakeReplica source)

@@ -52,7 +52,7 @@ internal sealed partial class FakeRing(FakeWorld world, (PackId Pack, Attempt At
 
         if (_ranks[rank] is null) _joined++;
         _ranks[rank] = replica;
-        if (_joined == Size) world.Cluster.Timeline.After(Prng.Between(TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(40)), Begin);
+        if (_joined == Size) world.Cluster.Timeline.After(Prng.Between(TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(150)), Begin);
         else if (_joined == 1) world.Cluster.Timeline.After(FakeWorld.Deadline, GiveUpConnecting);
     }
 
@@ -108,6 +108,9 @@ internal sealed partial class FakeRing(FakeWorld world, (PackId Pack, Attempt At
         }
 
         var from = source is { } name ? _ranks[RankOf(name)]! : null;
+        var furthest = world.Furthest.GetValueOrDefault((key.Pack, key.Attempt));
+        var isMixedUp = world.Cluster.History.Count(FaultKind.DoubleStart) > 0; // Two processes of one name: members are known by it, so one may answer for the other.
+        Rule.Require((from ?? _ranks[0]!).HasTrained || furthest == 0 || isMixedUp, $"I5: {Text} begins from {(from ?? _ranks[0]!).Node.Id}, which never trained, after {furthest} acts of the attempt");
         Rule.Require(source is null || from is not null, $"I4: the source {source} is no member of {Text}");
         if (from is not null)
         {
@@ -116,7 +119,7 @@ internal sealed partial class FakeRing(FakeWorld world, (PackId Pack, Attempt At
         }
 
         var isNeeded = from is not null && Array.Exists(_ranks, rank => rank!.State.Position != from.State.Position || !rank.HasTrained);
-        var takes = isNeeded ? Prng.Between(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(250)) : TimeSpan.Zero;
+        var takes = isNeeded ? Prng.Between(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(800)) : TimeSpan.Zero;
         world.Cluster.Timeline.After(takes, () => Start(from));
     }
 
@@ -130,8 +133,9 @@ internal sealed partial class FakeRing(FakeWorld world, (PackId Pack, Attempt At
         }
 
         RequireEqual();
+        if (_ranks[0]!.State.Position < world.Furthest.GetValueOrDefault((key.Pack, key.Attempt))) world.Counts.ActsLostWithTheirRanks++;
         _begun = true;
-        for (var rank = 0; rank < Size; rank++) _ranks[rank]!.Begin(this, rank);
+        for (var rank = 0; rank < Size; rank++) _ranks[rank]!.Begin(this, rank, _ranks[rank] == from);
         _waitsSince = world.Cluster.Now;
         NextAct();
     }

@@ -66,10 +66,10 @@ internal sealed class TrainerState
         return copy;
     }
 
-    /// <summary>A checkpoint's content: one line per trial.</summary>
+    /// <summary>A checkpoint's content: a line that says so, and one per trial.</summary>
     public byte[] Serialize()
     {
-        var text = new StringBuilder();
+        var text = new StringBuilder("checkpoint\n");
         foreach (var slot in Slots.Values) text.Append(CultureInfo.InvariantCulture, $"{slot.Trial.Index} {slot.Step} {slot.Weights} {slot.Evaluated}\n");
         return Encoding.ASCII.GetBytes(text.ToString());
     }
