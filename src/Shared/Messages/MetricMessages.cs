@@ -82,6 +82,9 @@ public abstract record OutboxMessage : Message
     /// <summary>Timer.</summary>
     public sealed record FlushDue(long Number) : OutboxMessage;
 
+    /// <summary>From a replica: tell by <see cref="ReplicaMessage.PointsDurable"/> when every point that was given before this is durable; a checkpoint must not be ahead of the curves that lead to it.</summary>
+    public sealed record AwaitDurable(ActorId Replica, long Position) : OutboxMessage;
+
     /// <summary>From the agent: send all that is left now. Answered by <see cref="AgentMessage.OutboxDrained"/> once all of it is durable.</summary>
     public sealed record FlushNow : OutboxMessage;
 }

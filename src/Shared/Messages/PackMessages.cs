@@ -225,6 +225,9 @@ public abstract record ReplicaMessage : Message
     /// <summary>From the engine's port: preparing (generation 0) or training failed.</summary>
     public sealed record EngineFailed(Generation Generation, FailureKind Kind, string Text) : ReplicaMessage;
 
+    /// <summary>From the outbox: all points that lead to this position are durable.</summary>
+    public sealed record PointsDurable(long Position) : ReplicaMessage;
+
     /// <summary>Timer: report again while nobody has answered.</summary>
     public sealed record ReportDue(long Number) : ReplicaMessage;
 }

@@ -147,7 +147,7 @@ public abstract record PlacementMessage : Message
     /// <summary>The gang of this attempt has trained a trial to its end: its workers are sound.</summary>
     public sealed record GangProved(PackId Pack, Attempt Attempt) : PlacementMessage;
 
-    /// <summary>From the cluster: this worker is to leave; it gets nothing more to do until it registers with another process.</summary>
+    /// <summary>From the cluster or the worker itself, with each beat while it hands over: it leaves, and gets nothing more to do until it registers with another process.</summary>
     public sealed record WorkerLeaves(NodeId Worker, ulong Incarnation) : PlacementMessage;
 
     /// <summary>Answered by <see cref="ObserverMessage.PlacementDescribed"/>.</summary>

@@ -67,6 +67,7 @@ public static class MessageCatalog
 
         CatalogRow.Of(0x0901, MessageCodecs.LaneFreed),
         CatalogRow.Of(0x0902, MessageCodecs.ReplicaEnded),
+        CatalogRow.Of(0x0903, MessageCodecs.WorkerLeaves),
 
         CatalogRow.Of(0x0A01, PlannerCodecs.ProbeEnded),
 
@@ -110,6 +111,8 @@ public static class MessageCatalog
         typeof(OutboxMessage.AddPoints),
         typeof(OutboxMessage.FlushDue),
         typeof(OutboxMessage.FlushNow),
+        typeof(OutboxMessage.AwaitDurable),
+        typeof(ReplicaMessage.PointsDurable),
         typeof(PackMessage.GangGranted),
         typeof(PackMessage.GangGrown),
         typeof(PackMessage.GenerationRecorded),
@@ -156,7 +159,6 @@ public static class MessageCatalog
         typeof(PlacementMessage.SweepRecovered),
         typeof(PlacementMessage.WorkerBlamed),
         typeof(PlacementMessage.GangProved),
-        typeof(PlacementMessage.WorkerLeaves),
         typeof(PlacementMessage.DescribePlacement),
         typeof(PlacementMessage.PlacementTick),
         typeof(PlacementMessage.RequestGang),

@@ -237,6 +237,11 @@ internal static class MessageCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r)));
 
+    public static readonly RecordCodec<PlacementMessage.WorkerLeaves> WorkerLeaves = Record<PlacementMessage.WorkerLeaves>()
+        .Field("Worker", Node, x => x.Worker)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r)));
+
     public static readonly RecordCodec<PlacementMessage.ReplicaEnded> ReplicaEnded = Record<PlacementMessage.ReplicaEnded>()
         .Field("Worker", Node, x => x.Worker)
         .Field("Incarnation", U64, x => x.Incarnation)

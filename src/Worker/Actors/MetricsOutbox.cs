@@ -29,6 +29,7 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
     public const int InFlightMax = 16;
 
     private readonly PointBuffer _buffer = new(pointsMax);
+    private readonly List<(long UpTo, OutboxMessage.AwaitDurable Wait)> _waits = []; // A few of each replica: it tells of two checkpoints at most.
     private long _sentUpTo;
     private Instant _lastProgress;
     private Term _term = new(0);
@@ -53,6 +54,7 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
             case OutboxMessage.PointsAccepted accepted: Accept(accepted, now, effects); break;
             case OutboxMessage.FlushDue due when due.Number == _timer: Flush(now, effects); break;
             case OutboxMessage.FlushDue: break;
+            case OutboxMessage.AwaitDurable wait: Await(wait, effects); break;
             case OutboxMessage.FlushNow: FlushNow(now, effects); break;
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
@@ -63,8 +65,27 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
     private void Add(ValueList<MetricPoint> points, Effects effects)
     {
         _buffer.Add(points);
-        if ((_timerRuns && _timerEndsSoon) || !points.Any(point => point is MetricPoint.Evaluation)) return; // A timer that ends soon is not put off.
-        StartTimer(FlushSoon, effects);
+        if (points.Any(point => point is MetricPoint.Evaluation)) FlushBeforeLong(effects);
+    }
+
+    // A timer that ends soon is not put off.
+    private void FlushBeforeLong(Effects effects)
+    {
+        if (!_timerRuns || !_timerEndsSoon) StartTimer(FlushSoon, effects);
+    }
+
+    private void Await(OutboxMessage.AwaitDurable wait, Effects effects)
+    {
+        _waits.RemoveAll(known => known.Wait == wait);
+        _waits.Add((_buffer.LastSequence, wait));
+        TellDurable(effects);
+        if (_waits.Count > 0) FlushBeforeLong(effects);
+    }
+
+    private void TellDurable(Effects effects)
+    {
+        foreach (var (_, wait) in _waits.FindAll(known => known.UpTo <= _buffer.DurableUpTo)) effects.Send(wait.Replica, new ReplicaMessage.PointsDurable(wait.Position));
+        _waits.RemoveAll(known => known.UpTo <= _buffer.DurableUpTo);
     }
 
     private void StartTimer(TimeSpan wait, Effects effects)
@@ -111,6 +132,7 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
         if (!_buffer.Accept(accepted.UpTo)) return;
         _lastProgress = now;
         SendUnsent(now, effects);
+        TellDurable(effects);
         TellWhenEmpty(effects);
     }
 

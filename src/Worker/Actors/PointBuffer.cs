@@ -64,6 +64,12 @@ internal sealed class PointBuffer(int pointsMax)
     /// <summary>True when every point that was ever added is durable.</summary>
     public bool IsEmpty => _batches.Count == 0 && _fresh.Count == 0;
 
+    /// <summary>Number of the point that was added last.</summary>
+    public long LastSequence => _lastSequence + _fresh.Count;
+
+    /// <summary>Every point up to this one is durable.</summary>
+    public long DurableUpTo => _batches.First is { } oldest ? oldest.Value.First - 1 : _lastSequence;
+
     /// <summary>Points held.</summary>
     public int Count => _count + _fresh.Count;
 

@@ -13,8 +13,9 @@ namespace Vae.Worker.Actors;
 /// go on, and what a coordinator that was restarted finds. Only a prepared, halted or finished replica takes a generation, and none that is not newer than its own.
 /// The engine itself is stopped by the agent, so that it is stopped even when this actor crashes.
 /// </summary>
+/// <param name="worker">Where it is.</param>
 /// <param name="assignment">What to train.</param>
-public sealed class Replica(ReplicaAssignment assignment) : IActor
+public sealed class Replica(NodeId worker, ReplicaAssignment assignment) : IActor
 {
     private readonly ReplicaReports _reports = new(assignment);
     private ReplicaPhase _phase = ReplicaPhase.Preparing;
@@ -26,6 +27,7 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
     private long _ordersApplied; // and has carried out those up to this one.
     private bool _isSaving;
     private CheckpointInfo? _saved; // The newest.
+    private readonly List<CheckpointInfo> _untold = []; // Stored, while points before them are not.
 
     /// <inheritdoc/>
     public void Receive(ActorId sender, Message message, Instant now, Effects effects)
@@ -54,6 +56,7 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
             case ReplicaMessage.OrdersApplied applied: TakeApplied(applied.Through, effects); break;
             case ReplicaMessage.SlotDone done: _reports.AddEnd(done, effects); break;
             case ReplicaMessage.CheckpointStored stored: TakeCheckpoint(stored.Checkpoint, effects); break;
+            case ReplicaMessage.PointsDurable durable: TellCheckpoint(durable.Position, effects); break;
             case ReplicaMessage.FormRing or ReplicaMessage.HaltTraining or ReplicaMessage.ChangeSlots or ReplicaMessage.SaveCheckpoint or ReplicaMessage.Attach or ReplicaMessage.SlotEndAccepted
                 or ReplicaMessage.CheckpointAccepted or ReplicaMessage.OutcomeAccepted or ReplicaMessage.TrainingStarted or ReplicaMessage.TrainingHalted or ReplicaMessage.TrainingEnded
                 or ReplicaMessage.EngineFailed:
@@ -201,7 +204,7 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
         if (_phase is not (ReplicaPhase.Training or ReplicaPhase.Halted) || _isSaving) return;
         if (_phase == ReplicaPhase.Halted && _saved?.Position == _position)
         {
-            _reports.AddCheckpoint(_saved, effects);
+            AwaitPoints(_saved, effects);
             return;
         }
 
@@ -212,6 +215,22 @@ public sealed class Replica(ReplicaAssignment assignment) : IActor
     private void TakeCheckpoint(CheckpointInfo checkpoint, Effects effects)
     {
         (_isSaving, _saved) = (false, checkpoint);
+        AwaitPoints(checkpoint, effects);
+    }
+
+    // Who goes on from a checkpoint does not make the readings before it again: it counts once they are durable.
+    private void AwaitPoints(CheckpointInfo checkpoint, Effects effects)
+    {
+        _untold.RemoveAll(known => known.Position == checkpoint.Position);
+        if (_untold.Count == ReplicaReports.CheckpointsMax) _untold.RemoveAt(0);
+        _untold.Add(checkpoint);
+        effects.Send(Addresses.Outbox(worker), new OutboxMessage.AwaitDurable(Addresses.Replica(worker, assignment.Pack, assignment.Attempt), checkpoint.Position));
+    }
+
+    private void TellCheckpoint(long position, Effects effects)
+    {
+        if (_untold.Find(known => known.Position == position) is not { } checkpoint) return;
+        _untold.Remove(checkpoint);
         _reports.AddCheckpoint(checkpoint, effects);
     }
 

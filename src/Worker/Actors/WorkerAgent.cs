@@ -163,6 +163,7 @@ public sealed class WorkerAgent : IActor
             return;
         }
 
+        if (_leaving is not null) TellLeaving(effects);
         TellEndedUnasked(effects);
         if (!_isMember || now >= _leaseEnd)
         {
@@ -203,7 +204,7 @@ public sealed class WorkerAgent : IActor
             var actor = Addresses.Replica(_identity.Worker, assignment.Pack, assignment.Attempt);
             if (_isProbing) effects.Run(new StopProbeJob());
             _hosted.Add(new HostedReplica(assignment, actor));
-            effects.Spawn(actor.Name, () => new Replica(assignment), Supervision.Never); // Its engine state died with it: a crash is a lost replica.
+            effects.Spawn(actor.Name, () => new Replica(_identity.Worker, assignment), Supervision.Never); // Its engine state died with it: a crash is a lost replica.
             effects.Watch(actor);
         }
 
@@ -325,8 +326,11 @@ public sealed class WorkerAgent : IActor
             return;
         }
 
+        TellLeaving(effects); // Or what it hands over might be given to it again.
         foreach (var replica in _hosted.Where(replica => !replica.EndedUnasked && !replica.ActorGone)) effects.Send(replica.Actor, new ReplicaMessage.HandOver(reason));
     }
+
+    private void TellLeaving(Effects effects) => effects.Send(Addresses.Placement, new PlacementMessage.WorkerLeaves(_identity.Worker, _identity.Incarnation));
 
     private bool HostsNothing => _hosted.TrueForAll(replica => replica.EndedUnasked);
 

@@ -19,6 +19,7 @@ internal sealed partial class CheckpointWriter : IAsyncDisposable
     private readonly ReplicaAssignment _assignment;
     private readonly EngineParts _parts;
     private readonly CancellationToken _stopping;
+    private readonly Action _publishRest;
     private readonly CheckpointPace _pace;
     private readonly PackSnapshot _snapshot = new();
     private readonly Lock _gate = new();
@@ -30,10 +31,11 @@ internal sealed partial class CheckpointWriter : IAsyncDisposable
 
     /// <param name="assignment">The pack.</param>
     /// <param name="parts">What the worker has.</param>
+    /// <param name="publishRest">Publishes all readings up to the act that a checkpoint is of.</param>
     /// <param name="stopping">The replica is to go.</param>
-    public CheckpointWriter(ReplicaAssignment assignment, EngineParts parts, CancellationToken stopping)
+    public CheckpointWriter(ReplicaAssignment assignment, EngineParts parts, Action publishRest, CancellationToken stopping)
     {
-        (_assignment, _parts, _stopping) = (assignment, parts, stopping);
+        (_assignment, _parts, _publishRest, _stopping) = (assignment, parts, publishRest, stopping);
         _pace = new CheckpointPace(assignment.Resources.CheckpointBudget);
     }
 
@@ -78,6 +80,7 @@ internal sealed partial class CheckpointWriter : IAsyncDisposable
     {
         TaskCompletionSource<CheckpointInfo>? wanted;
         lock (_gate) (wanted, _wanted) = (_wanted, null);
+        _publishRest();
         if (_last is { } last && last.Position == trainer.Progress.Position)
         {
             wanted?.TrySetResult(last); // Nothing has happened since.

@@ -45,7 +45,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         (_assignment, _parts, _shelf) = (assignment, parts, shelf);
         (Stopping, _lane) = (_stop.Token, parts.Lanes.Take());
         _reporter = new ReplicaReporter(assignment, parts.Publish, parts.Meter, parts.Logger);
-        _checkpoints = new CheckpointWriter(assignment, parts, Stopping);
+        _checkpoints = new CheckpointWriter(assignment, parts, _reporter.PublishRest, Stopping);
     }
 
     public CancellationToken Stopping { get; }

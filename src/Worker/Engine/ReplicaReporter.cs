@@ -60,6 +60,9 @@ internal sealed partial class ReplicaReporter : ITrainingListener
         if (_publishes) PublishAll();
     }
 
+    /// <summary>Publishes what is left, on whatever rank: a checkpoint is about to say that training got so far, and who goes on from it does not make these readings again.</summary>
+    public void PublishRest() => PublishAll();
+
     /// <summary>Tells, once per generation, that the pack trains.</summary>
     public void Start()
     {

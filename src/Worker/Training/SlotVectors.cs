@@ -48,8 +48,8 @@ internal sealed class SlotVectors : IDisposable
     /// <summary>[K, d]: 0 where a dimension is padding; null while nothing is padded.</summary>
     public Tensor? Mask => _padded > 0 ? _mask : null;
 
-    /// <summary>1 / rows of the slot's global batch.</summary>
-    public double ScaleOf(int slot) => _scales[slot];
+    /// <summary>1 / rows of the slot's global batch, rounded as in a pack: a trial alone reports the same bits.</summary>
+    public double ScaleOf(int slot) => (float)_scales[slot];
 
     /// <summary>Sets one slot's numbers of the step.</summary>
     public void Set(int slot, int rows, double scale, double beta)

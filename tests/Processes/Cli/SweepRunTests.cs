@@ -94,10 +94,10 @@ public sealed class SweepRunTests : IDisposable
         running.Signal(signal);
         var ran = running.Wait().Expect(130);
 
-        Assert.Contains("run it again: vae sweep run", ran.Error);
+        Assert.Contains("go on: vae sweep resume ", ran.Error);
         Assert.Equal(2, workers.Count);
         Assert.DoesNotContain(workers, IsAlive);
-        Assert.Contains("cancelled", _vae.Run("sweep", "status").Expect(0).Output);
+        Assert.Contains("interrupted", _vae.Run("sweep", "status").Expect(0).Output);
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public class ElasticGangTests
         using var cluster = await TestCluster.StartAsync();
         var workers = await StartAsync(cluster, Names);
         var undisturbed = await TrainAsync(cluster, "[3, 3]");
-        var sweep = await cluster.SubmitAsync(Yaml("[1, 3]"));
+        var sweep = await cluster.SubmitAsync(Yaml("[3, 3]"));
         await Poll.UntilAsync("it trains", () => Steps(cluster, sweep) > 5, cluster.Evidence);
         var started = Facts<SweepEvent.PackStarted>(cluster, sweep).Single();
         var victim = started.Workers[rank].Value;

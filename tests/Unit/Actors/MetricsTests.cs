@@ -118,6 +118,21 @@ public class MetricsTests
     }
 
     [Fact]
+    public void An_outbox_says_when_the_points_before_a_checkpoint_are_durable_and_not_sooner()
+    {
+        var wait = new OutboxMessage.AwaitDurable(Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1)), 40);
+        Assert.Equal(40, Assert.Single(_outbox.Feed(wait).Sent<ReplicaMessage.PointsDurable>()).Position); // There are none.
+        _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(1, 3)));
+        var asked = _outbox.Feed(wait);
+        Assert.Empty(asked.Sent<ReplicaMessage.PointsDurable>());
+        _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(4, 2))); // After it was asked: these do not matter.
+        _outbox.FeedAfter(0.01, asked.LastWake<OutboxMessage.FlushDue>()!);
+        Assert.Empty(_outbox.Feed(new OutboxMessage.PointsAccepted(Some.Term, 7, 2)).Sent<ReplicaMessage.PointsDurable>());
+        Assert.Single(_outbox.Feed(new OutboxMessage.PointsAccepted(Some.Term, 7, 5)).Sent<ReplicaMessage.PointsDurable>());
+        Assert.Empty(_outbox.Feed(new OutboxMessage.PointsAccepted(Some.Term, 7, 5)).Sent<ReplicaMessage.PointsDurable>());
+    }
+
+    [Fact]
     public void An_outbox_that_nobody_empties_stays_bounded_and_declares_every_gap_to_the_end()
     {
         const int added = 512 * 400;

@@ -120,6 +120,7 @@ public class WorkerTests
         Assign(0, 1);
         var leave = _agent.Feed(new AgentMessage.Leave("SIGTERM"));
         Assert.Single(leave.Sent<ReplicaMessage.HandOver>());
+        Assert.Single(leave.Sent<PlacementMessage.WorkerLeaves>()); // Before anything comes free here.
         Assert.Empty(leave.Sent<ClusterMessage.LeaveCluster>());
         Assert.Empty(leave.Sent<ReplicaMessage.StopTraining>());
         Assert.Single(_agent.FeedAfter(2, beat).Sent<ClusterMessage.Heartbeat>()); // It is a member until then.

@@ -14,7 +14,7 @@ public sealed class ReplicaEngineTests : TorchTest
     [Fact]
     public async Task F01_gang_halts_by_order_then_loses_rank_0_and_the_others_finish_without_a_hole_in_the_curve()
     {
-        var trial = Long(0, 400);
+        var trial = Long(0, 4_000);
         await using var gang = new EngineGang(3, [trial]);
         var (first, second, third) = (gang.Workers[0], gang.Workers[1], gang.Workers[2]);
 
@@ -24,7 +24,7 @@ public sealed class ReplicaEngineTests : TorchTest
         var halts = await Task.WhenAll(training).WaitAsync(Patience);
 
         Assert.Contains(halts, halt => halt!.Kind == FailureKind.Preempted);
-        Assert.All(halts, halt => Assert.InRange(halt!.Position, 1, 399));
+        Assert.All(halts, halt => Assert.InRange(halt!.Position, 1, 3_999));
         Assert.InRange(halts.Max(halt => halt!.Position) - halts.Min(halt => halt!.Position), 0, 1);
 
         var furthest = gang.Workers[Array.FindIndex(halts, halt => halt!.Position == halts.Max(other => other!.Position))];
@@ -41,7 +41,7 @@ public sealed class ReplicaEngineTests : TorchTest
         Assert.Null(await training[0].WaitAsync(Patience));
 
         var result = Assert.Single(third.Results);
-        Assert.Equal((TrialState.Done, 400L, 4), (result.State, result.Steps, result.Artifacts.Count));
+        Assert.Equal((TrialState.Done, 4_000L, 4), (result.State, result.Steps, result.Artifacts.Count));
         Assert.Empty(second.Results);
         Assert.False(training[1].IsCompleted); // It would tell the result should rank 0 be lost now.
         second.Engine.Halt(new(3));
@@ -49,7 +49,7 @@ public sealed class ReplicaEngineTests : TorchTest
 
         // What the lost rank 0 had not handed on is as lost as if its process had been killed.
         var steps = third.Points.Concat(second.Points).SelectMany(points => points).OfType<MetricPoint.TrainStep>().Select(point => point.Step.Value).ToHashSet();
-        Assert.Equal(Enumerable.Range(1, 400).Select(step => (long)step), steps.Order());
+        Assert.Equal(Enumerable.Range(1, 4_000).Select(step => (long)step), steps.Order());
         Assert.Contains(third.Points.SelectMany(points => points), point => point is MetricPoint.Evaluation);
     }
 
@@ -105,7 +105,7 @@ public sealed class ReplicaEngineTests : TorchTest
     [Fact]
     public async Task End_that_is_durable_is_told_by_no_later_rank_0_and_a_joiner_tells_what_is_not()
     {
-        await using var gang = new EngineGang(3, [Long(0, 6), Long(1, 7), Long(2, 900)]);
+        await using var gang = new EngineGang(3, [Long(0, 6), Long(1, 7), Long(2, 8_000)]);
         EngineGang.EngineWorker[] two = [gang.Workers[0], gang.Workers[1]];
         var joiner = gang.Workers[2];
 
