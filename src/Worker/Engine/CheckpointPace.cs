@@ -13,6 +13,9 @@ internal sealed class CheckpointPace(double budget)
     /// <summary>Longest pause after failures.</summary>
     public static readonly TimeSpan PauseMax = TimeSpan.FromMinutes(5);
 
+    // As good as never; a time of training can still be added to it, which the greatest time span does not allow.
+    private static readonly TimeSpan ApartMax = TimeSpan.FromDays(3_650);
+
     private const double GuessedBytesPerSecond = 3e8; // Copying, hashing and sending on one slow core.
 
     private TimeSpan? _due;
@@ -44,7 +47,7 @@ internal sealed class CheckpointPace(double budget)
 
     private TimeSpan Apart(TimeSpan cost)
     {
-        var apart = budget > 0 ? cost / budget : TimeSpan.MaxValue;
-        return apart > LeastApart ? apart : LeastApart;
+        var seconds = budget > 0 ? cost.TotalSeconds / budget : double.PositiveInfinity;
+        return seconds < ApartMax.TotalSeconds ? TimeSpan.FromSeconds(Math.Max(seconds, LeastApart.TotalSeconds)) : ApartMax;
     }
 }
