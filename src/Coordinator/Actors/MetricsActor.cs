@@ -10,7 +10,8 @@ namespace Vae.Coordinator.Actors;
 /// Takes every point of every worker exactly once. Workers resend until they are told that a point is durable; here each stream is put in order and
 /// doubles are dropped, points gather while one write is under way, and the next write takes all of them at once: the slower the
 /// store, the larger the batches. A point is acknowledged only after its write is synced, so a crash here loses nothing. The marks in each write say how
-/// far each stream is durable; without them a restarted coordinator would take resent points twice.
+/// far each stream is durable. A stream is that of one process: two processes of one worker's name have two, and the older one is served as well, for it goes on when the
+/// later one dies. The store keeps the mark of one of them; the other says itself how far it was acknowledged, and what it sends again the store knows already.
 /// </summary>
 public sealed class MetricsActor : IActor
 {
@@ -18,8 +19,8 @@ public sealed class MetricsActor : IActor
     public const int WaitingMax = 65_536;
 
     /// <summary>
-    /// Streams remembered. The one silent longest is forgotten first; it belongs to a worker that is long gone, for in a cluster whose
-    /// workers come and go under new names there are always new streams.
+    /// Streams remembered. The one silent longest is forgotten first; it belongs to a process that is long gone, for in a cluster whose
+    /// workers come and go there are always new streams. One that is forgotten too soon begins again where it was acknowledged.
     /// </summary>
     public const int StreamsMax = 2 * Cluster.WorkersMax;
 
@@ -29,9 +30,9 @@ public sealed class MetricsActor : IActor
     private static readonly TimeSpan WriteAgainAfter = TimeSpan.FromSeconds(1);
 
     private readonly CoordinatorContext _context;
-    private readonly Dictionary<NodeId, PointStream> _streams = []; // At most StreamsMax; looked up only.
-    private readonly SortedDictionary<long, NodeId> _byUse = []; // The same streams, the one that was silent longest first.
-    private readonly SortedDictionary<string, PointStream> _touched = new(StringComparer.Ordinal); // Streams with points in _waiting.
+    private readonly Dictionary<(NodeId Worker, ulong Incarnation), PointStream> _streams = []; // At most StreamsMax; looked up only.
+    private readonly SortedDictionary<long, PointStream> _byUse = []; // The same streams, the one that was silent longest first.
+    private readonly List<PointStream> _touched = []; // Streams with points in _waiting.
     private readonly List<ActorId> _observers = [];
     private readonly SweepFigures _figures = new();
     private readonly SortedDictionary<string, SweepAggregate> _changed = new(StringComparer.Ordinal);
@@ -66,7 +67,7 @@ public sealed class MetricsActor : IActor
 
     private void Take(MetricsMessage.PointBatch batch, Effects effects)
     {
-        if (StreamOf(batch) is not { } stream) return;
+        var stream = StreamOf(batch);
         if (batch.FirstSequence <= stream.StoredUpTo)
         {
             TellAccepted(stream.Worker, stream.Incarnation, stream.StoredUpTo, effects); // The first acknowledgement was lost.
@@ -77,39 +78,37 @@ public sealed class MetricsActor : IActor
         foreach (var fresh in stream.Take(batch))
         {
             _waiting.AddRange(fresh.Points);
-            _touched[stream.Worker.Value] = stream;
+            if (!_touched.Contains(stream)) _touched.Add(stream);
             if (fresh.Thinned > 0 && fresh.Points.Count > 0) Note(_figures.AddThinned(fresh.Points[0].Trial.Sweep, fresh.Thinned));
         }
 
         Write(effects);
     }
 
-    // A later life of a worker ends the stream of the earlier one: nobody is left to resend what that lacks.
-    private PointStream? StreamOf(MetricsMessage.PointBatch batch)
+    private PointStream StreamOf(MetricsMessage.PointBatch batch)
     {
-        var known = _streams.GetValueOrDefault(batch.Worker);
-        if (known is not null && known.Incarnation > batch.Incarnation) return null;
-        var stream = known is not null && known.Incarnation == batch.Incarnation ? known : new PointStream(batch.Worker, batch.Incarnation, 0);
+        var stream = _streams.GetValueOrDefault((batch.Worker, batch.Incarnation)) ?? new PointStream(batch.Worker, batch.Incarnation, batch.DurableUpTo);
+        stream.SkipTo(batch.DurableUpTo);
         Remember(stream);
         return stream;
     }
 
     private void Remember(PointStream stream)
     {
-        if (_streams.TryGetValue(stream.Worker, out var before)) _byUse.Remove(before.LastUse);
+        _byUse.Remove(stream.LastUse);
         stream.LastUse = ++_uses;
-        _streams[stream.Worker] = stream;
-        _byUse.Add(stream.LastUse, stream.Worker);
+        _streams[(stream.Worker, stream.Incarnation)] = stream;
+        _byUse.Add(stream.LastUse, stream);
         if (_streams.Count <= StreamsMax) return;
-        var (use, worker) = _byUse.First();
+        var (use, silent) = _byUse.First();
         _byUse.Remove(use);
-        _streams.Remove(worker);
+        _streams.Remove((silent.Worker, silent.Incarnation));
     }
 
     private void Write(Effects effects)
     {
         if (_writing is not null || _touched.Count == 0) return;
-        _writing = new StorePointsJob(++_writes, _waiting.ToValueList(), _touched.Values.Select(stream => stream.Mark).ToValueList());
+        _writing = new StorePointsJob(++_writes, _waiting.ToValueList(), _touched.Select(stream => stream.Mark).ToValueList());
         _waiting = [];
         _touched.Clear();
         effects.Run(_writing);
@@ -126,7 +125,7 @@ public sealed class MetricsActor : IActor
         _writing = null;
         foreach (var mark in written.Marks)
         {
-            if (_streams.GetValueOrDefault(mark.Worker) is { } stream && stream.Incarnation == mark.Incarnation) stream.StoredUpTo = mark.UpTo;
+            if (_streams.GetValueOrDefault((mark.Worker, mark.Incarnation)) is { } stream) stream.StoredUpTo = Math.Max(stream.StoredUpTo, mark.UpTo);
             TellAccepted(mark.Worker, mark.Incarnation, mark.UpTo, effects);
         }
 

@@ -27,6 +27,13 @@ internal sealed class PointStream(NodeId worker, ulong incarnation, long storedU
     /// <summary>Grows with each batch over all streams.</summary>
     public long LastUse { get; set; }
 
+    /// <summary>The process was told that all up to here is durable, perhaps by a coordinator that was here before: it will not come again.</summary>
+    public void SkipTo(long durableUpTo)
+    {
+        StoredUpTo = Math.Max(StoredUpTo, durableUpTo);
+        TakenUpTo = Math.Max(TakenUpTo, durableUpTo);
+    }
+
     public PointMark Mark => new(worker, incarnation, TakenUpTo);
 
     /// <returns>The batches that are in order now; none when the batch is late, or too early.</returns>

@@ -54,7 +54,10 @@ public abstract record MetricsMessage : Message
     /// <param name="FirstSequence">Number of the first point.</param>
     /// <param name="Thinned">Points of the range that were dropped because nobody took them for too long.</param>
     /// <param name="Points">The points that are left, in order.</param>
-    public sealed record PointBatch(NodeId Worker, ulong Incarnation, long FirstSequence, int Thinned, ValueList<MetricPoint> Points) : MetricsMessage;
+    /// <param name="DurableUpTo">
+    /// Everything up to here was acknowledged to this process, 0 for nothing: who has forgotten the stream goes on behind it, and waits for nothing that will never be sent again.
+    /// </param>
+    public sealed record PointBatch(NodeId Worker, ulong Incarnation, long FirstSequence, int Thinned, ValueList<MetricPoint> Points, long DurableUpTo) : MetricsMessage;
 
     /// <summary>From the store: the points of write <paramref name="Write"/> are synced.</summary>
     /// <param name="Write">Number of the write.</param>

@@ -84,7 +84,8 @@ internal static class MessageCodecs
         .Field("FirstSequence", I64, x => x.FirstSequence)
         .Field("Thinned", I32, x => x.Thinned)
         .Field("Points", Points, x => x.Points)
-        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), I64.Read(ref r), I32.Read(ref r), Points.Read(ref r)));
+        .Field("DurableUpTo", I64, x => x.DurableUpTo)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), I64.Read(ref r), I32.Read(ref r), Points.Read(ref r), I64.Read(ref r)));
 
     public static readonly RecordCodec<MetricsMessage.Subscribe> Subscribe = Record<MetricsMessage.Subscribe>()
         .Field("Observer", Actor, x => x.Observer)

@@ -120,7 +120,7 @@ public sealed class MetricsOutbox(NodeId worker, ulong incarnation, int pointsMa
             if (++inFlight > InFlightMax) return;
             if (batch.First <= _sentUpTo) continue;
             if (inFlight == 1) _lastProgress = now; // The clock of the resend starts with the oldest.
-            effects.Send(Addresses.Metrics, new MetricsMessage.PointBatch(worker, incarnation, batch.First, batch.Thinned, batch.Points));
+            effects.Send(Addresses.Metrics, new MetricsMessage.PointBatch(worker, incarnation, batch.First, batch.Thinned, batch.Points, _buffer.DurableUpTo));
             _sentUpTo = batch.First;
         }
     }

@@ -68,6 +68,7 @@ public enum FaultKind
     Lost,
     Duplicated,
     Reordered,
+    Echoed,
     HeldBack,
     DroppedWithConnection,
     ConnectionLost,

@@ -15,6 +15,12 @@ public sealed record NetworkFaults
     /// <summary>Chance that a message between nodes overtakes or is overtaken. Otherwise a connection keeps its order, as TCP does.</summary>
     public double Reorder { get; init; }
 
+    /// <summary>Chance that an order (<see cref="SimulatedCluster.MayEcho"/>) comes several times more, up to <see cref="EchoMax"/> later, over whatever connection there is then. TCP does not do this; the contract allows it.</summary>
+    public double Echo { get; init; }
+
+    /// <summary>Latest that an echo comes; most come much sooner.</summary>
+    public TimeSpan EchoMax { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Shortest way between nodes.</summary>
     public TimeSpan DelayMin { get; init; } = TimeSpan.FromMilliseconds(0.1);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 
 namespace Vae.Tests.Simulation.Host;
 
@@ -20,6 +21,10 @@ public static class Seeds
 
     /// <summary>True when one seed is replayed.</summary>
     public static bool IsOne => Read("VAE_SEED") is not null;
+
+    /// <summary>The commit that the tests were built from: a seed has one history in one build, and another in the next.</summary>
+    public static string Build { get; } =
+        typeof(Seeds).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+') is [_, var commit] ? commit : "outside a checkout";
 
     private static ulong? Read(string name) =>
         ulong.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;

@@ -158,7 +158,7 @@ internal sealed class SimulatedActor(SimulatedNode node, ActorId self, Simulated
     // A broken invariant is not caught: it ends a real process, and here the run, with the event that broke it.
     private void Receive(ActorId sender, Message message)
     {
-        node.Cluster.OnReceived(sender, self, message, _letters + _stash.Count);
+        node.Cluster.OnReceived(node, sender, self, message, _letters + _stash.Count);
         try
         {
             _actor!.Receive(sender, message, node.Now, _effects);

@@ -1,10 +1,16 @@
 using Vae.Shared;
+using Vae.Shared.Actors;
 
 namespace Vae.Tests.Simulation.Host;
 
 /// <content>What each kind of fault does.</content>
 public sealed partial class SimulatedCluster
 {
+    private const int EchoesMax = 4;
+
+    /// <summary>Messages between nodes that may come again much later; null for none.</summary>
+    public Func<Message, bool>? MayEcho { get; set; }
+
     /// <summary>Makes something go wrong at a moment of the run.</summary>
     public void InjectAt(TimeSpan moment, Fault fault) => Timeline.At(moment, () => Inject(fault));
 
@@ -36,6 +42,15 @@ public sealed partial class SimulatedCluster
             case Fault.NetworkChange change: _network = change.Network; break;
             default: throw new InvalidOperationException($"No rule for {fault.GetType().Name}.");
         }
+    }
+
+    // Most of them soon: the next generation of a gang begins within a second.
+    internal TimeSpan[] DrawEchoes(Message message)
+    {
+        if (MayEcho is null || !MayEcho(message) || !_echoPrng.Chance(_network.Echo)) return [];
+        var delays = new TimeSpan[EchoesMax];
+        for (var i = 0; i < delays.Length; i++) delays[i] = _network.EchoMax * Math.Pow(_echoPrng.NextDouble(), 3);
+        return delays;
     }
 
     private void Isolate(Fault.Isolate cut)

@@ -27,6 +27,7 @@ public sealed partial class SimulatedCluster
     private readonly Catalog _catalog;
     private readonly Prng _networkPrng;
     private readonly Prng _storePrng;
+    private readonly Prng _echoPrng;
     private NetworkFaults _network;
     private bool _faultsEnded;
 
@@ -41,6 +42,7 @@ public sealed partial class SimulatedCluster
         _networkPrng = Prng.Fork(1);
         _storePrng = Prng.Fork(2);
         JobPrng = Prng.Fork(3);
+        _echoPrng = Prng.Fork(4);
         Store = new(_catalog);
         _network = Plan.Network;
         foreach (var (at, fault) in Plan.Schedule) InjectAt(at, fault);
@@ -136,6 +138,9 @@ public sealed partial class SimulatedCluster
     /// <summary>What SIGTERM does to a process; the scenario says it.</summary>
     public Action<SimulatedNode, Fault.Terminate>? OnTerminate { get; set; }
 
+    /// <summary>The process that the last mail was delivered in.</summary>
+    public SimulatedNode? LastReceiver { get; private set; }
+
     /// <summary>Told of each job before its port gets it.</summary>
     public Action<SimulatedNode, ActorId, Job>? OnJob { get; set; }
 
@@ -214,6 +219,7 @@ public sealed partial class SimulatedCluster
         $"""
         {text}
         {Summary()}
+        Build: {Seeds.Build}
         Replay this seed alone: VAE_SEED={Prng.Seed} dotnet test tests/Simulation --filter NAME_OF_THE_TEST
         Plan:
         {Plan.Describe()}
@@ -221,8 +227,9 @@ public sealed partial class SimulatedCluster
         {History.Last()}
         """, cause);
 
-    internal void OnReceived(ActorId sender, ActorId target, Message message, int waiting)
+    internal void OnReceived(SimulatedNode receiver, ActorId sender, ActorId target, Message message, int waiting)
     {
+        LastReceiver = receiver;
         LastReceived = (sender, target, message);
         LettersWaiting = waiting;
         _content.Clear();

@@ -60,6 +60,7 @@ internal sealed class SimulatedLink
         var peer = Other(end);
         if (unordered) _cluster.Count(FaultKind.Reordered, sender, target, message);
         Transmit(end, unordered, Arrive);
+        foreach (var delay in _cluster.DrawEchoes(message)) Echo(delay);
         if (!twice) return;
         _cluster.Count(FaultKind.Duplicated, sender, target, message);
         Transmit(end, unordered, Arrive);
@@ -68,6 +69,17 @@ internal sealed class SimulatedLink
         {
             var envelope = _cluster.Decode(frame);
             peer.Node.DeliverFromPeer(envelope.Sender, envelope.Target, envelope.Body);
+        }
+
+        void Echo(TimeSpan delay)
+        {
+            var life = peer.Node.Life;
+            _cluster.Timeline.After(delay, () =>
+            {
+                if (_cluster.FaultsEnded || peer.Node.Life != life) return;
+                _cluster.Count(FaultKind.Echoed, sender, target, message);
+                peer.Node.Pass(Arrive);
+            });
         }
     }
 

@@ -31,7 +31,6 @@ internal sealed class I08WholeCurves : Invariant
 
     public override void AtEnd(Watched watched)
     {
-        if (watched.Cluster.History.Count(FaultKind.DoubleStart) > 0) return; // Of two processes of one name the later one's readings count.
         var missing = 0L;
         var example = "";
         foreach (var (trial, model) in watched.Model.Trials)

@@ -25,13 +25,16 @@ internal sealed class ClusterRun
         Trainers = new FakeWorld(Cluster);
         Watched = new Watched(Cluster, Trainers, Points);
         Coverage = new Coverage(Watched);
+        var orders = new I11ReplicasObeyTheNewest();
         _checker = new InvariantChecker(Watched,
         [
             new I01OneLiveAttempt(), new I02AcknowledgedIsDurable(), new I03AllowedArrows(), new I06ResumedIsUninterrupted(), new I07StatesSum(), new I08WholeCurves(), new I09CheckpointsOpen(),
-            new I10Bounds(shape.OutboxMax), new I11NothingOldChangesState(), new I12NothingIsLeft(), new I13EndedStaysEnded(), Coverage,
+            new I10Bounds(shape.OutboxMax), new I11NothingOldChangesState(), orders, new I12NothingIsLeft(), new I13EndedStaysEnded(), Coverage,
         ]);
         Cluster.Check(_checker);
         Cluster.OnTerminate = Terminate;
+        Cluster.OnJob = orders.OnJob;
+        Cluster.MayEcho = message => message is ReplicaMessage;
         AddNodes(seed);
         foreach (var sweep in shape.Sweeps) Submit(sweep);
         foreach (var (sweep, trial, at) in shape.Prunings)

@@ -56,7 +56,7 @@ public class ClusterSimulations(ITestOutputHelper output)
         }
         catch (Exception failed)
         {
-            report.Fail(seed, failed is SimulationFailedException ? $"{failed.Message}\n{run.Shape}" : $"{failed.GetType().Name}: {failed.Message}\nseed {seed}\n{failed.StackTrace}");
+            report.Fail(seed, failed is SimulationFailedException ? $"{failed.Message}\n{run.Shape}" : $"{failed.GetType().Name}: {failed.Message}\nseed {seed}, build {Seeds.Build}\n{failed.StackTrace}");
         }
 
         report.Add(run);

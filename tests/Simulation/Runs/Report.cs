@@ -51,7 +51,7 @@ internal sealed class Report
     public string Text(TimeSpan elapsed)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{_runs:N0} runs, {_failures.Count} failed; {_simulated.TotalHours:F1} hours simulated in {elapsed.TotalSeconds:F1} s; ");
+        text.Append(CultureInfo.InvariantCulture, $"build {Seeds.Build}: {_runs:N0} runs, {_failures.Count} failed; {_simulated.TotalHours:F1} hours simulated in {elapsed.TotalSeconds:F1} s; ");
         text.Append(CultureInfo.InvariantCulture, $"{_events:N0} events ({_events / Math.Max(0.001, elapsed.TotalSeconds):N0} per second), {_messages:N0} messages, {_acts:N0} acts of training, {_trials:N0} trials\n");
         Table("faults", Enum.GetValues<FaultKind>(), kind => _faults[(int)kind]);
         Table("branches", Enum.GetValues<Branch>(), branch => _branches[(int)branch]);

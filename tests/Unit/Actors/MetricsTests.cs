@@ -11,9 +11,17 @@ public class MetricsTests
     private readonly Probe _metrics = new(new MetricsActor(Some.Context(), []));
     private readonly Probe _outbox = new(new MetricsOutbox(Some.Worker(0), 7, pointsMax: 1_000));
 
-    private static MetricsMessage.PointBatch Batch(long first, int count, ulong incarnation = 7, int thinned = 0) => new(Some.Worker(0), incarnation, first, thinned, Some.Points(first, count));
+    private static MetricsMessage.PointBatch Batch(long first, int count, ulong incarnation = 7, int thinned = 0, long durable = 0) =>
+        new(Some.Worker(0), incarnation, first, thinned, Some.Points(first, count), durable);
 
     private static MetricsMessage.PointsStored Stored(StorePointsJob write) => new(write.Write, write.Points);
+
+    private StorePointsJob StoreNext(MetricsMessage.PointBatch batch)
+    {
+        var write = Assert.Single(_metrics.Feed(batch).Jobs<StorePointsJob>());
+        Assert.Single(_metrics.Feed(Stored(write)).Sent<OutboxMessage.PointsAccepted>());
+        return write;
+    }
 
     [Fact]
     public void Points_are_acknowledged_only_when_they_are_stored()
@@ -72,6 +80,51 @@ public class MetricsTests
         var metrics = new Probe(new MetricsActor(Some.Context(), [new PointMark(Some.Worker(0), 7, 3)]));
         Assert.Equal(3, Assert.Single(metrics.Feed(Batch(1, 3)).Sent<OutboxMessage.PointsAccepted>()).UpTo);
         Assert.Equal([4], Assert.Single(metrics.Feed(Batch(4, 1)).Jobs<StorePointsJob>()).Points.Select(point => point.Step.Value));
+    }
+
+    [Fact]
+    public void The_older_of_two_processes_of_a_name_is_served_on_when_the_later_one_is_gone()
+    {
+        StoreNext(Batch(1, 3));
+        StoreNext(Batch(1, 1, incarnation: 8));
+
+        var again = StoreNext(Batch(4, 2, durable: 3));
+
+        Assert.Equal([4, 5], again.Points.Select(point => point.Step.Value));
+        Assert.Equal(new PointMark(Some.Worker(0), 7, 5), Assert.Single(again.Marks));
+    }
+
+    [Fact]
+    public void A_batch_of_either_process_of_a_name_in_one_write_is_acknowledged_to_its_own_process()
+    {
+        var first = Assert.Single(_metrics.Feed(Batch(1, 1)).Jobs<StorePointsJob>());
+        _metrics.Feed(Batch(2, 1));
+        _metrics.Feed(Batch(1, 4, incarnation: 8));
+        var both = Assert.Single(_metrics.Feed(Stored(first)).Jobs<StorePointsJob>());
+
+        Assert.Equal([(7UL, 2L), (8UL, 4L)], _metrics.Feed(Stored(both)).Sent<OutboxMessage.PointsAccepted>().Select(accepted => (accepted.Incarnation, accepted.UpTo)));
+    }
+
+    [Fact]
+    public void A_coordinator_that_has_forgotten_a_stream_goes_on_where_its_process_was_acknowledged()
+    {
+        var metrics = new Probe(new MetricsActor(Some.Context(), [new PointMark(Some.Worker(0), 8, 1)]));
+
+        Assert.Empty(metrics.Feed(Batch(6, 1, durable: 3)));
+        var write = Assert.Single(metrics.Feed(Batch(4, 2, durable: 3)).Jobs<StorePointsJob>());
+
+        Assert.Equal([4, 5, 6], write.Points.Select(point => point.Step.Value));
+    }
+
+    [Fact]
+    public void An_outbox_says_how_far_it_was_acknowledged()
+    {
+        _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(1, 3)));
+        Assert.Equal(0, Assert.Single(_outbox.Feed(new OutboxMessage.FlushNow()).Sent<MetricsMessage.PointBatch>()).DurableUpTo);
+        _outbox.Feed(new OutboxMessage.PointsAccepted(Some.Term, 7, 3));
+        _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(4, 1)));
+        var next = Assert.Single(_outbox.Feed(new OutboxMessage.FlushNow()).Sent<MetricsMessage.PointBatch>());
+        Assert.Equal((4, 3), (next.FirstSequence, next.DurableUpTo));
     }
 
     [Fact]
