@@ -73,9 +73,6 @@ internal sealed class PointBuffer(int pointsMax)
     /// <summary>Points held.</summary>
     public int Count => _count + _fresh.Count;
 
-    /// <summary>All sequences up to here are durable; a batch that was trimmed counts from where it begins now.</summary>
-    public long DurableUpTo => (_batches.First?.Value.First - 1) ?? _lastSequence;
-
     /// <summary>Points dropped over the life of the worker.</summary>
     public long ThinnedTotal { get; private set; }
 
