@@ -40,7 +40,7 @@ public class LossyCounterTests
         FaultKind[] metByClustersOnly =
         [
             FaultKind.ActorCrash, FaultKind.ActorGivenUp, FaultKind.StoreStall, FaultKind.Fenced, FaultKind.LostLeadership, FaultKind.ClockJump, FaultKind.Slow, FaultKind.DataCut,
-            FaultKind.DiskFull, FaultKind.WriteError, FaultKind.BitFlip, FaultKind.Terminate, FaultKind.DoubleStart,
+            FaultKind.DiskFull, FaultKind.WriteError, FaultKind.BitFlip, FaultKind.Terminate, FaultKind.DoubleStart, FaultKind.Echoed,
         ];
         Assert.All(Enum.GetValues<FaultKind>().Except(metByClustersOnly), kind => Assert.True(met[(int)kind] > 0, $"{kind} was never met."));
     }
