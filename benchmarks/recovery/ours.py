@@ -63,15 +63,18 @@ class Ours:
         with open(os.path.join(self.home, "token"), encoding="utf-8") as token:
             self.token = token.read().strip()
         self.workers = {}
-        for number in range(WORKERS):
-            self.start_worker(f"node-{number + 1}")
+        self.started = 0
+        for _ in range(WORKERS):
+            self.start_worker()
 
     def start(self, *arguments):
         return subprocess.Popen([self.vae, *arguments, "--home", self.home], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=open(os.path.join(self.home, f"{arguments[0]}.log"), "a", encoding="utf-8"))
 
-    def start_worker(self, name):
-        port = free_port()
+    def start_worker(self):
+        """Always a new name: a worker whose processes die soon after they joined is quarantined, as it should be."""
+        self.started += 1
+        name, port = f"node-{self.started}", free_port()
         process = self.start("worker", "--coordinator", f"127.0.0.1:{self.port}", "--name", name, "--token-file", os.path.join(self.home, "token"),
                              "--threads", "1", "--lanes", "1", "--device", "cpu", "--http-port", str(port))
         self.workers[name] = (process, port)
@@ -122,7 +125,7 @@ class Ours:
         attempts = self.trial(sweep)["attempts"]
         self.ask(f"/api/v1/sweeps/{sweep}", "DELETE")
         self.workers.pop(victim)[0].wait()
-        self.start_worker(victim)
+        self.start_worker()
         stored, last = self.points(sweep)
         return {"rank": gang.index(victim), "recovery_s": max(end - killed for _, end in pauses), "survivors_kept": alive, "attempts": attempts, "steps_lost": last - stored}
 
