@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A sweep of 60 small trials on two workers of this machine while its coordinator is killed (-9) at random instants and started again at once, beside the same sweep undisturbed: trials lost or begun again, steps trained
 # twice, how long workers stood still, how long recovery took, and whether the winner is the same.
-# usage: benchmarks/coordinator-kills.sh [--kills 200] [--trials 60] [--epochs N] [--gap 3] [--seed 1] [--store postgres://...] [--keep] [--save]
+# usage: benchmarks/coordinator-kills.sh [--kills 200] [--trials 60] [--epochs N] [--gap 3] [--seed 1] [--store postgres://...] [--calm FILE] [--keep] [--save]
 # VAE_PROGRAM names another build. --save writes benchmarks/results/recovery-coordinator-<date>.md. Needs python3 without any package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,7 +9,7 @@ command="benchmarks/coordinator-kills.sh $*"
 save=no arguments=()
 while [ $# -gt 0 ]; do
   case "$1" in
-    --kills | --trials | --epochs | --gap | --seed | --store) arguments+=("$1" "$2"); shift 2 ;;
+    --kills | --trials | --epochs | --gap | --seed | --store | --calm) arguments+=("$1" "$2"); shift 2 ;;
     --keep) arguments+=("$1"); shift ;;
     --save) save=yes; shift ;;
     *) echo "unknown option $1; see the head of $0" >&2; exit 2 ;;

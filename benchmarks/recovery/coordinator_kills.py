@@ -9,6 +9,7 @@ p.add_argument("--epochs", type=int, default=0, help="of a trial; 0 makes the sw
 p.add_argument("--gap", type=float, default=3.0, help="most seconds between a recovery and the next kill")
 p.add_argument("--seed", type=int, default=1)
 p.add_argument("--store", default="", help="URL of an empty PostgreSQL database; default SQLite")
+p.add_argument("--calm", default="", help="file that keeps the undisturbed sweep's result from one measurement of the same setting to the next")
 p.add_argument("--keep", action="store_true", help="keep the folder with store and logs")
 a = p.parse_args()
 
@@ -187,9 +188,37 @@ def quantile(values, q):
 
 # Long enough for all kills: about 400 steps of such a trial take a second on one thread, two at a time.
 epochs = a.epochs or max(20, int(a.kills * (a.gap / 2 + 2) * 2 * 400 / a.trials / STEPS))
-print(f"  undisturbed, {epochs} epochs", file=sys.stderr)
-calm, _, calm_pauses, calm_time, calm_cluster = run(epochs, 0)
+
+
+def undisturbed():
+    """Document, longest pause and time of the sweep without a kill; from the file if it holds them for this setting."""
+    setting = [a.trials, epochs, a.seed]
+    if a.calm and os.path.exists(a.calm):
+        with open(a.calm, encoding="utf-8") as file:
+            kept = json.load(file)
+        if kept["setting"] == setting:
+            return kept["document"], kept["pause"], kept["seconds"]
+    print(f"  undisturbed, {epochs} epochs", file=sys.stderr)
+    found, _, calm_pauses, seconds, calm_cluster = run(epochs, 0)
+    drop(calm_cluster)
+    pause = max(max(v) for v in calm_pauses.values())
+    if a.calm:
+        with open(a.calm, "w", encoding="utf-8") as file:
+            json.dump({"setting": setting, "document": found, "pause": pause, "seconds": seconds}, file)
+    return found, pause, seconds
+
+
+def drop(done):
+    if a.keep:
+        print(f"  kept {done.folder}", file=sys.stderr)
+    else:
+        shutil.rmtree(done.folder, ignore_errors=True)
+
+
+calm, calm_pause, calm_time = undisturbed()
 print(f"  {calm_time:.0f} s; now with kills", file=sys.stderr)
+if a.kills == 0:
+    sys.exit(0)
 document, recoveries, pauses, elapsed, cluster = run(epochs, a.kills)
 counts, trials = document["sweep"]["counts"], document["sweep"]["trials"]
 again = repeated(cluster, document["sweep"]["id"])
@@ -206,15 +235,11 @@ if again:
     print(f"| trials begun more than once | 0 | {again[0]} (greatest attempt number {max(attempts)}) |")
     print(f"| steps trained more than once, of {expected} | 0 | {again[1]} |")
     print(f"| steps without a point in the store | 0 | {expected - again[2]} |")
-print(f"| longest pause between two steps, any worker | {max(max(v) for v in calm_pauses.values()):.2f} s | {max(max(v) for v in pauses.values()):.2f} s |")
+print(f"| longest pause between two steps, any worker | {calm_pause:.2f} s | {max(max(v) for v in pauses.values()):.2f} s |")
 if recoveries:
     print(f"| restart to ready, median / p99 / longest | | {statistics.median(ready):.2f} / {quantile(ready, .99):.2f} / {max(ready):.2f} s |")
     print(f"| restart to all workers back, median / p99 / longest | | {statistics.median(back):.2f} / {quantile(back, .99):.2f} / {max(back):.2f} s |")
 same = winner(calm) == winner(document)
 print(f"| winner and its ELBO | {winner(calm)[0]}, {winner(calm)[1]} | {winner(document)[0]}, {winner(document)[1]}: {'the same' if same else 'ANOTHER'} |")
-for done in (calm_cluster, cluster):
-    if a.keep:
-        print(f"  kept {done.folder}", file=sys.stderr)
-    else:
-        shutil.rmtree(done.folder, ignore_errors=True)
+drop(cluster)
 sys.exit(0 if same and counts["done"] == trials else 1)
