@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Vae.Cli.Commands;
+using Vae.Cli.Commands.Model;
 
 namespace Vae.Cli;
 

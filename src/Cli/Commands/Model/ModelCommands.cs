@@ -1,0 +1,9 @@
+using System.CommandLine;
+
+namespace Vae.Cli.Commands.Model;
+
+/// <summary><c>vae model ...</c>: use what was trained. One file for each command.</summary>
+internal static class ModelCommands
+{
+    public static Command Create() => new("model", "Use trained models.") { GenerateCommand.Create(), ReconstructCommand.Create(), ExportCommand.Create() };
+}
