@@ -20,6 +20,12 @@ internal static class SpecCodecs
     private static readonly Codec<Likelihood> LikelihoodName = Enum<Likelihood>();
     private static readonly Codec<Activation> ActivationName = Enum<Activation>();
     private static readonly Codec<OptimizerKind> OptimizerKindName = Enum<OptimizerKind>();
+    private static readonly Codec<Prior> PriorName = Enum<Prior>();
+    private static readonly Codec<int?> OptionalI32 = OptionalValue(I32);
+    private static readonly Codec<TrainingObjective> TrainingObjectiveName = Enum<TrainingObjective>();
+    private static readonly Codec<KlSchedule> KlScheduleName = Enum<KlSchedule>();
+    private static readonly Codec<TcEstimator> TcEstimatorName = Enum<TcEstimator>();
+    private static readonly Codec<MmdKernel> MmdKernelName = Enum<MmdKernel>();
 
     public static readonly RecordCodec<DatasetSource> Source = Record<DatasetSource>()
         .Field("Source", Text, x => x.Source)
@@ -90,6 +96,15 @@ internal static class SpecCodecs
         .Field("Likelihood", LikelihoodName, x => x.Likelihood)
         .Field("Variance", OptionalF64, x => x.Variance)
         .Field("Activation", ActivationName, x => x.Activation)
+        .Field("Blocks", I32, x => x.Blocks)
+        .Field("Groups", I32, x => x.Groups)
+        .Field("Prior", PriorName, x => x.Prior)
+        .Field("PseudoInputs", I32, x => x.PseudoInputs)
+        .Field("Ladder", Widths, x => x.Ladder)
+        .Field("Codes", I32, x => x.Codes)
+        .Field("CodeSize", I32, x => x.CodeSize)
+        .Field("CodePriorWidth", I32, x => x.CodePriorWidth)
+        .Field("Classes", OptionalI32, x => x.Classes)
         .ReadBy((ref r) => new()
         {
             Family = ModelFamilyName.Read(ref r),
@@ -102,6 +117,15 @@ internal static class SpecCodecs
             Likelihood = LikelihoodName.Read(ref r),
             Variance = OptionalF64.Read(ref r),
             Activation = ActivationName.Read(ref r),
+            Blocks = I32.Read(ref r),
+            Groups = I32.Read(ref r),
+            Prior = PriorName.Read(ref r),
+            PseudoInputs = I32.Read(ref r),
+            Ladder = Widths.Read(ref r),
+            Codes = I32.Read(ref r),
+            CodeSize = I32.Read(ref r),
+            CodePriorWidth = I32.Read(ref r),
+            Classes = OptionalI32.Read(ref r),
         });
 
     public static readonly RecordCodec<TrainingSpec> Training = Record<TrainingSpec>()
@@ -120,6 +144,30 @@ internal static class SpecCodecs
         .Field("Seed", U64, x => x.Seed)
         .Field("GradientClip", OptionalF64, x => x.GradientClip)
         .Field("EvaluateEvery", I32, x => x.EvaluateEvery)
+        .Field("Objective", TrainingObjectiveName, x => x.Objective)
+        .Field("ImportanceSamples", I32, x => x.ImportanceSamples)
+        .Field("KlSchedule", KlScheduleName, x => x.KlSchedule)
+        .Field("KlCycles", I32, x => x.KlCycles)
+        .Field("KlCycleRise", F64, x => x.KlCycleRise)
+        .Field("FreeBits", F64, x => x.FreeBits)
+        .Field("Capacity", OptionalF64, x => x.Capacity)
+        .Field("CapacityWeight", F64, x => x.CapacityWeight)
+        .Field("CapacityEpochs", F64, x => x.CapacityEpochs)
+        .Field("TcAlpha", F64, x => x.TcAlpha)
+        .Field("TcGamma", F64, x => x.TcGamma)
+        .Field("TcEstimator", TcEstimatorName, x => x.TcEstimator)
+        .Field("FactorGamma", F64, x => x.FactorGamma)
+        .Field("DiscriminatorWidth", I32, x => x.DiscriminatorWidth)
+        .Field("DiscriminatorLayers", I32, x => x.DiscriminatorLayers)
+        .Field("DiscriminatorRate", F64, x => x.DiscriminatorRate)
+        .Field("MmdAlpha", F64, x => x.MmdAlpha)
+        .Field("MmdLambda", F64, x => x.MmdLambda)
+        .Field("MmdKernel", MmdKernelName, x => x.MmdKernel)
+        .Field("Commitment", F64, x => x.Commitment)
+        .Field("CodeDecay", F64, x => x.CodeDecay)
+        .Field("CodeRevival", F64, x => x.CodeRevival)
+        .Field("Labelled", I32, x => x.Labelled)
+        .Field("ClassifierWeight", F64, x => x.ClassifierWeight)
         .ReadBy((ref r) => new()
         {
             Epochs = I32.Read(ref r),
@@ -137,6 +185,30 @@ internal static class SpecCodecs
             Seed = U64.Read(ref r),
             GradientClip = OptionalF64.Read(ref r),
             EvaluateEvery = I32.Read(ref r),
+            Objective = TrainingObjectiveName.Read(ref r),
+            ImportanceSamples = I32.Read(ref r),
+            KlSchedule = KlScheduleName.Read(ref r),
+            KlCycles = I32.Read(ref r),
+            KlCycleRise = F64.Read(ref r),
+            FreeBits = F64.Read(ref r),
+            Capacity = OptionalF64.Read(ref r),
+            CapacityWeight = F64.Read(ref r),
+            CapacityEpochs = F64.Read(ref r),
+            TcAlpha = F64.Read(ref r),
+            TcGamma = F64.Read(ref r),
+            TcEstimator = TcEstimatorName.Read(ref r),
+            FactorGamma = F64.Read(ref r),
+            DiscriminatorWidth = I32.Read(ref r),
+            DiscriminatorLayers = I32.Read(ref r),
+            DiscriminatorRate = F64.Read(ref r),
+            MmdAlpha = F64.Read(ref r),
+            MmdLambda = F64.Read(ref r),
+            MmdKernel = MmdKernelName.Read(ref r),
+            Commitment = F64.Read(ref r),
+            CodeDecay = F64.Read(ref r),
+            CodeRevival = F64.Read(ref r),
+            Labelled = I32.Read(ref r),
+            ClassifierWeight = F64.Read(ref r),
         });
 
     public static readonly RecordCodec<Assignment> Assignment = Record<Assignment>()

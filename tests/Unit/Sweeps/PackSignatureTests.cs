@@ -32,6 +32,9 @@ public class PackSignatureTests
                 AdamBeta2 = 0.6,
                 AdamEpsilon = 1e-3,
                 GradientClip = 1,
+                KlSchedule = KlSchedule.Cyclical,
+                KlCycles = 2,
+                KlCycleRise = 0.2,
             },
         };
 
@@ -53,6 +56,33 @@ public class PackSignatureTests
         { "adamw", t => t with { Training = t.Training with { Optimizer = OptimizerKind.AdamW } } },
         { "sgd", t => t with { Training = t.Training with { Optimizer = OptimizerKind.Sgd } } },
         { "momentum", t => t with { Training = t.Training with { Optimizer = OptimizerKind.Sgd, Momentum = 0.5 } } },
+        { "continuous bernoulli", t => t with { Model = t.Model with { Likelihood = Likelihood.ContinuousBernoulli } } },
+        { "discretised logistic", t => t with { Model = t.Model with { Likelihood = Likelihood.DiscretisedLogistic } } },
+        { "resnet", t => t with { Model = t.Model with { Architecture = Architecture.Resnet } } },
+        { "blocks", t => t with { Model = t.Model with { Architecture = Architecture.Resnet, Blocks = 3 } } },
+        { "groups", t => t with { Model = t.Model with { Architecture = Architecture.Resnet, Groups = 4 } } },
+        { "vamp", t => t with { Model = t.Model with { Prior = Prior.Vamp } } },
+        { "pseudo-inputs", t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 10 } } },
+        { "conditional", t => t with { Model = t.Model with { Family = ModelFamily.Conditional } } },
+        { "classes", t => t with { Model = t.Model with { Family = ModelFamily.Conditional, Classes = 4 } } },
+        { "m2", t => t with { Model = t.Model with { Family = ModelFamily.M2 } } },
+        { "ladder", t => t with { Model = t.Model with { Family = ModelFamily.Ladder } } },
+        { "layers of a ladder", t => t with { Model = t.Model with { Family = ModelFamily.Ladder, Ladder = [8, 4] } } },
+        { "vq", t => t with { Model = t.Model with { Family = ModelFamily.Vq } } },
+        { "codes", t => t with { Model = t.Model with { Family = ModelFamily.Vq, Codes = 16 } } },
+        { "code size", t => t with { Model = t.Model with { Family = ModelFamily.Vq, CodeSize = 16 } } },
+        { "code prior", t => t with { Model = t.Model with { Family = ModelFamily.Vq, CodePriorWidth = 16 } } },
+        { "code positions", t => t with { Model = t.Model with { Family = ModelFamily.Vq, Latent = 7 } } },
+        { "iwae", t => t with { Training = t.Training with { Objective = TrainingObjective.Iwae } } },
+        { "samples", t => t with { Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 50 } } },
+        { "tc", t => t with { Training = t.Training with { Objective = TrainingObjective.Tc } } },
+        { "estimator", t => t with { Training = t.Training with { Objective = TrainingObjective.Tc, TcEstimator = TcEstimator.Mws } } },
+        { "factor", t => t with { Training = t.Training with { Objective = TrainingObjective.Factor } } },
+        { "discriminator", t => t with { Training = t.Training with { Objective = TrainingObjective.Factor, DiscriminatorLayers = 3 } } },
+        { "mmd", t => t with { Training = t.Training with { Objective = TrainingObjective.Mmd } } },
+        { "kernel", t => t with { Training = t.Training with { Objective = TrainingObjective.Mmd, MmdKernel = MmdKernel.Rbf } } },
+        { "free bits", t => t with { Training = t.Training with { FreeBits = 0.1 } } },
+        { "capacity", t => t with { Training = t.Training with { Capacity = 0 } } },
     };
 
     [Fact]
@@ -69,12 +99,25 @@ public class PackSignatureTests
         { "hidden of an mlp", t => t with { Model = t.Model with { Hidden = 8 } } },
         { "the default decoder written out", t => t with { Model = t.Model with { Decoder = [256, 512] } } },
         { "variance of bernoulli", t => t with { Model = t.Model with { Variance = 0.1 } } },
+        { "blocks of an mlp", t => t with { Model = t.Model with { Blocks = 7, Groups = 1 } } },
+        { "what other families have", t => t with { Model = t.Model with { Ladder = [3, 2], Codes = 4, CodeSize = 4, CodePriorWidth = 4, Classes = 4, PseudoInputs = 4 } } },
+        { "what other objectives have", t => t with { Training = t.Training with { ImportanceSamples = 9, TcEstimator = TcEstimator.Mws, DiscriminatorWidth = 9, MmdKernel = MmdKernel.Rbf, Labelled = 9 } } },
         { "momentum of adam", t => t with { Training = t.Training with { Momentum = 0.1 } } },
     };
 
     [Theory, MemberData(nameof(Idle))]
     public void A_field_without_effect_keeps_no_trials_apart(string field, Func<TrialSpec, TrialSpec> change) =>
         Assert.True(PackSignature.Of(Base) == PackSignature.Of(change(Base)), field);
+
+    [Fact]
+    public void Numbers_of_a_target_and_of_a_family_are_entries_of_a_vector()
+    {
+        var held = Base with { Training = Base.Training with { FreeBits = 0.1, TcAlpha = 2 } };
+        var vq = Base with { Model = Base.Model with { Family = ModelFamily.Vq } };
+
+        Assert.Equal(PackSignature.Of(held), PackSignature.Of(held with { Training = held.Training with { FreeBits = 0.2 } }));
+        Assert.Equal(PackSignature.Of(vq), PackSignature.Of(vq with { Training = vq.Training with { Commitment = 1, CodeDecay = 0.5, CodeRevival = 0 } }));
+    }
 
     [Fact]
     public void A_pack_takes_trials_of_at_most_its_latent_size()

@@ -19,6 +19,67 @@ public class SweepJsonTests
     public void A_trial_comes_back_from_the_wire_as_it_was() => Assert.Equal(Trial, TrialSpecJson.Read(TrialSpecJson.WriteUtf8(Trial)));
 
     [Fact]
+    public void Every_field_comes_back_with_a_value_of_its_own()
+    {
+        var trial = Trial with
+        {
+            Model = Trial.Model with
+            {
+                Family = ModelFamily.Ladder,
+                Architecture = Architecture.Resnet,
+                Likelihood = Likelihood.ContinuousBernoulli,
+                Blocks = 5,
+                Groups = 6,
+                Prior = Prior.Vamp,
+                PseudoInputs = 7,
+                Ladder = [4, 3],
+                Codes = 9,
+                CodeSize = 10,
+                CodePriorWidth = 11,
+                Classes = 12,
+            },
+            Training = Trial.Training with
+            {
+                Objective = TrainingObjective.Factor,
+                ImportanceSamples = 13,
+                KlSchedule = KlSchedule.Cyclical,
+                KlCycles = 14,
+                KlCycleRise = 0.15,
+                FreeBits = 0.16,
+                Capacity = 17,
+                CapacityWeight = 18,
+                CapacityEpochs = 19,
+                TcAlpha = 20,
+                TcGamma = 21,
+                TcEstimator = TcEstimator.Mws,
+                FactorGamma = 22,
+                DiscriminatorWidth = 23,
+                DiscriminatorLayers = 4,
+                DiscriminatorRate = 0.25,
+                MmdAlpha = -26,
+                MmdLambda = 27,
+                MmdKernel = MmdKernel.Rbf,
+                Commitment = 28,
+                CodeDecay = 0.29,
+                CodeRevival = 0.3,
+                Labelled = 31,
+                ClassifierWeight = 32,
+            },
+        };
+
+        Assert.Equal(trial, TrialSpecJson.Read(TrialSpecJson.WriteUtf8(trial)));
+    }
+
+    [Fact]
+    public void A_trial_written_before_a_field_was_there_has_its_default()
+    {
+        var text = Encoding.UTF8.GetString(TrialSpecJson.WriteUtf8(Trial)).Replace(",\"free_bits\":0", "", StringComparison.Ordinal).Replace(",\"prior\":\"normal\"", "", StringComparison.Ordinal);
+
+        Assert.DoesNotContain("free_bits", text, StringComparison.Ordinal);
+        Assert.Equal(Trial, TrialSpecJson.Read(Encoding.UTF8.GetBytes(text)));
+    }
+
+    [Fact]
     public void A_config_file_holds_trial_and_data_set()
     {
         var source = new DatasetSource { Source = "idx", Images = "a \"b\"/ü.gz", HoldOut = 0.125, Binarize = Binarize.Dynamic };

@@ -31,75 +31,9 @@ public static class SweepFields
         new Field<DatasetSource, Binarize>("binarize", new Choice<Binarize>(), d => d.Binarize, (d, v) => d with { Binarize = v },
             "How grey pixels become bits: `none` keeps them in 0 to 1, `fixed` cuts at one half, `dynamic` takes them as probabilities and draws anew in every epoch."));
 
-    internal static Section<ModelSpec> Model { get; } = new("model", "The model of a trial.", new ModelSpec(),
-        new Field<ModelSpec, ModelFamily>("family", new Choice<ModelFamily>(), m => m.Family, (m, v) => m with { Family = v }, "The kind of model."),
-        new Field<ModelSpec, Architecture>("architecture", new Choice<Architecture>(), m => m.Architecture, (m, v) => m with { Architecture = v },
-            "`mlp`: fully connected layers. `conv`: convolutions of kernel 4 and stride 2, and their mirror image as decoder.")
-        { Aliases = ["type", "arch"] },
-        new Field<ModelSpec, ValueList<int>>("encoder", new WholeList(1, 16, 1, 65_536), m => m.Encoder, (m, v) => m with { Encoder = v },
-            "`mlp`: hidden widths, input side first.")
-        { Aliases = ["hidden_dims", "layers", "widths"] },
-        new Field<ModelSpec, ValueList<int>?>("decoder", new OptionalObject<ValueList<int>>(new WholeList(1, 16, 1, 65_536), "mirror"), m => m.Decoder, (m, v) => m with { Decoder = v },
-            "`mlp`: hidden widths, latent side first. `mirror`: the encoder's, reversed."),
-        new Field<ModelSpec, ValueList<int>?>("channels", new OptionalObject<ValueList<int>>(new WholeList(1, 8, 1, 4_096), "auto"), m => m.Channels, (m, v) => m with { Channels = v },
-            "`conv`: output channels of the convolutions, each of which halves the image. `auto`: [32, 32, 64, 64] from 64 pixels, else [32, 64]."),
-        new Field<ModelSpec, int>("hidden", new WholeNumber<int>(1, 65_536), m => m.Hidden, (m, v) => m with { Hidden = v },
-            "`conv`: width of the dense layer between convolutions and latent."),
-        new Field<ModelSpec, int>("latent", new WholeNumber<int>(1, 4_096), m => m.Latent, (m, v) => m with { Latent = v },
-            "Latent dimensions.")
-        { Aliases = ["latent_dim", "latent_size", "latent_dims", "z_dim", "latents"] },
-        new Field<ModelSpec, Likelihood>("likelihood", new Choice<Likelihood>(), m => m.Likelihood, (m, v) => m with { Likelihood = v },
-            "What the decoder's output means: logits of bits, or means of a Gaussian.")
-        { Aliases = ["loss", "reconstruction"] },
-        new Field<ModelSpec, double?>("variance", new OptionalValue<double>(new RealNumber(0, 1e6, minOpen: true), "learned"), m => m.Variance, (m, v) => m with { Variance = v },
-            "`gaussian`: a fixed variance. `learned`: one variance for all pixels, trained with the weights."),
-        new Field<ModelSpec, Activation>("activation", new Choice<Activation>(), m => m.Activation, (m, v) => m with { Activation = v },
-            "The nonlinearity after every hidden layer."));
+    internal static Section<ModelSpec> Model => ModelFields.Section;
 
-    internal static Section<TrainingSpec> Training { get; } = new("training", "How a trial is trained.", new TrainingSpec(),
-        new Field<TrainingSpec, int>("epochs", new WholeNumber<int>(1, 1_000_000), t => t.Epochs, (t, v) => t with { Epochs = v },
-            "Passes over the training rows.")
-        { Aliases = ["max_epochs", "num_epochs"] },
-        new Field<TrainingSpec, long?>("max_steps", new OptionalValue<long>(new WholeNumber<long>(1, long.MaxValue), "none"), t => t.MaxSteps, (t, v) => t with { MaxSteps = v },
-            "Optimizer updates after which training ends even within an epoch.")
-        { Aliases = ["steps"] },
-        new Field<TrainingSpec, int>("batch", new WholeNumber<int>(1, 65_536), t => t.Batch, (t, v) => t with { Batch = v },
-            "Rows per optimizer update over all workers together; more workers do not change the training.")
-        { Aliases = ["batch_size", "minibatch"] },
-        new Field<TrainingSpec, OptimizerKind>("optimizer", new Choice<OptimizerKind>(), t => t.Optimizer, (t, v) => t with { Optimizer = v },
-            "The update rule.")
-        { Aliases = ["optim"] },
-        new Field<TrainingSpec, double>("learning_rate", new RealNumber(0, 100, minOpen: true), t => t.LearningRate, (t, v) => t with { LearningRate = v },
-            "Step size of the optimizer.")
-        { Aliases = ["lr", "step_size"] },
-        new Field<TrainingSpec, double>("weight_decay", new RealNumber(0, 10), t => t.WeightDecay, (t, v) => t with { WeightDecay = v },
-            "Pulls weights to 0: added to the gradient by `adam` and `sgd`, decoupled from it by `adamw`.")
-        { Aliases = ["l2", "wd"] },
-        new Field<TrainingSpec, double>("momentum", new RealNumber(0, 0.9999), t => t.Momentum, (t, v) => t with { Momentum = v }, "`sgd`: momentum."),
-        new Field<TrainingSpec, double>("adam_beta1", new RealNumber(0, 1, maxOpen: true), t => t.AdamBeta1, (t, v) => t with { AdamBeta1 = v },
-            "`adam`, `adamw`: decay of the mean of gradients.")
-        { Aliases = ["beta1"] },
-        new Field<TrainingSpec, double>("adam_beta2", new RealNumber(0, 1, maxOpen: true), t => t.AdamBeta2, (t, v) => t with { AdamBeta2 = v },
-            "`adam`, `adamw`: decay of the mean of squared gradients.")
-        { Aliases = ["beta2"] },
-        new Field<TrainingSpec, double>("adam_epsilon", new RealNumber(0, 1, minOpen: true), t => t.AdamEpsilon, (t, v) => t with { AdamEpsilon = v },
-            "`adam`, `adamw`: added to the denominator.")
-        { Aliases = ["eps", "epsilon", "adam_eps"] },
-        new Field<TrainingSpec, double>("beta", new RealNumber(0, 10_000), t => t.Beta, (t, v) => t with { Beta = v },
-            "Weight of the KL term; 1 is the evidence lower bound. Trials are compared at beta = 1 whatever this is.")
-        { Aliases = ["kl_weight", "kld_weight"] },
-        new Field<TrainingSpec, double>("kl_warmup_epochs", new RealNumber(0, 1_000_000), t => t.KlWarmupEpochs, (t, v) => t with { KlWarmupEpochs = v },
-            "Epochs over which the KL weight grows linearly from 0 to `beta`; fractions are allowed.")
-        { Aliases = ["warmup", "kl_warmup", "warmup_epochs", "annealing"] },
-        new Field<TrainingSpec, ulong>("seed", new WholeNumber<ulong>(0, ulong.MaxValue), t => t.Seed, (t, v) => t with { Seed = v },
-            "Seed of initial weights, row order and noise.")
-        { Aliases = ["random_seed"] },
-        new Field<TrainingSpec, double?>("gradient_clip", new OptionalValue<double>(new RealNumber(0, 1e9, minOpen: true), "off"), t => t.GradientClip, (t, v) => t with { GradientClip = v },
-            "Largest Euclidean norm of the gradient.")
-        { Aliases = ["clip", "grad_clip", "max_grad_norm", "clip_norm"] },
-        new Field<TrainingSpec, int>("evaluate_every", new WholeNumber<int>(1, 1_000_000), t => t.EvaluateEvery, (t, v) => t with { EvaluateEvery = v },
-            "Epochs between evaluations on held-out rows; the last epoch is always evaluated.")
-        { Aliases = ["eval_every", "validate_every"] });
+    internal static Section<TrainingSpec> Training => TrainingFields.Section;
 
     internal static Section<ObjectiveSpec> Objective { get; } = new("objective", "What trials are ranked by.", new ObjectiveSpec(),
         new Field<ObjectiveSpec, ObjectiveMetric>("metric", new Choice<ObjectiveMetric>(), o => o.Metric, (o, v) => o with { Metric = v },

@@ -50,7 +50,7 @@ internal sealed class Choice<T> : FieldType<T>
     }
 
     /// <returns><c>LeakyRelu</c> as <c>leaky_relu</c>; <c>AdamW</c> as <c>adamw</c>, as its paper writes it.</returns>
-    private static string Word(T value)
+    public static string Word(T value)
     {
         var name = value.ToString();
         var word = new StringBuilder(name.Length + 2);

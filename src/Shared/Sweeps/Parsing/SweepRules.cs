@@ -12,16 +12,52 @@ internal static class SweepRules
 
     private static readonly Idle[] MaybeIdle =
     [
-        new("model.encoder", t => t.Model.Architecture == Architecture.Mlp, "only mlp has it; conv has channels and hidden"),
-        new("model.decoder", t => t.Model.Architecture == Architecture.Mlp, "only mlp has it; conv mirrors its channels"),
-        new("model.channels", t => t.Model.Architecture == Architecture.Conv, "only conv has it"),
-        new("model.hidden", t => t.Model.Architecture == Architecture.Conv, "only conv has it; mlp has encoder"),
+        new("model.encoder", t => t.Model.Architecture == Architecture.Mlp, "only mlp has it; conv and resnet have channels and hidden"),
+        new("model.decoder", t => t.Model.Architecture == Architecture.Mlp, "only mlp has it; conv and resnet mirror their channels"),
+        new("model.channels", t => t.Model.Architecture != Architecture.Mlp, "only conv and resnet have it"),
+        new("model.hidden", t => t.Model.Architecture != Architecture.Mlp, "only conv and resnet have it; mlp has encoder"),
+        new("model.blocks", t => t.Model.Architecture == Architecture.Resnet, "only resnet has it"),
+        new("model.groups", t => t.Model.Architecture == Architecture.Resnet, "only resnet has it"),
+        new("model.latent", t => t.Model.Family != ModelFamily.Ladder && !IsCodeMap(t), "a ladder has `ladder`, and a vq model with convolutions one code for each place of its smallest map"),
         new("model.variance", t => t.Model.Likelihood == Likelihood.Gaussian, "only a gaussian likelihood has it"),
+        new("model.pseudo_inputs", t => t.Model.Prior == Prior.Vamp, "only a vamp prior has it"),
+        new("model.ladder", t => t.Model.Family == ModelFamily.Ladder, "only a ladder has it"),
+        new("model.codes", t => t.Model.Family == ModelFamily.Vq, "only vq has it"),
+        new("model.code_size", t => t.Model.Family == ModelFamily.Vq, "only vq has it"),
+        new("model.code_prior_width", t => t.Model.Family == ModelFamily.Vq, "only vq has it"),
+        new("model.classes", t => t.Model.Family is ModelFamily.Conditional or ModelFamily.M2, "only conditional and m2 have it"),
         new("training.momentum", t => t.Training.Optimizer == OptimizerKind.Sgd, "only sgd has it"),
         new("training.adam_beta1", t => t.Training.Optimizer != OptimizerKind.Sgd, "sgd does not have it"),
         new("training.adam_beta2", t => t.Training.Optimizer != OptimizerKind.Sgd, "sgd does not have it"),
         new("training.adam_epsilon", t => t.Training.Optimizer != OptimizerKind.Sgd, "sgd does not have it"),
+        new("training.beta", HasKlWeight, "a vq model has no KL term to weigh, and with a capacity it is pulled to that instead"),
+        new("training.kl_schedule", HasKlWeight, "there is no KL weight to move"),
+        new("training.kl_warmup_epochs", t => HasKlWeight(t) && t.Training.KlSchedule == KlSchedule.Linear, "only a linear schedule of the KL weight has it"),
+        new("training.kl_cycles", t => HasKlWeight(t) && t.Training.KlSchedule == KlSchedule.Cyclical, "only a cyclical schedule has it"),
+        new("training.kl_cycle_rise", t => HasKlWeight(t) && t.Training.KlSchedule == KlSchedule.Cyclical, "only a cyclical schedule has it"),
+        new("training.importance_samples", t => t.Training.Objective == TrainingObjective.Iwae, "only iwae has it"),
+        new("training.capacity_weight", t => t.Training.Capacity is not null, "there is no capacity"),
+        new("training.capacity_epochs", t => t.Training.Capacity is not null, "there is no capacity"),
+        new("training.tc_alpha", t => t.Training.Objective == TrainingObjective.Tc, "only tc has it"),
+        new("training.tc_gamma", t => t.Training.Objective == TrainingObjective.Tc, "only tc has it"),
+        new("training.tc_estimator", t => t.Training.Objective == TrainingObjective.Tc, "only tc has it"),
+        new("training.factor_gamma", t => t.Training.Objective == TrainingObjective.Factor, "only factor has it"),
+        new("training.discriminator_width", t => t.Training.Objective == TrainingObjective.Factor, "only factor has it"),
+        new("training.discriminator_layers", t => t.Training.Objective == TrainingObjective.Factor, "only factor has it"),
+        new("training.discriminator_rate", t => t.Training.Objective == TrainingObjective.Factor, "only factor has it"),
+        new("training.mmd_alpha", t => t.Training.Objective == TrainingObjective.Mmd, "only mmd has it"),
+        new("training.mmd_lambda", t => t.Training.Objective == TrainingObjective.Mmd, "only mmd has it"),
+        new("training.mmd_kernel", t => t.Training.Objective == TrainingObjective.Mmd, "only mmd has it"),
+        new("training.commitment", t => t.Model.Family == ModelFamily.Vq, "only vq has it"),
+        new("training.code_decay", t => t.Model.Family == ModelFamily.Vq, "only vq has it"),
+        new("training.code_revival", t => t.Model.Family == ModelFamily.Vq, "only vq has it"),
+        new("training.labelled", t => t.Model.Family == ModelFamily.M2, "only m2 has it"),
+        new("training.classifier_weight", t => t.Model.Family == ModelFamily.M2, "only m2 has it"),
     ];
+
+    private static bool IsCodeMap(TrialSpec t) => t.Model is { Family: ModelFamily.Vq, Architecture: not Architecture.Mlp };
+
+    private static bool HasKlWeight(TrialSpec t) => t.Model.Family != ModelFamily.Vq && t.Training.Capacity is null;
 
     public static void Check(SweepDefinition sweep, ReadContext context)
     {
@@ -85,6 +121,11 @@ internal static class SweepRules
         foreach (var trial in SweepTrials.Sample(sweep, SampleMax))
         {
             foreach (var idle in MaybeIdle.Where(idle => idle.IsUsed(trial))) used.Add(idle.Path);
+            CheckMix(sweep.Dataset, trial, (path, rule, message, hint) =>
+            {
+                // All reasons against one value, each once.
+                if (reported.Add(path + rule + message)) context.Add(At(path, context), rule, message, hint);
+            });
             CheckTrial(sweep, trial, (path, rule, message, hint, severity) =>
             {
                 if (reported.Add(path + rule)) context.Add(At(path, context), rule, message, hint, severity);
@@ -94,6 +135,12 @@ internal static class SweepRules
         {
             context.Add(At(idle.Path, context), Rules.Unused, $"{idle.Path} has no effect: {idle.Reason}", "remove it", Severity.Warning);
         }
+    }
+
+    private static void CheckMix(DatasetSource data, TrialSpec trial, Action<string, string, string, string> report)
+    {
+        foreach (var row in TrialRules.All.Where(row => row.IsBroken(trial, data))) report(row.Path, Rules.Conflict, row.Reason, row.Hint);
+        foreach (var (path, what, instead) in Supported.Missing(trial)) report(path, Rules.NotAvailable, $"this version does not train {what} yet", instead);
     }
 
     private static void CheckTrial(SweepDefinition sweep, TrialSpec trial, Action<string, string, string, string, Severity> report)
@@ -108,7 +155,7 @@ internal static class SweepRules
         {
             report(trial.Model.Channels is null ? "dataset.size" : "model.channels", Rules.Conflict, misfit, "use fewer channels, or another image size", Severity.Error);
         }
-        if (training.KlWarmupEpochs > training.Epochs)
+        if (training.KlWarmupEpochs > training.Epochs && training.KlSchedule == KlSchedule.Linear)
         {
             report("training.kl_warmup_epochs", Rules.Unused, $"the warm-up of {training.KlWarmupEpochs} epochs is longer than the training of {training.Epochs}, so beta is never reached",
                 "train longer or warm up faster", Severity.Warning);

@@ -28,11 +28,12 @@ public static class ModelSize
 
     /// <summary>
     /// Exact number of trained values. A dense layer n to m has (n + 1) m, a convolution c to d has (16 c + 1) d. The encoder ends in two dense
-    /// heads (mean, log variance) of the latent size; a learned Gaussian variance adds one.
+    /// heads (mean, log variance) of the latent size; a learned Gaussian variance or logistic scale adds one, a vamp prior its pseudo-inputs.
     /// </summary>
     public static long Parameters(ModelSpec model, DataShape data)
     {
-        long count = model is { Likelihood: Likelihood.Gaussian, Variance: null } ? 1 : 0;
+        long count = model is { Likelihood: Likelihood.Gaussian, Variance: null } or { Likelihood: Likelihood.DiscretisedLogistic } ? 1 : 0;
+        if (model.Prior == Prior.Vamp) count += (long)model.PseudoInputs * data.Values;
         foreach (var (inputs, outputs, weightsPerPair, _) in Layers(model, data)) count += ((long)inputs * weightsPerPair + 1) * outputs;
         return count;
     }
@@ -78,7 +79,7 @@ public static class ModelSize
     /// <returns>Why the model cannot take images of this size; null when it can.</returns>
     public static string? Misfit(ModelSpec model, DataShape data)
     {
-        if (model.Architecture != Architecture.Conv) return null;
+        if (model.Architecture == Architecture.Mlp) return null;
         var halvings = model.ChannelsFor(Math.Min(data.Height, data.Width)).Count;
         var divisor = 1 << halvings;
         return data.Height % divisor == 0 && data.Width % divisor == 0
@@ -88,11 +89,11 @@ public static class ModelSize
 
     private readonly record struct Layer(int Inputs, int Outputs, int WeightsPerPair, int Pixels);
 
-    private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data) => model.Architecture == Architecture.Conv ? Conv(model, data) : Mlp(model, data);
+    private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data) => model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
 
     private static IEnumerable<Layer> Mlp(ModelSpec model, DataShape data)
     {
-        int[] encoder = [data.Values, .. model.Encoder];
+        int[] encoder = [data.Values, .. model.EncoderWidths];
         int[] decoder = [model.Latent, .. model.DecoderWidths, data.Values];
         for (var i = 1; i < encoder.Length; i++) yield return new(encoder[i - 1], encoder[i], 1, 1);
         yield return new(encoder[^1], 2 * model.Latent, 1, 1);

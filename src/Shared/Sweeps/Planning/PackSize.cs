@@ -57,7 +57,7 @@ public static class PackSize
         var parameters = ModelSize.Parameters(model, data);
         var evaluated = (long)shape.Slots * Math.Max(rows, EvaluationRows / shape.Slots);
         var kept = (shape.Slots * parameters * (2 + Moments(trial.Training))) + (evaluated * (data.Values + model.Latent));
-        var isConv = model.Architecture == Architecture.Conv;
+        var isConv = model.Architecture != Architecture.Mlp;
         var step = shape.Slots * (((isConv ? CopiesOfImages : CopiesOfActivations) * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)));
         var evaluation = CopiesInEvaluation * evaluated * ModelSize.LargestOutput(model, data);
         if (cuda) return Float * (kept + Math.Max(step, evaluation));

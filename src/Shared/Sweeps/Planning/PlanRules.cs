@@ -50,7 +50,7 @@ internal static class PlanRules
 
     private static int SlotsFor(PackQuestion question)
     {
-        if (question.Trial.Model.Architecture == Architecture.Conv) return 1;
+        if (question.Trial.Model.Architecture != Architecture.Mlp) return 1;
         var parameters = ModelSize.Parameters(question.Trial.Model, question.Data);
         return parameters <= TinyParameters ? TinySlots : parameters <= FuseBelowParameters ? SmallSlots : 1;
     }

@@ -1,0 +1,69 @@
+namespace Vae.Shared.Sweeps;
+
+/// <summary>
+/// What the training engine of this version trains. The sweep file has names for more; a trial that asks for one of those is refused by name where it is read, so
+/// that nothing starts and then fails, or, worse, trains something else.
+/// </summary>
+public static class Supported
+{
+    private static readonly ModelFamily[] Families =
+    [
+        ModelFamily.Vae,
+    ];
+
+    private static readonly Architecture[] Architectures =
+    [
+        Architecture.Mlp,
+        Architecture.Conv,
+    ];
+
+    private static readonly Likelihood[] Likelihoods =
+    [
+        Likelihood.Bernoulli,
+        Likelihood.Gaussian,
+    ];
+
+    private static readonly Prior[] Priors =
+    [
+        Prior.Normal,
+    ];
+
+    private static readonly TrainingObjective[] Objectives =
+    [
+        TrainingObjective.Elbo,
+    ];
+
+    private static readonly KlSchedule[] Schedules =
+    [
+        KlSchedule.Constant,
+        KlSchedule.Linear,
+    ];
+
+    private const bool FreeBits = false;
+
+    private const bool Capacity = false;
+
+    /// <summary>What of a trial is not trained yet: the path of the field, its value, and what is trained instead; nothing when all is.</summary>
+    public static IEnumerable<(string Path, string What, string Instead)> Missing(TrialSpec trial)
+    {
+        var (model, training) = (trial.Model, trial.Training);
+        if (Lacks("model.family", model.Family, Families) is { } family) yield return family;
+        if (Lacks("model.architecture", model.Architecture, Architectures) is { } architecture) yield return architecture;
+        if (Lacks("model.likelihood", model.Likelihood, Likelihoods) is { } likelihood) yield return likelihood;
+        if (Lacks("model.prior", model.Prior, Priors) is { } prior) yield return prior;
+        if (Lacks("training.objective", training.Objective, Objectives) is { } objective) yield return objective;
+        if (Lacks("training.kl_schedule", training.KlSchedule, Schedules) is { } schedule) yield return schedule;
+        if (!FreeBits && training.FreeBits > 0) yield return ("training.free_bits", "free bits", "remove it");
+        if (!Capacity && training.Capacity is not null) yield return ("training.capacity", "a capacity", "remove it");
+    }
+
+    /// <returns>One sentence without a full stop that names all that is missing; null when this version trains the trial.</returns>
+    public static string? Refusal(TrialSpec trial)
+    {
+        var missing = Missing(trial).Select(one => one.What).ToArray();
+        return missing.Length == 0 ? null : $"this version does not train {string.Join(", ", missing)} yet";
+    }
+
+    private static (string Path, string What, string Instead)? Lacks<T>(string path, T value, T[] trained) where T : struct, Enum =>
+        trained.Contains(value) ? null : (path, $"{path[(path.IndexOf('.') + 1)..]} {Choice<T>.Word(value)}", $"use {string.Join(" or ", trained.Select(Choice<T>.Word))}");
+}
