@@ -11,12 +11,13 @@ public sealed record FlatSegment(string Name, long Offset, long ReplicaLength, I
 
 /// <summary>
 /// All parameters of a module in one contiguous float32 buffer and all gradients in another, the parameters and their <c>grad</c>
-/// being views. So zeroing is one fill, an optimizer step one pass, and an all-reduce works on one span without copying. The gradient
+/// being views; behind the parameters lies what the module has registered as state, which has no gradient. So zeroing is one fill, an optimizer step one pass, and an all-reduce works on one span without copying. The gradient
 /// buffer ends with room for statistics (loss sums), which then travel in the same all-reduce.
 /// </summary>
 public sealed unsafe class FlatParameters : IDisposable
 {
     private readonly Tensor[] _parameters;
+    private readonly Tensor[] _states;
     private readonly long[] _offsets;
     private readonly long[] _lengths;
     private readonly float* _values;
@@ -43,11 +44,22 @@ public sealed unsafe class FlatParameters : IDisposable
         }
 
         Segments = segments;
+        var states = module.named_states().ToList();
+        _states = [.. states.Select(static s => s.state)];
+        var stateSegments = new List<FlatSegment>(states.Count);
+        foreach (var (name, state) in states)
+        {
+            Check(name, state);
+            stateSegments.Add(new(name, Count + StateCount, state.numel() / Replicas, state.shape));
+            StateCount += state.numel();
+        }
+
+        StateSegments = stateSegments;
         _offsets = [.. segments.Select(static s => s.Offset)];
         _lengths = [.. segments.Select(static s => s.ReplicaLength)];
         StatisticsCount = statistics;
         using var scope = torch.NewDisposeScope();
-        Parameters = NewBuffer(Count, Device);
+        Parameters = NewBuffer(Count + StateCount, Device);
         Gradients = NewBuffer(Count + statistics, Device);
         Statistics = Gradients.narrow(0, Count, statistics).DetachFromDisposeScope();
         if (Device.type == DeviceType.CPU)
@@ -59,7 +71,7 @@ public sealed unsafe class FlatParameters : IDisposable
         Attach();
     }
 
-    /// <summary>All parameters, [Count].</summary>
+    /// <summary>All parameters, then all state, [Count + StateCount].</summary>
     public Tensor Parameters { get; }
 
     /// <summary>All gradients, then the statistics, [Count + StatisticsCount].</summary>
@@ -70,6 +82,9 @@ public sealed unsafe class FlatParameters : IDisposable
 
     /// <summary>Elements of all parameters.</summary>
     public long Count { get; }
+
+    /// <summary>Elements of all state.</summary>
+    public long StateCount { get; }
 
     /// <summary>Extra floats at the end of the gradient buffer.</summary>
     public int StatisticsCount { get; }
@@ -83,7 +98,10 @@ public sealed unsafe class FlatParameters : IDisposable
     /// <summary>The table of parameters in the order of registration, without gaps.</summary>
     public IReadOnlyList<FlatSegment> Segments { get; }
 
-    /// <summary>Memory of <see cref="Parameters"/> on the host.</summary>
+    /// <summary>The table of state, which begins at <see cref="Count"/>: see <see cref="Module.named_states"/>.</summary>
+    public IReadOnlyList<FlatSegment> StateSegments { get; }
+
+    /// <summary>Memory of the parameters on the host, without the state.</summary>
     /// <exception cref="InvalidOperationException">The buffers lie on another device.</exception>
     public Span<float> ParameterSpan => new(OnHost(_values), checked((int)Count));
 
@@ -96,7 +114,10 @@ public sealed unsafe class FlatParameters : IDisposable
     public Span<float> StatisticsSpan => new(OnHost(_gradients) + Count, StatisticsCount);
 
     /// <summary>The module's parameters, by segment.</summary>
-    internal ReadOnlySpan<Tensor> Leaves => _parameters;
+    public ReadOnlySpan<Tensor> Leaves => _parameters;
+
+    /// <summary>The module's state, by segment.</summary>
+    public ReadOnlySpan<Tensor> States => _states;
 
     internal ReadOnlySpan<long> Offsets => _offsets;
 
@@ -135,6 +156,14 @@ public sealed unsafe class FlatParameters : IDisposable
             values.copy_(_parameters[i].detach());
             _parameters[i].set_data(values);
             _parameters[i].grad = View(Gradients, i);
+        }
+
+        for (var i = 0; i < _states.Length; i++)
+        {
+            var segment = StateSegments[i];
+            var values = Parameters.narrow(0, segment.Offset, segment.ReplicaLength * Replicas).view(_states[i].shape);
+            values.copy_(_states[i]);
+            _states[i].set_data(values);
         }
     }
 

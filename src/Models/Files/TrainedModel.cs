@@ -32,7 +32,7 @@ public sealed class TrainedModel : IDisposable
     public VaeObjective Objective { get; }
 
     /// <summary>Writes replica <paramref name="replica"/> of a network as safetensors.</summary>
-    public static void Write(Stream target, VaeNetwork network, int replica, ModelConfig config)
+    public static void Write(Stream target, PackNetwork network, int replica, ModelConfig config)
     {
         using var scope = torch.NewDisposeScope();
         using var mode = torch.no_grad();
@@ -45,7 +45,7 @@ public sealed class TrainedModel : IDisposable
             .Metadata("vae_trial", config.Trial.Label);
         if (config.Run is { } run) writer.Metadata("vae_dataset", run.Fingerprint).Metadata("vae_sweep", run.Sweep);
         if (config.Result is { } result) writer.Metadata("vae_step", result.Steps.ToString(CultureInfo.InvariantCulture));
-        foreach (var (name, tensor) in network.state_dict())
+        foreach (var (name, tensor) in network.ModelTensors())
         {
             var one = tensor.select(0, replica).contiguous().cpu();
             writer.Add(name, one.shape, one.ToArray<float>());

@@ -17,26 +17,16 @@ public readonly record struct ImageShape(int Channels, int Height, int Width)
 /// Encoder and decoder of K variational autoencoders of one shape. Every tensor has the leading replica dimension K; K = 1 is an
 /// ordinary model and takes the plain matrix products. n is the number of rows, D the values of an image, d the latent size.
 /// </summary>
-public abstract class VaeNetwork : Module
+public abstract class VaeNetwork : PackNetwork
 {
-    private protected VaeNetwork(ModelSpec spec, ImageShape image, int replicas)
+    private protected VaeNetwork(ModelSpec spec, ImageShape image, int replicas) : base(image, replicas, spec.Latent)
     {
-        (Replicas, Latent, Image) = (replicas, spec.Latent, image);
         if (spec.Likelihood != Likelihood.Gaussian) return;
         var logVariance = torch.full([replicas], spec.Variance is { } fixedVariance ? Math.Log(fixedVariance) : 0);
         ObservationLogVariance = spec.Variance is null
             ? register_parameter("observation_log_variance", logVariance)
             : register_buffer("observation_log_variance", logVariance);
     }
-
-    /// <summary>Replicas K.</summary>
-    public int Replicas { get; }
-
-    /// <summary>Latent size d.</summary>
-    public int Latent { get; }
-
-    /// <summary>What one row is.</summary>
-    public ImageShape Image { get; }
 
     /// <summary>Log variance of the Gaussian likelihood, [K]: learned, or fixed by the model's spec. Null for other likelihoods.</summary>
     public Tensor? ObservationLogVariance { get; }
@@ -80,66 +70,11 @@ public abstract class VaeNetwork : Module
         _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Architecture, "Unknown architecture."),
     };
 
-    /// <summary>
-    /// Copies the weights of one replica into a place of another network of the same shape, whatever the devices. The latent sizes may differ: a smaller model is
-    /// padded with zeros, of a larger one the first dimensions are taken. Padded weights stay 0 in training, because a masked dimension has no gradient.
-    /// </summary>
-    /// <exception cref="TorchException">The shapes differ in more than the latent size.</exception>
-    public static void CopyReplica(VaeNetwork source, int from, VaeNetwork target, int to)
-    {
-        using var mode = torch.no_grad();
-        var size = Math.Min(source.Latent, target.Latent);
-        foreach (var ((_, have), (_, want)) in source.state_dict().Zip(target.state_dict()))
-        {
-            using var scope = torch.NewDisposeScope();
-            var (one, place) = (have.select(0, from), want.select(0, to));
-            if (source.Latent == target.Latent) place.copy_(one);
-            else if (ReferenceEquals(want, target.DecoderInput.weight)) CopyDimensions(one, place, 1, size);
-            else if (ReferenceEquals(want, target.PosteriorLayer.weight) || ReferenceEquals(want, target.PosteriorLayer.bias)) CopyDimensions(Halves(one), Halves(place), 1, size);
-            else place.copy_(one);
-        }
-    }
-
-    /// <summary>One replica as a network of its own that shares the weights: what is trained there shows here. It must be disposed before the pack.</summary>
-    public static VaeNetwork ViewReplica(VaeNetwork pack, ModelSpec spec, int replica)
-    {
-        var view = CreateEmpty(spec with { Latent = pack.Latent }, pack.Image, 1);
-        using var scope = torch.NewDisposeScope();
-        using var mode = torch.no_grad();
-        foreach (var ((_, own), (_, shared)) in view.state_dict().Zip(pack.state_dict())) own.set_data(shared.detach().narrow(0, replica, 1));
-        return view;
-    }
-
-    /// <summary>Where the latent size shows in one of <see cref="Module.parameters"/>: what has to be cut for a smaller latent.</summary>
-    public LatentAxis LatentAxisOf(Tensor parameter) =>
+    /// <inheritdoc/>
+    public override LatentAxis LatentAxisOf(Tensor parameter) =>
         ReferenceEquals(parameter, DecoderInput.weight) ? LatentAxis.Columns
         : ReferenceEquals(parameter, PosteriorLayer.weight) || ReferenceEquals(parameter, PosteriorLayer.bias) ? LatentAxis.HalvesOfRows
         : LatentAxis.None;
-
-    /// <summary>Trainable parameters of one replica of a smaller latent size, without the padding.</summary>
-    public long ParametersOf(int latent)
-    {
-        var count = 0L;
-        foreach (var parameter in parameters()) count += parameter.numel() / Replicas;
-        return count - ((Latent - latent) * ((2 * (PosteriorLayer.in_features + 1)) + DecoderInput.out_features));
-    }
-
-    /// <summary>Sets all weights of one replica to 0: an empty place computes finite numbers, which nobody looks at.</summary>
-    public void ClearReplica(int replica)
-    {
-        using var scope = torch.NewDisposeScope();
-        using var mode = torch.no_grad();
-        foreach (var parameter in parameters()) parameter.select(0, replica).zero_();
-    }
-
-    // [2d, ...] as [2, d, ...]: means and log variances are cut apart.
-    private static Tensor Halves(Tensor rows) => rows.dim() == 1 ? rows.view(2, -1) : rows.view(2, rows.size(0) / 2, rows.size(1));
-
-    private static void CopyDimensions(Tensor source, Tensor target, long dimension, long size)
-    {
-        if (target.size(dimension) > size) target.zero_();
-        target.narrow(dimension, 0, size).copy_(source.narrow(dimension, 0, size));
-    }
 
     // Rows that all replicas share are there once.
     private protected Tensor Spread(Tensor x) => x.size(0) == Replicas ? x : x.expand(Replicas, x.size(1), x.size(2));

@@ -76,6 +76,31 @@ public static partial class torch
             return default;
         }
 
+        /// <summary>
+        /// Inside a training step, lets the layers that run until the result is disposed compute other rows: several samples of each row, or rows that all slots
+        /// have. Outside of a step nothing happens.
+        /// </summary>
+        /// <param name="rows">Int32 [K]: the rows of each slot that count in what the layers get; null: all.</param>
+        public static unsafe StepRows step_rows(Tensor? rows)
+        {
+            nint before;
+            Status.Check(NativeAutograd.vae_swap_step_rows(rows?.Handle ?? 0, &before));
+            return new StepRows(before == 0 ? null : Tensor.Wrap(before));
+        }
+
+        /// <summary>Goes back to the rows before when disposed.</summary>
+        public readonly unsafe ref struct StepRows(Tensor? before) : IDisposable
+        {
+            /// <inheritdoc/>
+            public void Dispose()
+            {
+                nint own;
+                Status.Check(NativeAutograd.vae_swap_step_rows(before?.Handle ?? 0, &own));
+                if (own != 0) Tensor.Wrap(own).Dispose();
+                before?.Dispose();
+            }
+        }
+
         /// <summary>Ends the step when disposed.</summary>
         public readonly ref struct TrainingStep : IDisposable
         {

@@ -8,6 +8,7 @@ public abstract class Module : IDisposable
 {
     private readonly List<(string Name, Tensor Tensor)> _parameters = [];
     private readonly List<(string Name, Tensor Tensor)> _buffers = [];
+    private readonly List<(string Name, Tensor Tensor)> _states = [];
     private readonly List<(string Name, Module Module)> _children = [];
 
     /// <summary>True while training; dropout-like layers look at it.</summary>
@@ -18,6 +19,9 @@ public abstract class Module : IDisposable
 
     /// <summary>Tensors that belong to the state but are not trained.</summary>
     public IEnumerable<(string name, Tensor buffer)> named_buffers() => Walk("", static m => m._buffers);
+
+    /// <summary>Those buffers that training itself changes, such as running averages: <see cref="FlatParameters"/> keeps them behind the parameters.</summary>
+    public IEnumerable<(string name, Tensor state)> named_states() => Walk("", static m => m._states);
 
     /// <summary>Direct children in the order of registration.</summary>
     public IReadOnlyList<(string name, Module module)> named_children() => _children;
@@ -76,6 +80,13 @@ public abstract class Module : IDisposable
     {
         _buffers.Add((name, buffer.DetachFromDisposeScope()));
         return buffer;
+    }
+
+    /// <summary>Registers a buffer that training changes without a gradient: Float32, with the leading K of the parameters. It now belongs to the module. Returns it.</summary>
+    protected Tensor register_state(string name, Tensor state)
+    {
+        _states.Add((name, register_buffer(name, state)));
+        return state;
     }
 
     /// <summary>Registers a child, which now belongs to the module. Returns it.</summary>

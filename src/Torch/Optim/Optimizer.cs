@@ -5,27 +5,38 @@ namespace Vae.Torch;
 /// <summary>
 /// Updates flat parameters from flat gradients in one native pass. Each replica has its own settings and count of steps; an inactive one
 /// keeps weights and state. A step allocates nothing.
+/// <para>The parameters may be cut into two groups, the model's and, from some segment on, auxiliary ones (a discriminator) with their own numbers: setters take the group,
+/// 0 by default. Replicas rest, reset and count steps in both at once.</para>
 /// </summary>
 public abstract unsafe class Optimizer : IDisposable
 {
     private readonly NativeOptim.ReplicaSettings[] _settings;
     private readonly (string Name, Tensor Buffer)[] _buffers;
-    private readonly Tensor? _table;
+    private readonly int[] _starts; // First segment of each group, then the end.
+    private readonly Tensor?[] _tables;
 
-    private protected Optimizer(FlatParameters flat, NativeOptim.ReplicaSettings settings, ReadOnlySpan<string> buffers)
+    private protected Optimizer(FlatParameters flat, NativeOptim.ReplicaSettings settings, ReadOnlySpan<string> buffers, int? auxiliary)
     {
         Flat = flat;
+        if (auxiliary is < 1 || auxiliary >= flat.Segments.Count)
+            throw new ArgumentOutOfRangeException(nameof(auxiliary), auxiliary, $"Each group needs parameters: 1 to {flat.Segments.Count - 1}, or null.");
+        _starts = auxiliary is { } second ? [0, second, flat.Segments.Count] : [0, flat.Segments.Count];
         settings.Active = 1;
         settings.Norm = double.NaN;
-        _settings = new NativeOptim.ReplicaSettings[flat.Replicas];
+        _settings = new NativeOptim.ReplicaSettings[Groups * flat.Replicas];
         Array.Fill(_settings, settings);
         _buffers = new (string, Tensor)[buffers.Length];
         for (var i = 0; i < _buffers.Length; i++) _buffers[i] = (buffers[i], FlatParameters.NewBuffer(flat.Count, flat.Device));
-        if (flat.Device.type != DeviceType.CPU) _table = torch.zeros([NativeOptim.TableRows, flat.Replicas], device: flat.Device).DetachFromDisposeScope();
+        _tables = new Tensor?[Groups];
+        if (flat.Device.type == DeviceType.CPU) return;
+        for (var group = 0; group < Groups; group++) _tables[group] = torch.zeros([NativeOptim.TableRows, flat.Replicas], device: flat.Device).DetachFromDisposeScope();
     }
 
     /// <summary>What is updated.</summary>
     public FlatParameters Flat { get; }
+
+    /// <summary>Groups of parameters with their own numbers: 1, or 2 where some are auxiliary.</summary>
+    public int Groups => _starts.Length - 1;
 
     /// <summary>State as flat buffers laid out like <see cref="FlatParameters.Parameters"/>, under PyTorch's names (<c>exp_avg</c>, ...): what a joining peer needs.</summary>
     public IReadOnlyList<(string name, Tensor buffer)> state => _buffers;
@@ -42,11 +53,11 @@ public abstract unsafe class Optimizer : IDisposable
     /// <exception cref="ArgumentException">Set with another number of replicas, or a negative count.</exception>
     public long[] Steps
     {
-        get => [.. _settings.Select(static s => s.Step)];
+        get => [.. _settings.Take(Flat.Replicas).Select(static s => s.Step)];
         set
         {
-            if (value.Length != _settings.Length || value.Any(static v => v < 0)) throw new ArgumentException($"{_settings.Length} counts of steps, 0 or more, are needed.", nameof(value));
-            for (var k = 0; k < value.Length; k++) _settings[k].Step = value[k];
+            if (value.Length != Flat.Replicas || value.Any(static v => v < 0)) throw new ArgumentException($"{Flat.Replicas} counts of steps, 0 or more, are needed.", nameof(value));
+            for (var k = 0; k < value.Length; k++) SetSteps(k, value[k]);
         }
     }
 
@@ -57,24 +68,24 @@ public abstract unsafe class Optimizer : IDisposable
     public void SetSteps(int replica, long steps)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(steps);
-        _settings[replica].Step = steps;
+        for (var group = 0; group < Groups; group++) Settings(replica, group).Step = steps;
     }
 
     /// <summary>The settings that the next native pass gets.</summary>
-    internal ReadOnlySpan<NativeOptim.ReplicaSettings> Replicas => _settings;
+    internal ReadOnlySpan<NativeOptim.ReplicaSettings> Replicas => _settings.AsSpan(0, Flat.Replicas);
 
     /// <summary>Learning rate of one replica.</summary>
     public double GetLearningRate(int replica = 0) => _settings[replica].LearningRate;
 
     /// <summary>Sets the learning rate of one replica from the next step on; finite and not negative.</summary>
-    public void SetLearningRate(int replica, double rate) => _settings[replica].LearningRate = Checked(rate, nameof(rate));
+    public void SetLearningRate(int replica, double rate, int group = 0) => Settings(replica, group).LearningRate = Checked(rate, nameof(rate));
 
     /// <summary>Sets the weight decay of one replica; finite and not negative.</summary>
-    public void SetWeightDecay(int replica, double decay) => _settings[replica].WeightDecay = Checked(decay, nameof(decay));
+    public void SetWeightDecay(int replica, double decay, int group = 0) => Settings(replica, group).WeightDecay = Checked(decay, nameof(decay));
 
     /// <summary>
     /// Scales one replica's gradient down to a Euclidean norm of at most <paramref name="max"/> in each step (Pascanu et al. 2013, algorithm 1);
-    /// null ends it. The gradient buffer itself stays as it is.
+    /// null ends it. The gradient buffer itself stays as it is. Only of the first group: auxiliary parameters are not clipped and do not count.
     /// </summary>
     public void SetGradientClip(int replica, double? max)
     {
@@ -102,7 +113,10 @@ public abstract unsafe class Optimizer : IDisposable
     public bool IsActive(int replica) => _settings[replica].Active != 0;
 
     /// <summary>Lets a replica rest or go on.</summary>
-    public void SetActive(int replica, bool active) => _settings[replica].Active = active ? 1 : 0;
+    public void SetActive(int replica, bool active)
+    {
+        for (var group = 0; group < Groups; group++) Settings(replica, group).Active = active ? 1 : 0;
+    }
 
     /// <summary>Forgets one replica's state and steps: its slot gets a new trial.</summary>
     public void ResetReplica(int replica)
@@ -111,7 +125,7 @@ public abstract unsafe class Optimizer : IDisposable
         foreach (var (_, buffer) in _buffers)
             for (var i = 0; i < Flat.Segments.Count; i++)
                 Flat.View(buffer, i).select(0, replica).zero_();
-        _settings[replica].Step = 0;
+        SetSteps(replica, 0);
     }
 
     /// <summary>One update from the gradients as they are.</summary>
@@ -130,9 +144,10 @@ public abstract unsafe class Optimizer : IDisposable
         foreach (ref var settings in _settings.AsSpan())
             if (settings.Active != 0)
                 settings.Step++;
-        if (_table is null) return;
         fixed (NativeOptim.ReplicaSettings* settings = _settings)
-            Status.Check(NativeOptim.vae_optimizer_table(settings, Flat.Replicas, IsAdam ? 1 : 0, _table.Handle));
+            for (var group = 0; group < Groups; group++)
+                if (_tables[group] is { } table)
+                    Status.Check(NativeOptim.vae_optimizer_table(settings + (group * Flat.Replicas), Flat.Replicas, IsAdam ? 1 : 0, table.Handle));
     }
 
     /// <summary>The second half of <see cref="step"/>: updates weights and state.</summary>
@@ -140,7 +155,11 @@ public abstract unsafe class Optimizer : IDisposable
     {
         fixed (long* offsets = Flat.Offsets, lengths = Flat.Lengths)
         fixed (NativeOptim.ReplicaSettings* settings = _settings)
-            Status.Check(Apply(offsets, lengths, Flat.Segments.Count, settings, _table?.Handle ?? 0));
+            for (var group = 0; group < Groups; group++)
+            {
+                var first = _starts[group];
+                Status.Check(Apply(offsets + first, lengths + first, _starts[group + 1] - first, settings + (group * Flat.Replicas), _tables[group]?.Handle ?? 0));
+            }
     }
 
     /// <summary>See <see cref="FlatParameters.zero_grad"/>.</summary>
@@ -150,7 +169,7 @@ public abstract unsafe class Optimizer : IDisposable
     public void Dispose()
     {
         foreach (var (_, buffer) in _buffers) buffer.Dispose();
-        _table?.Dispose();
+        foreach (var table in _tables) table?.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -160,7 +179,7 @@ public abstract unsafe class Optimizer : IDisposable
 
     private protected nint Buffer(int index) => _buffers[index].Buffer.Handle;
 
-    private protected ref NativeOptim.ReplicaSettings Settings(int replica) => ref _settings[replica];
+    private protected ref NativeOptim.ReplicaSettings Settings(int replica, int group = 0) => ref _settings[(group * Flat.Replicas) + replica];
 
     private protected static double Checked(double value, string name) =>
         double.IsFinite(value) && value >= 0 ? value : throw new ArgumentOutOfRangeException(name, value, "Finite and not negative.");
@@ -175,7 +194,7 @@ public abstract unsafe class Optimizer : IDisposable
 /// </summary>
 public sealed unsafe class Adam : Optimizer
 {
-    internal Adam(FlatParameters flat, double rate, double beta1, double beta2, double epsilon, double decay, bool decoupled) : base(flat, new()
+    internal Adam(FlatParameters flat, double rate, double beta1, double beta2, double epsilon, double decay, bool decoupled, int? auxiliary) : base(flat, new()
     {
         LearningRate = Checked(rate, nameof(rate)),
         Beta1 = Fraction(beta1, nameof(beta1)),
@@ -183,16 +202,16 @@ public sealed unsafe class Adam : Optimizer
         Epsilon = Checked(epsilon, nameof(epsilon)),
         WeightDecay = Checked(decay, nameof(decay)),
         Decoupled = decoupled ? 1 : 0,
-    }, ["exp_avg", "exp_avg_sq"])
+    }, ["exp_avg", "exp_avg_sq"], auxiliary)
     {
     }
 
     /// <summary>Sets the decay rates of one replica's averages, in [0, 1).</summary>
-    public void SetBetas(int replica, double beta1, double beta2) =>
-        (Settings(replica).Beta1, Settings(replica).Beta2) = (Fraction(beta1, nameof(beta1)), Fraction(beta2, nameof(beta2)));
+    public void SetBetas(int replica, double beta1, double beta2, int group = 0) =>
+        (Settings(replica, group).Beta1, Settings(replica, group).Beta2) = (Fraction(beta1, nameof(beta1)), Fraction(beta2, nameof(beta2)));
 
     /// <summary>Sets the number that keeps one replica's division from failing; finite and not negative.</summary>
-    public void SetEpsilon(int replica, double epsilon) => Settings(replica).Epsilon = Checked(epsilon, nameof(epsilon));
+    public void SetEpsilon(int replica, double epsilon, int group = 0) => Settings(replica, group).Epsilon = Checked(epsilon, nameof(epsilon));
 
     private protected override bool IsAdam => true;
 
@@ -210,7 +229,7 @@ public sealed unsafe class SGD : Optimizer
         Dampening = Checked(dampening, nameof(dampening)),
         WeightDecay = Checked(decay, nameof(decay)),
         Nesterov = nesterov ? 1 : 0,
-    }, ["momentum_buffer"])
+    }, ["momentum_buffer"], auxiliary: null)
     {
         if (nesterov && (momentum == 0 || dampening != 0)) throw new ArgumentException("Nesterov's form needs a momentum and no dampening.", nameof(nesterov));
     }
@@ -230,12 +249,15 @@ public static partial class torch
     public static class optim
     {
         /// <inheritdoc cref="Vae.Torch.Adam"/>
-        public static Adam Adam(FlatParameters parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 0) =>
-            new(parameters, lr, beta1, beta2, eps, weight_decay, decoupled: false);
+        /// <remarks>Parameters from segment <paramref name="auxiliary"/> on are the second group; null: there is none.</remarks>
+        public static Adam Adam(
+            FlatParameters parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 0, int? auxiliary = null) =>
+            new(parameters, lr, beta1, beta2, eps, weight_decay, decoupled: false, auxiliary);
 
-        /// <inheritdoc cref="Vae.Torch.Adam"/>
-        public static Adam AdamW(FlatParameters parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 1e-2) =>
-            new(parameters, lr, beta1, beta2, eps, weight_decay, decoupled: true);
+        /// <inheritdoc cref="Adam(FlatParameters, double, double, double, double, double, int?)"/>
+        public static Adam AdamW(
+            FlatParameters parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 1e-2, int? auxiliary = null) =>
+            new(parameters, lr, beta1, beta2, eps, weight_decay, decoupled: true, auxiliary);
 
         /// <inheritdoc cref="Vae.Torch.SGD"/>
         public static SGD SGD(FlatParameters parameters, double learningRate, double momentum = 0, double dampening = 0, double weight_decay = 0, bool nesterov = false) =>

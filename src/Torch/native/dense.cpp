@@ -186,6 +186,18 @@ VAE_API int vae_begin_training_step(Handle rows) {
 }
 VAE_API void vae_end_training_step() { current_step = {}; }
 
+// Other rows for the layers that run from now on: int32 [K] on the host, or null for all. Nothing happens outside a step. Returns the rows before, or null.
+VAE_API int vae_swap_step_rows(Handle rows, Handle* before) {
+  return run([&] {
+    *before = nullptr;
+    if (!current_step.active) return;
+    auto given = get_or_undefined(rows);
+    if (given.defined() && !given.is_cpu()) given = at::Tensor();
+    if (current_step.rows.defined()) *before = wrap(at::Tensor(current_step.rows));
+    current_step.rows = std::move(given);
+  });
+}
+
 // A run of layers: parameters holds weight and bias (or null) of each, acts and slopes its activation.
 VAE_API Handle vae_dense(Handle x, const Handle* parameters, const int* acts, const double* slopes, int count) {
   return make([&] {

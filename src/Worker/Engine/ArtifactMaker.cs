@@ -31,18 +31,20 @@ internal sealed class ArtifactMaker(BlobClient client)
     }
 
     /// <summary>Makes all files of a trial in memory: they are as large as the model, which was there anyway.</summary>
-    public static SortedDictionary<ArtifactKind, byte[]> Make(VaeNetwork network, ModelConfig config, ImageSet images, RowRange heldOut)
+    public static SortedDictionary<ArtifactKind, byte[]> Make(PackNetwork network, ModelConfig config, ImageSet images, RowRange heldOut)
     {
-        var pictures = new Pictures(network, new VaeObjective(network, config.Trial.Model));
-        var shown = Math.Min(ReconstructedImages, heldOut.Count);
-        var inputs = Pictures.ToFloats(images.Pixels.Span.Slice(heldOut.First * images.RowBytes, shown * images.RowBytes));
-        return new SortedDictionary<ArtifactKind, byte[]>
+        var files = new SortedDictionary<ArtifactKind, byte[]>
         {
             [ArtifactKind.Model] = Bytes(stream => TrainedModel.Write(stream, network, 0, config)),
             [ArtifactKind.Config] = Encoding.UTF8.GetBytes(config.Write()),
-            [ArtifactKind.Samples] = Bytes(stream => PngWriter.Write(stream, pictures.Samples(SampleImages, config.Trial.Training.Seed))),
-            [ArtifactKind.Reconstructions] = Bytes(stream => PngWriter.Write(stream, pictures.Reconstructions(inputs))),
         };
+        if (network is not VaeNetwork vae) return files;
+        var pictures = new Pictures(vae, new VaeObjective(vae, config.Trial.Model));
+        var shown = Math.Min(ReconstructedImages, heldOut.Count);
+        var inputs = Pictures.ToFloats(images.Pixels.Span.Slice(heldOut.First * images.RowBytes, shown * images.RowBytes));
+        files.Add(ArtifactKind.Samples, Bytes(stream => PngWriter.Write(stream, pictures.Samples(SampleImages, config.Trial.Training.Seed))));
+        files.Add(ArtifactKind.Reconstructions, Bytes(stream => PngWriter.Write(stream, pictures.Reconstructions(inputs))));
+        return files;
     }
 
     private static byte[] Bytes(Action<Stream> write)

@@ -34,7 +34,7 @@ internal sealed class KeptEnds : IDisposable
     /// <param name="end">How the trial ended.</param>
     /// <param name="network">Its model on the host; null when it has none to show. Owned from here on.</param>
     /// <returns>The kept end; null when it was known.</returns>
-    public KeptEnd? Add(SlotEnd end, VaeNetwork? network)
+    public KeptEnd? Add(SlotEnd end, PackNetwork? network)
     {
         var kept = new KeptEnd(end, network);
         lock (_gate)
@@ -139,7 +139,7 @@ internal sealed class KeptEnds : IDisposable
         else WriteValues(ref writer, kept.Network);
     }
 
-    private static void WriteValues(ref MsgPackWriter writer, VaeNetwork network)
+    private static void WriteValues(ref MsgPackWriter writer, PackNetwork network)
     {
         using var scope = torch.NewDisposeScope();
         var state = network.state_dict().Select(entry => entry.tensor).ToList();
@@ -154,7 +154,7 @@ internal sealed class KeptEnds : IDisposable
         writer.Write(MemoryMarshal.AsBytes<float>(values));
     }
 
-    private static (SlotEnd End, VaeNetwork? Network) ReadOne(ref MsgPackReader reader, ImageShape image)
+    private static (SlotEnd End, PackNetwork? Network) ReadOne(ref MsgPackReader reader, ImageShape image)
     {
         if (reader.BeginArray() != FieldCount) MsgPackReader.Throw(ProtocolErrorKind.MissingField, reader.Offset, $"an ended trial has {FieldCount} fields");
         var slot = reader.ReadInt32();
@@ -169,10 +169,10 @@ internal sealed class KeptEnds : IDisposable
         return (new SlotEnd(slot, trial, kind, text, new Step(step), epochs, seconds, parameters, report), network);
     }
 
-    private static VaeNetwork ReadValues(ref MsgPackReader reader, TrialSpec trial, ImageShape image)
+    private static PackNetwork ReadValues(ref MsgPackReader reader, TrialSpec trial, ImageShape image)
     {
         var values = MemoryMarshal.Cast<byte, float>(reader.ReadBytes());
-        var network = VaeNetwork.CreateEmpty(trial.Model, image, 1);
+        var network = PackNetworks.CreateEmpty(trial.Model, training: null, image, 1);
         using var scope = torch.NewDisposeScope();
         var state = network.state_dict().Select(entry => entry.tensor).ToList();
         if (state.Sum(tensor => tensor.numel()) != values.Length)
@@ -193,7 +193,7 @@ internal sealed class KeptEnds : IDisposable
 }
 
 /// <summary>A trial that has ended. Its model is freed when the last user has let go of it.</summary>
-internal sealed class KeptEnd(SlotEnd end, VaeNetwork? network)
+internal sealed class KeptEnd(SlotEnd end, PackNetwork? network)
 {
     private readonly Lock _gate = new();
     private int _users = 1;
@@ -202,7 +202,7 @@ internal sealed class KeptEnd(SlotEnd end, VaeNetwork? network)
     public SlotEnd End => end;
 
     /// <summary>Its model on the host; null when it has none to show.</summary>
-    public VaeNetwork? Network => network;
+    public PackNetwork? Network => network;
 
     /// <summary>One more user of the model, who must <see cref="Release"/> it. False: it is gone.</summary>
     public bool TryUse()

@@ -71,10 +71,12 @@ internal sealed partial class ReplicaReporter : ITrainingListener
         _signals.Started();
     }
 
+    public void StepPenalized(int slot, double penalty) => _slots[slot].Penalty = penalty;
+
     public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
     {
         var readings = _slots[slot];
-        readings.Steps.Next() = new StepReading(_trainer.TrialAt(slot)!.Index, epoch, step, distortion, rate, beta, seconds);
+        readings.Steps.Next() = new StepReading(_trainer.TrialAt(slot)!.Index, epoch, step, distortion, rate, beta, readings.Penalty, seconds);
         if (!_publishes) return;
         readings.Waited += seconds;
         if (readings.Steps.Unpublished >= BatchSteps || readings.Waited >= BatchSeconds || step.Value == 1) PublishSteps(readings);
@@ -143,7 +145,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
         if (readings.Steps.Unpublished > 0) _publish(readings.Steps.Take().Select(PointOf).ToValueList());
     }
 
-    private MetricPoint PointOf(StepReading s) => new MetricPoint.TrainStep(s.Epoch, s.Distortion + (s.Beta * s.Rate), s.Distortion, s.Rate, s.Beta, s.Seconds)
+    private MetricPoint PointOf(StepReading s) => new MetricPoint.TrainStep(s.Epoch, s.Distortion + (s.Beta * s.Rate) + s.Penalty, s.Distortion, s.Rate, s.Beta, s.Seconds)
     {
         Trial = new TrialId(_assignment.Pack.Sweep, s.Trial),
         Attempt = _assignment.Attempt,
@@ -156,7 +158,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
     [LoggerMessage(EventId = 3012, Level = LogLevel.Information, Message = "Pack {Pack} rank {Rank}: takes {Share:P1} of the rows from now on, by the measured speed of all ranks")]
     private static partial void LogShare(ILogger logger, PackId pack, int rank, double share);
 
-    private readonly record struct StepReading(int Trial, int Epoch, Step Step, double Distortion, double Rate, double Beta, double Seconds);
+    private readonly record struct StepReading(int Trial, int Epoch, Step Step, double Distortion, double Rate, double Beta, double Penalty, double Seconds);
 
     private sealed class SlotReadings(int capacity)
     {
@@ -165,6 +167,9 @@ internal sealed partial class ReplicaReporter : ITrainingListener
         public History<MetricPoint> Evaluations { get; } = new(EvaluationsOfSlot);
 
         public double Waited { get; set; }
+
+        /// <summary>Of the step that is about to be told; 0 where the objective has none.</summary>
+        public double Penalty { get; set; }
     }
 }
 

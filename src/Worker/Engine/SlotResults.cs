@@ -102,7 +102,7 @@ internal sealed class SlotResults(
         }
     }
 
-    private async Task<ValueList<ArtifactInfo>> StoreAsync(SlotEnd end, VaeNetwork network, CancellationToken halting)
+    private async Task<ValueList<ArtifactInfo>> StoreAsync(SlotEnd end, PackNetwork network, CancellationToken halting)
     {
         var files = await parts.Studio.Do(() => ArtifactMaker.Make(network, Config(end), images, heldOut));
         var maker = new ArtifactMaker(parts.Blobs);

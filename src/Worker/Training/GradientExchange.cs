@@ -112,6 +112,26 @@ internal sealed class GradientExchange : IGradientExchange
         return true;
     }
 
+    public void Sum(Tensor values, long step, int index)
+    {
+        if (_allReduce.WorldSize == 1) return;
+        var bucket = FreeBucket + 1 + index;
+        if (_onDevice is { } device)
+        {
+            device.AllReduce(values, step, bucket);
+        }
+        else if (_flat.Device.type == DeviceType.CPU)
+        {
+            _allReduce.AllReduce(values.data<float>(), step, bucket);
+        }
+        else
+        {
+            using var host = values.cpu();
+            _allReduce.AllReduce(host.data<float>(), step, bucket);
+            values.copy_(host);
+        }
+    }
+
     public void ResetSlot(int slot)
     {
         if (_compressing is null) return;

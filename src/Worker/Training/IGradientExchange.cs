@@ -1,3 +1,5 @@
+using Vae.Torch;
+
 namespace Vae.Worker.Training;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Vae.Worker.Training;
 /// </summary>
 public interface IGradientExchange : IDisposable
 {
-    /// <summary>The first bucket number that no gradient uses; <see cref="Sum"/> takes it, those above are free.</summary>
+    /// <summary>The first bucket number that no gradient uses; <see cref="Sum(Span{float}, long)"/> takes it, those above serve <see cref="Sum(Tensor, long, int)"/>.</summary>
     int FreeBucket { get; }
 
     /// <summary>Time that all-reduces of the last step took, in seconds, whether training stood still for them or not.</summary>
@@ -24,6 +26,12 @@ public interface IGradientExchange : IDisposable
     /// <summary>Sums anything else between two steps.</summary>
     /// <returns>False in a gang of one: the values are as they were.</returns>
     bool Sum(Span<float> values, long step);
+
+    /// <summary>Sums what a step's forward pass needs from all ranks, before <see cref="Begin"/>.</summary>
+    /// <param name="values">Contiguous float32 on the device of the gradients.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="index">Which of the step's sums, from 0.</param>
+    void Sum(Tensor values, long step, int index);
 
     /// <summary>Forgets what the exchange has kept of one slot's gradients: its trial is gone.</summary>
     void ResetSlot(int slot) { }

@@ -13,9 +13,14 @@ public interface ITrainingListener
     /// <param name="epoch">From 0.</param>
     /// <param name="distortion">Mean over the global batch, nats.</param>
     /// <param name="rate">Mean over the global batch, nats.</param>
-    /// <param name="beta">Weight of the rate in this step.</param>
+    /// <param name="beta">Weight of the rate in this step; 0 where the penalty holds all of it.</param>
     /// <param name="seconds">Wall time of the pack's step.</param>
     void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds);
+
+    /// <summary>What the loss of the step that <see cref="StepDone"/> is about to tell has beside distortion and weighted rate. Only where the objective has a penalty.</summary>
+    /// <param name="slot">The trial's slot.</param>
+    /// <param name="penalty">Mean over the global batch, nats, its weights inside.</param>
+    void StepPenalized(int slot, double penalty) { }
 
     /// <summary>The phases of the pack's step just applied, the trials that took part, and the rows of all of them that this replica computed.</summary>
     void StepTimed(StepClock clock, int trials, int rows);

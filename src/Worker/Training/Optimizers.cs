@@ -7,11 +7,14 @@ namespace Vae.Worker.Training;
 internal static class Optimizers
 {
     /// <summary>The rule of a whole pack: its kind is part of the pack's signature, its numbers are set per slot.</summary>
-    public static Optimizer Create(TrainingSpec training, FlatParameters flat) => training.Optimizer switch
+    /// <param name="training">Of any of its trials.</param>
+    /// <param name="flat">The parameters.</param>
+    /// <param name="auxiliary">First segment of those that only training needs; null: there are none.</param>
+    public static Optimizer Create(TrainingSpec training, FlatParameters flat, int? auxiliary = null) => training.Optimizer switch
     {
-        OptimizerKind.Adam => torch.optim.Adam(flat, training.LearningRate, training.AdamBeta1, training.AdamBeta2, training.AdamEpsilon, training.WeightDecay),
-        OptimizerKind.AdamW => torch.optim.AdamW(flat, training.LearningRate, training.AdamBeta1, training.AdamBeta2, training.AdamEpsilon, training.WeightDecay),
-        OptimizerKind.Sgd => torch.optim.SGD(flat, training.LearningRate, training.Momentum, weight_decay: training.WeightDecay),
+        OptimizerKind.Adam => torch.optim.Adam(flat, training.LearningRate, training.AdamBeta1, training.AdamBeta2, training.AdamEpsilon, training.WeightDecay, auxiliary),
+        OptimizerKind.AdamW => torch.optim.AdamW(flat, training.LearningRate, training.AdamBeta1, training.AdamBeta2, training.AdamEpsilon, training.WeightDecay, auxiliary),
+        OptimizerKind.Sgd when auxiliary is null => torch.optim.SGD(flat, training.LearningRate, training.Momentum, weight_decay: training.WeightDecay),
         _ => throw new ArgumentOutOfRangeException(nameof(training), training.Optimizer, "Unknown optimizer."),
     };
 

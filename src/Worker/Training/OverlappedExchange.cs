@@ -130,6 +130,9 @@ internal sealed class OverlappedExchange : IGradientExchange, IGradientListener
     public bool Sum(Span<float> values, long step) => _plain.Sum(values, step);
 
     /// <inheritdoc/>
+    public void Sum(Tensor values, long step, int index) => _plain.Sum(values, step, index);
+
+    /// <inheritdoc/>
     public void ResetSlot(int slot) => ((IGradientExchange)_plain).ResetSlot(slot);
 
     /// <summary>

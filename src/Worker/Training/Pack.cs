@@ -12,7 +12,7 @@ internal sealed class Pack : IDisposable
     private readonly TrialSpec _shape;
     private readonly TrialSlot[] _slots;
 
-    public Pack(int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device)
+    public Pack(int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device, Func<PackNetwork, PackObjective>? objective = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(slots, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(latent, 1);
@@ -20,13 +20,13 @@ internal sealed class Pack : IDisposable
         Batches = new BatchPlan(data.TrainRows, shape.Training.Batch);
         _slots = [.. Enumerable.Range(0, slots).Select(slot => new TrialSlot(slot, Batches))];
         Spec = shape.Model with { Latent = latent };
-        Network = VaeNetwork.CreateEmpty(Spec, data.Shape, slots);
+        Network = PackNetworks.CreateEmpty(Spec, shape.Training, data.Shape, slots);
         Network.to(device);
-        Objective = new VaeObjective(Network, Spec);
-        Flat = new FlatParameters(Network, PackStatistics.Length(slots, latent));
-        Optimizer = Optimizers.Create(shape.Training, Flat);
+        Objective = objective?.Invoke(Network) ?? PackObjectives.Create(Network, Spec, shape.Training);
+        Flat = new FlatParameters(Network, PackStatistics.Length(slots, Objective));
+        Optimizer = Optimizers.Create(shape.Training, Flat, FirstAuxiliary());
         for (var slot = 0; slot < slots; slot++) Optimizer.SetActive(slot, false);
-        Batch = new PackBatch(data, Batches, slots, latent, device);
+        Batch = new PackBatch(data, Batches, slots, latent, Objective, device);
     }
 
     public TrainingData Data { get; }
@@ -42,9 +42,9 @@ internal sealed class Pack : IDisposable
     /// <summary>Steps of an epoch; the same for all trials.</summary>
     public BatchPlan Batches { get; }
 
-    public VaeNetwork Network { get; }
+    public PackNetwork Network { get; }
 
-    public VaeObjective Objective { get; }
+    public PackObjective Objective { get; }
 
     public FlatParameters Flat { get; }
 
@@ -71,7 +71,7 @@ internal sealed class Pack : IDisposable
     public void Fill(int slot, TrialSpec trial)
     {
         CheckFits(slot, trial);
-        using (var own = VaeNetwork.Create(trial.Model, Data.Shape, [trial.Training.Seed])) VaeNetwork.CopyReplica(own, 0, Network, slot);
+        using (var own = PackNetworks.Create(trial, Data.Shape)) PackNetwork.CopyReplica(own, 0, Network, slot);
         Place(slot, trial);
     }
 
@@ -101,10 +101,10 @@ internal sealed class Pack : IDisposable
     }
 
     /// <summary>See <see cref="PackTrainer.Extract"/>.</summary>
-    public VaeNetwork Extract(int slot)
+    public PackNetwork Extract(int slot)
     {
-        var own = VaeNetwork.CreateEmpty(_slots[slot].Trial!.Model, Data.Shape, 1);
-        VaeNetwork.CopyReplica(Network, slot, own, 0);
+        var own = PackNetworks.CreateEmpty(_slots[slot].Trial!.Model, training: null, Data.Shape, 1);
+        PackNetwork.CopyReplica(Network, slot, own, 0);
         return own;
     }
 
@@ -120,6 +120,15 @@ internal sealed class Pack : IDisposable
                     leader = _slots[j];
             _slots[k].OrderRows(leader);
         }
+    }
+
+    // Auxiliary parameters are registered last.
+    private int? FirstAuxiliary()
+    {
+        for (var i = 0; i < Flat.Segments.Count; i++)
+            if (Network.IsAuxiliary(Flat.Segments[i].Name))
+                return i;
+        return null;
     }
 
     public void Dispose()

@@ -17,8 +17,11 @@ internal sealed class PackBatch : IDisposable
     private readonly BatchPlan _batches;
     private RowBalance? _balance;
     private int _rank;
-    private readonly int _latent;
+    private readonly PackObjective _objective;
     private readonly int[] _leaders;
+    private readonly RowPart[] _parts;
+    private readonly SlotPosition[] _positions;
+    private readonly double[] _numbers;
     private readonly Tensor _pixels;
     private readonly Tensor _normals;
     private readonly SlotVectors _vectors;
@@ -27,21 +30,26 @@ internal sealed class PackBatch : IDisposable
     private (int Slots, int Rows) _shapeOfX;
     private (int Slots, int Rows) _shapeOfNoise;
 
-    public PackBatch(TrainingData data, BatchPlan batches, int slots, int latent, torch.Device device)
+    public PackBatch(TrainingData data, BatchPlan batches, int slots, int latent, PackObjective objective, torch.Device device)
     {
-        (_data, _batches, _latent) = (data, batches, latent);
-        _leaders = new int[slots];
-        EvaluationRows = Math.Max(batches.RowsOf(0).Count, PackEvaluation.RowsOfOnePass / slots);
-        _pixels = torch.zeros([(long)slots * EvaluationRows * data.Shape.Values], device: device).DetachFromDisposeScope();
-        _normals = torch.zeros([(long)slots * EvaluationRows * latent], device: device).DetachFromDisposeScope();
-        _vectors = new SlotVectors(slots, latent, device);
+        (_data, _batches, _objective) = (data, batches, objective);
+        (_leaders, _parts, _positions, _numbers) = (new int[slots], new RowPart[slots], new SlotPosition[slots], new double[objective.VectorCount]);
+        SingleRows = Math.Max(1, PackEvaluation.RowsOfOnePass / objective.NoiseRows);
+        EvaluationRows = Math.Max(batches.RowsOf(0).Count, SingleRows / slots);
+        var rows = Math.Max((long)slots * EvaluationRows, SingleRows);
+        _pixels = torch.zeros([rows * data.Shape.Values], device: device).DetachFromDisposeScope();
+        _normals = torch.zeros([rows * objective.NoiseRows * objective.NoiseWidth], device: device).DetachFromDisposeScope();
+        _vectors = new SlotVectors(slots, latent, objective.RateColumns, objective.VectorCount, device);
     }
 
     /// <summary>Hears of each gathering of rows; null: nobody does.</summary>
     public RowWitness? Witness { get; set; }
 
-    /// <summary>Rows of one pass of an evaluation of all slots.</summary>
+    /// <summary>Rows of each slot in one pass of an evaluation of all slots.</summary>
     public int EvaluationRows { get; }
+
+    /// <summary>Rows of one pass of an evaluation of one slot.</summary>
+    public int SingleRows { get; }
 
     /// <summary>Rows of all slots that this rank computes in the step.</summary>
     public int Rows { get; private set; }
@@ -49,7 +57,7 @@ internal sealed class PackBatch : IDisposable
     /// <summary>[K, n, D], or [1, n, D] where all slots share it.</summary>
     public Tensor X => _x!;
 
-    /// <summary>[K, n, d], or [1, n, d] where all slots share it.</summary>
+    /// <summary>[K, n s, w], or [1, n s, w] where all slots share it: s rows of noise for each row.</summary>
     public Tensor Noise => _noise!;
 
     /// <summary>Which rows and dimensions count.</summary>
@@ -58,11 +66,17 @@ internal sealed class PackBatch : IDisposable
     /// <summary>What the operations of this step depend on beside the contents of the buffers.</summary>
     public StepShape Shape => new(_shapeOfX.Slots, _shapeOfNoise.Slots, _shapeOfX.Rows, _vectors.Mask is not null, Clipped: false);
 
-    /// <summary>The gradient that arrives at the distortions: [K], all 1, because their factor is in the loss.</summary>
-    public Tensor DistortionWeight => _vectors.Ones;
+    /// <summary>[K], all 1.</summary>
+    public Tensor Ones => _vectors.Ones;
 
-    /// <summary>The gradient that arrives at the rates: [K, d], beta over the rows of the global batch.</summary>
-    public Tensor RateWeight => _vectors.RateWeight;
+    /// <summary>Where each slot's trial stands before the step.</summary>
+    public IReadOnlyList<SlotPosition> Positions => _positions;
+
+    /// <summary>What the objective gets for the step that was loaded.</summary>
+    public StepInputs InputsOf(IStepExchange exchange) => new()
+    {
+        X = _x!, Noise = _noise!, Weights = Weights, Ones = _vectors.Ones, RateWeight = _vectors.RateWeight, Vectors = _vectors.Own, Parts = _parts, Positions = _positions, Exchange = exchange,
+    };
 
     /// <summary>Tells which latent dimensions of a slot are its trial's own.</summary>
     public void SetLatent(int slot, int own) => _vectors.SetLatent(slot, own);
@@ -80,6 +94,10 @@ internal sealed class PackBatch : IDisposable
     public void Load(ReadOnlySpan<TrialSlot> slots)
     {
         var most = Plan(slots);
+        if (Rows == 0 && !_objective.Exchanges) return;
+        _vectors.Upload();
+        // Always by slot in a pack, even while all stand together: what a slot computes must not depend on the others, not in the last bit.
+        Weights = slots.Length == 1 ? new SlotWeights(_vectors.ScaleOf(0), Mask: _vectors.Mask) : new SlotWeights(1, _vectors.Rows, _vectors.Scale, _vectors.Mask);
         if (Rows == 0) return;
         var first = FirstFilled(slots);
         var sharesRows = true;
@@ -88,7 +106,7 @@ internal sealed class PackBatch : IDisposable
         {
             if (slots[k].Trial is null) continue;
             sharesRows &= _leaders[k] == first;
-            sharesNoise &= _leaders[k] == first && slots[k].Trial!.Model.Latent == slots[first].Trial!.Model.Latent;
+            sharesNoise &= _leaders[k] == first && _objective.OwnColumns(slots[k].Trial!.Model) == _objective.OwnColumns(slots[first].Trial!.Model);
         }
 
         ShapeX(sharesRows ? 1 : slots.Length, most);
@@ -99,10 +117,6 @@ internal sealed class PackBatch : IDisposable
             if (!sharesRows || k == first) GatherRows(slots, k, sharesRows ? 0 : k);
             if (!sharesNoise || k == first) DrawNoise(slots[k], sharesNoise ? 0 : k);
         }
-
-        _vectors.Upload();
-        // Always by slot in a pack, even while all stand together: what a slot computes must not depend on the others, not in the last bit.
-        Weights = slots.Length == 1 ? new SlotWeights(_vectors.ScaleOf(0), Mask: _vectors.Mask) : new SlotWeights(1, _vectors.Rows, _vectors.Scale, _vectors.Mask);
     }
 
     /// <summary>Views of the buffers for <paramref name="slots"/> slots of <paramref name="rows"/> rows, valid until the next load.</summary>
@@ -111,6 +125,13 @@ internal sealed class PackBatch : IDisposable
         ShapeX(slots, rows);
         ShapeNoise(slots, rows);
         return (_x!, _noise!);
+    }
+
+    /// <summary>Fills the noise of some rows of a trial at its own width; those of a row follow each other.</summary>
+    public void FillNoise(Tensor noise, int target, TrialSpec trial, RowRange rows, ulong stream)
+    {
+        var width = _objective.OwnColumns(trial.Model) ?? _objective.NoiseWidth;
+        Torch.Noise.FillNormal(noise, target, rows.Count * _objective.NoiseRows, width, trial.Training.Seed, stream, (long)rows.First * _objective.NoiseRows);
     }
 
     public void Dispose()
@@ -133,14 +154,20 @@ internal sealed class PackBatch : IDisposable
             if (slot.Trial is null)
             {
                 _vectors.Set(k, 0, 0, 0);
+                (_parts[k], _positions[k]) = (default, default);
                 continue;
             }
 
             _leaders[k] = LeaderOf(slots, k);
-            var rows = PartOf(slot).Count;
+            var (part, position) = (PartOf(slot), slot.Position);
+            var rows = part.Count;
             most = Math.Max(most, rows);
             total += rows;
-            _vectors.Set(k, rows, 1.0 / _batches.RowsOf(slot.StepOfEpoch).Count, slot.Beta);
+            (_parts[k], _positions[k]) = (new RowPart(part.First, rows, position.Rows), position);
+            _vectors.Set(k, rows, 1.0 / position.Rows, _objective.RateWeight(position));
+            if (_numbers.Length == 0) continue;
+            _objective.FillVectors(position, _numbers);
+            _vectors.SetOwn(k, _numbers);
         }
 
         Rows = total;
@@ -190,7 +217,7 @@ internal sealed class PackBatch : IDisposable
         var part = PartOf(slot);
         if (part.Count == 0) return;
         var trial = slot.Trial!;
-        Torch.Noise.FillNormal(_noise!, target, part.Count, trial.Model.Latent, trial.Training.Seed, NoiseStreams.Of(NoisePurpose.Posterior, slot.Step.Value), part.First);
+        FillNoise(_noise!, target, trial, part, NoiseStreams.Of(NoisePurpose.Posterior, slot.Step.Value));
     }
 
     // One buffer serves all shapes: rows change at the end of an epoch only, and a view without gaps is worth more than a buffer for each.
@@ -207,7 +234,7 @@ internal sealed class PackBatch : IDisposable
         if (_noise is not null && _shapeOfNoise == (slots, rows)) return;
         _shapeOfNoise = (slots, rows);
         _noise?.Dispose();
-        _noise = View(_normals, slots, rows, _latent);
+        _noise = View(_normals, slots, rows * _objective.NoiseRows, _objective.NoiseWidth);
     }
 
     private static Tensor View(Tensor memory, int slots, int rows, int width)

@@ -18,7 +18,7 @@ internal sealed class PackEvaluation : IDisposable
 
     private readonly Pack _pack;
     private readonly HeldOutSums[] _sums;
-    private readonly (VaeNetwork Network, VaeObjective Objective)?[] _views;
+    private readonly (PackNetwork Network, PackObjective Objective)?[] _views;
     private readonly int[] _rows;
     private float[] _exchanged = [];
 
@@ -27,7 +27,7 @@ internal sealed class PackEvaluation : IDisposable
         _pack = pack;
         _rows = new int[Math.Max(RowsOfOnePass, pack.Batch.EvaluationRows)]; // A fused pass takes as many rows of each slot as a step does.
         _sums = new HeldOutSums[pack.Slots.Length];
-        _views = new (VaeNetwork, VaeObjective)?[pack.Slots.Length];
+        _views = new (PackNetwork, PackObjective)?[pack.Slots.Length];
     }
 
     /// <summary>Evaluates the slots that are due, and stores their reports.</summary>
@@ -45,7 +45,7 @@ internal sealed class PackEvaluation : IDisposable
         Exchange(slots, due, exchange, step);
         foreach (var slot in slots)
         {
-            if (IsDue(slot)) slot.Report = _sums[slot.Index].Report(0, slot.Trial!.Model.Latent);
+            if (IsDue(slot)) slot.Report = ReportOf(slot);
         }
     }
 
@@ -65,7 +65,7 @@ internal sealed class PackEvaluation : IDisposable
             filled++;
             if (!IsDue(slot)) continue;
             due++;
-            _sums[slot.Index] = new HeldOutSums(1, _pack.Network.Latent);
+            _sums[slot.Index] = new HeldOutSums(1, _pack.Objective.RateColumns, _pack.Objective.MeanColumns, _pack.Objective.FigureColumns);
         }
 
         return (due, filled);
@@ -80,22 +80,22 @@ internal sealed class PackEvaluation : IDisposable
             var count = Math.Min(_pack.Batch.EvaluationRows, part.End - first);
             var (x, noise) = _pack.Batch.Borrow(slots.Length, count);
             foreach (var slot in slots) if (slot.Trial is not null) Load(slot, x, noise, slot.Index, first, count);
-            var bound = _pack.Objective.Forward(x, noise, new SlotWeights(1, Mask: _pack.Batch.Mask));
-            foreach (var slot in slots) if (slot.Trial is not null) Add(slot, bound, slot.Index, count);
+            var terms = _pack.Objective.Judge(new HeldOutInputs(x, noise, _pack.Batch.Mask));
+            foreach (var slot in slots) if (slot.Trial is not null) Add(slot, terms, slot.Index, count);
         }
     }
 
     private void AddAlone(TrialSlot slot, RowRange part, CancellationToken cancellation)
     {
         var objective = ViewOf(slot.Index).Objective;
-        for (var first = part.First; first < part.End; first += RowsOfOnePass)
+        for (var first = part.First; first < part.End; first += _pack.Batch.SingleRows)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = torch.NewDisposeScope();
-            var count = Math.Min(RowsOfOnePass, part.End - first);
+            var count = Math.Min(_pack.Batch.SingleRows, part.End - first);
             var (x, noise) = _pack.Batch.Borrow(1, count);
             Load(slot, x, noise, 0, first, count);
-            Add(slot, objective.Forward(x, noise, new SlotWeights(1, Mask: _pack.Batch.MaskOf(slot.Index))), 0, count);
+            Add(slot, objective.Judge(new HeldOutInputs(x, noise, _pack.Batch.MaskOf(slot.Index))), 0, count);
         }
     }
 
@@ -104,14 +104,23 @@ internal sealed class PackEvaluation : IDisposable
         var seed = slot.Trial!.Training.Seed;
         for (var i = 0; i < count; i++) _rows[i] = first + i;
         _pack.Data.Gather(_rows.AsSpan(0, count), x, target, seed, NoiseStreams.Of(NoisePurpose.HeldOutBinarize), first);
-        Noise.FillNormal(noise, target, count, slot.Trial.Model.Latent, seed, NoiseStreams.Of(NoisePurpose.HeldOutPosterior), first);
+        _pack.Batch.FillNoise(noise, target, slot.Trial, new RowRange(first, count), NoiseStreams.Of(NoisePurpose.HeldOutPosterior));
     }
 
-    private void Add(TrialSlot slot, in BoundSums bound, int replica, int count)
+    private void Add(TrialSlot slot, in HeldOutTerms terms, int replica, int count)
     {
-        var mean = bound.Mean.select(0, replica).contiguous().cpu().data<float>();
-        var rate = bound.RatePerDimension.select(0, replica).contiguous().cpu().data<float>();
-        _sums[slot.Index].Add(count, bound.Distortion.narrow(0, replica, 1).cpu().data<float>(), rate, mean);
+        _sums[slot.Index].Add(count, terms.Distortion.narrow(0, replica, 1).cpu().data<float>(), Of(terms.Rate), Of(terms.Mean), Of(terms.Extra));
+
+        ReadOnlySpan<float> Of(Tensor? values) => values is null ? [] : values.select(0, replica).contiguous().cpu().data<float>();
+    }
+
+    private HeldOutReport ReportOf(TrialSlot slot)
+    {
+        var sums = _sums[slot.Index];
+        var report = sums.Report(0, _pack.Objective.OwnColumns(slot.Trial!.Model));
+        if (_pack.Objective.FigureColumns == 0) return report;
+        var (rows, extras) = sums.Extras(0);
+        return report with { Figures = _pack.Objective.Figures(extras.Span, rows) };
     }
 
     private void Exchange(ReadOnlySpan<TrialSlot> slots, int due, IGradientExchange exchange, long step)
@@ -136,12 +145,12 @@ internal sealed class PackEvaluation : IDisposable
         }
     }
 
-    private (VaeNetwork Network, VaeObjective Objective) ViewOf(int slot)
+    private (PackNetwork Network, PackObjective Objective) ViewOf(int slot)
     {
         if (_pack.Slots.Length == 1) return (_pack.Network, _pack.Objective);
         if (_views[slot] is { } known) return known;
-        var network = VaeNetwork.ViewReplica(_pack.Network, _pack.Spec, slot);
-        var view = (network, new VaeObjective(network, _pack.Spec));
+        var network = PackNetworks.View(_pack.Network, _pack.Spec, slot);
+        var view = (network, PackObjectives.Create(network, _pack.Spec, _pack.Shape.Training));
         _views[slot] = view;
         return view;
     }

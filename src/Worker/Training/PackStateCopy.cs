@@ -31,7 +31,7 @@ internal sealed class PackStateCopy(Pack pack) : IDisposable
             slot.Save(trial);
             trial.OptimizerSteps = pack.Optimizer.GetSteps(slot.Index);
             trial.EvaluationDue = evaluationDue && slot.IsEvaluationDue;
-            trial.Shape(tensors, checked(cut.Length * Buffers));
+            trial.Shape(tensors, checked(cut.Length + (cut.TrainedLength * (Buffers - 1))));
         }
 
         using var mode = torch.no_grad();
@@ -42,7 +42,7 @@ internal sealed class PackStateCopy(Pack pack) : IDisposable
             {
                 var trial = into.Trials[i];
                 var (cut, _) = CutOf(trial.Trial.Model.Latent);
-                cut.Gather(values, trial.Slot, trial.Values.Span.Slice(buffer * cut.Length, cut.Length));
+                cut.Gather(values, trial.Slot, Part(cut, trial.Values.Span, buffer));
             }
         }
     }
@@ -84,21 +84,26 @@ internal sealed class PackStateCopy(Pack pack) : IDisposable
         var own = trial.State.Values.Span;
         if (ReferenceEquals(trial.State.Tensors, tensors))
         {
-            cut.Scatter(own.Slice(buffer * cut.Length, cut.Length), values, trial.Slot);
+            cut.Scatter(Part(cut, own, buffer), values, trial.Slot);
             return;
         }
 
         // From a file: in the order of the file.
-        var ordered = new float[cut.Length];
-        var count = tensors.Length / Buffers;
+        var all = tensors.Length - (cut.Trained * (Buffers - 1));
+        var (first, count) = buffer == 0 ? (0, all) : (all + (cut.Trained * (buffer - 1)), cut.Trained);
+        var ordered = new float[buffer == 0 ? cut.Length : cut.TrainedLength];
         for (var i = 0; i < count; i++)
         {
-            var source = trial.State.Tensors[sources[(buffer * count) + i]];
+            var source = trial.State.Tensors[sources[first + i]];
             own.Slice(source.Start, source.Length).CopyTo(ordered.AsSpan(tensors[i].Start));
         }
 
         cut.Scatter(ordered, values, trial.Slot);
     }
+
+    // Weights and state, then each of the optimizer's buffers.
+    private static Span<float> Part(TrialCut cut, Span<float> values, int buffer) =>
+        buffer == 0 ? values[..cut.Length] : values.Slice(cut.Length + (cut.TrainedLength * (buffer - 1)), cut.TrainedLength);
 
     // For each tensor that the trial has, which one of the state it is.
     private int[] Match(TrialSpec trial, TrialSnapshot state)
@@ -135,7 +140,7 @@ internal sealed class PackStateCopy(Pack pack) : IDisposable
         foreach (var (state, _) in pack.Optimizer.state)
         {
             var start = tensors[^1].Start + tensors[^1].Length;
-            tensors.AddRange(cut.Tensors.Select(tensor => tensor with { Name = $"{state}.{tensor.Name}", Start = start + tensor.Start }));
+            tensors.AddRange(cut.Tensors.Take(cut.Trained).Select(tensor => tensor with { Name = $"{state}.{tensor.Name}", Start = start + tensor.Start }));
         }
 
         return _cuts[latent] = (cut, [.. tensors]);
@@ -147,13 +152,18 @@ internal sealed class PackStateCopy(Pack pack) : IDisposable
     private Span<float> Open(int buffer)
     {
         if (pack.Device.type == DeviceType.CPU) return At(buffer).data<float>();
-        _staging ??= torch.zeros([pack.Flat.Count]).DetachFromDisposeScope();
-        _staging.copy_(At(buffer));
+        _staging ??= torch.zeros([pack.Flat.Count + pack.Flat.StateCount]).DetachFromDisposeScope();
+        using var part = StagingFor(buffer);
+        part.copy_(At(buffer));
         return _staging.data<float>();
     }
 
     private void Close(int buffer)
     {
-        if (_staging is not null) At(buffer).copy_(_staging);
+        if (_staging is null) return;
+        using var part = StagingFor(buffer);
+        At(buffer).copy_(part);
     }
+
+    private Tensor StagingFor(int buffer) => _staging!.narrow(0, 0, buffer == 0 ? pack.Flat.Count + pack.Flat.StateCount : pack.Flat.Count);
 }

@@ -1,4 +1,5 @@
 using Vae.Models.Networks;
+using Vae.Models.Objectives;
 using Vae.Shared.Datasets;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
@@ -32,9 +33,16 @@ public sealed class PackTrainer : IDisposable
     /// <param name="gang">How ranks work together; default: everything by measurement.</param>
     /// <param name="precision">Of the products of training; held-out rows are always judged in float32.</param>
     public PackTrainer(int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device, GangOptions? gang = null, NumericPrecision precision = NumericPrecision.Float32)
+        : this(slots, latent, shape, data, device, gang, precision, objective: null)
+    {
+    }
+
+    /// <summary>With another objective than the trial asks for: for tests of what an objective may do.</summary>
+    internal PackTrainer(
+        int slots, int latent, TrialSpec shape, TrainingData data, torch.Device device, GangOptions? gang, NumericPrecision precision, Func<PackNetwork, PackObjective>? objective)
     {
         _gang = gang ?? new GangOptions();
-        _pack = new Pack(slots, latent, shape, data, device);
+        _pack = new Pack(slots, latent, shape, data, device, objective);
         _step = new PackStep(_pack, _gang.Time, precision);
         _evaluation = new PackEvaluation(_pack);
         _copy = new PackStateCopy(_pack);
@@ -49,7 +57,7 @@ public sealed class PackTrainer : IDisposable
     }
 
     /// <summary>The fused model; empty slots have weights of 0.</summary>
-    public VaeNetwork Network => _pack.Network;
+    public PackNetwork Network => _pack.Network;
 
     /// <summary>Places for trials, K.</summary>
     public int Slots => _pack.Slots.Length;
@@ -58,7 +66,7 @@ public sealed class PackTrainer : IDisposable
     public long Parameters => _pack.Flat.Count;
 
     /// <summary>Bytes of weights and optimizer state, padding included.</summary>
-    public long StateBytes => _pack.Flat.Count * (1 + _pack.Optimizer.state.Count) * sizeof(float);
+    public long StateBytes => ((_pack.Flat.Count * (1 + _pack.Optimizer.state.Count)) + _pack.Flat.StateCount) * sizeof(float);
 
     /// <summary>The rows that trials are judged by.</summary>
     public RowRange EvaluationRows => _pack.Data.EvaluationRows;
@@ -127,7 +135,7 @@ public sealed class PackTrainer : IDisposable
     }
 
     /// <summary>The model of one slot as it is now: a copy on the host in the trial's own shapes. The caller disposes it.</summary>
-    public VaeNetwork Extract(int slot) => _pack.Extract(slot);
+    public PackNetwork Extract(int slot) => _pack.Extract(slot);
 
     /// <summary>Trains until all slots are empty.</summary>
     /// <inheritdoc cref="Run(IAllReduce, ITrainingListener, SlotOrders, bool, CancellationToken)"/>
@@ -218,9 +226,10 @@ public sealed class PackTrainer : IDisposable
     private void Settle(PackCourse course, TrialSlot slot)
     {
         if (slot.Trial is null || _step.FailureOf(slot) is not null) return;
-        var ((distortion, rate), beta, epoch) = (_step.LossOf(slot), slot.Beta, slot.EpochsDone);
-        slot.Advance(distortion + (beta * rate), _step.Clock.StepSeconds);
-        course.Listener.StepDone(slot.Index, slot.Step, epoch, distortion, rate, beta, _step.Clock.StepSeconds);
+        var ((distortion, rate, penalty), weight, epoch) = (_step.LossOf(slot), _pack.Objective.RateWeight(slot.Position), slot.EpochsDone);
+        slot.Advance(distortion + (weight * rate) + penalty, _step.Clock.StepSeconds);
+        if (_pack.Objective.HasPenalty) course.Listener.StepPenalized(slot.Index, penalty);
+        course.Listener.StepDone(slot.Index, slot.Step, epoch, distortion, rate, weight, _step.Clock.StepSeconds);
         if (slot.IsEvaluationDue) Progress = Progress with { EvaluationDue = true };
     }
 

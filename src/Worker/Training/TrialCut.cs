@@ -12,33 +12,42 @@ internal sealed record TrialTensor(string Name, long[] Shape, int Start, int Len
 
 /// <summary>
 /// Where the parameters of a trial of one latent size lie in the flat buffers of a pack, slot by slot: each a run of floats, or equally long runs at equal distances
-/// where the pack is padded. Weights and optimizer state are laid out alike, so one table serves all of them, and copying is nothing but copying.
+/// where the pack is padded. Weights and optimizer state are laid out alike, but that the weights are followed by what has no gradient, so one table serves all of them, and copying
+/// is nothing but copying.
 /// </summary>
 internal sealed class TrialCut
 {
     private readonly Piece[] _pieces;
 
-    public TrialCut(VaeNetwork network, FlatParameters flat, int latent)
+    public TrialCut(PackNetwork network, FlatParameters flat, int latent)
     {
-        _pieces = new Piece[flat.Segments.Count];
-        var parameters = network.parameters().ToList();
+        Trained = flat.Segments.Count;
+        _pieces = new Piece[Trained + flat.StateSegments.Count];
         for (var i = 0; i < _pieces.Length; i++)
         {
-            _pieces[i] = Cut(flat.Segments[i], network.LatentAxisOf(parameters[i]), latent, network.Latent, Length);
+            var (segment, tensor) = i < Trained ? (flat.Segments[i], flat.Leaves[i]) : (flat.StateSegments[i - Trained], flat.States[i - Trained]);
+            _pieces[i] = Cut(segment, network.LatentAxisOf(tensor), latent, network.Latent, Length);
             Length += _pieces[i].Own.Length;
+            if (i < Trained) TrainedLength = Length;
         }
     }
 
-    /// <summary>Floats of one trial in one buffer.</summary>
+    /// <summary>Floats of one trial in the buffer of weights: its parameters, then its state.</summary>
     public int Length { get; private set; }
 
-    /// <summary>The trial's parameters.</summary>
+    /// <summary>Floats of one trial in a buffer of the optimizer, which knows the parameters alone.</summary>
+    public int TrainedLength { get; }
+
+    /// <summary>How many of <see cref="Tensors"/> are parameters.</summary>
+    public int Trained { get; }
+
+    /// <summary>The trial's parameters, then its state.</summary>
     public IEnumerable<TrialTensor> Tensors => _pieces.Select(piece => piece.Own);
 
-    /// <summary>Copies one slot's part of a pack's buffer out.</summary>
+    /// <summary>Copies one slot's part of a pack's buffer out: the parameters, and the state where <paramref name="own"/> has room for it.</summary>
     public void Gather(ReadOnlySpan<float> pack, int slot, Span<float> own)
     {
-        foreach (ref readonly var piece in _pieces.AsSpan())
+        foreach (ref readonly var piece in Pieces(own.Length))
         {
             var source = pack.Slice(checked((int)(piece.Offset + (slot * piece.Stride))), (int)piece.Stride);
             var target = own.Slice(piece.Own.Start, piece.Own.Length);
@@ -49,7 +58,7 @@ internal sealed class TrialCut
     /// <summary>Copies a trial's values into one slot of a pack's buffer; what is padding becomes 0.</summary>
     public void Scatter(ReadOnlySpan<float> own, Span<float> pack, int slot)
     {
-        foreach (ref readonly var piece in _pieces.AsSpan())
+        foreach (ref readonly var piece in Pieces(own.Length))
         {
             var source = own.Slice(piece.Own.Start, piece.Own.Length);
             var target = pack.Slice(checked((int)(piece.Offset + (slot * piece.Stride))), (int)piece.Stride);
@@ -57,6 +66,8 @@ internal sealed class TrialCut
             for (var run = 0; run < piece.Runs; run++) source.Slice(run * piece.Run, piece.Run).CopyTo(target[(run * piece.Padded)..]);
         }
     }
+
+    private ReadOnlySpan<Piece> Pieces(int floats) => floats == Length ? _pieces : _pieces.AsSpan(0, Trained);
 
     private static Piece Cut(FlatSegment segment, LatentAxis axis, int latent, int padded, int start)
     {

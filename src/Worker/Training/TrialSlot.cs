@@ -1,4 +1,5 @@
 using Vae.Models.Evaluation;
+using Vae.Models.Objectives;
 using Vae.Shared;
 using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
@@ -46,16 +47,8 @@ internal sealed class TrialSlot(int index, BatchPlan batches)
     /// <summary>Whether the trial is to be evaluated at the end of the epoch just finished.</summary>
     public bool IsEvaluationDue => EpochEnded && (IsFinished || EpochsDone % Trial!.Training.EvaluateEvery == 0);
 
-    /// <summary>Weight of the rate in the next step: linear from 0 over the warm-up (Bowman et al. 2016, section 3.1).</summary>
-    public double Beta
-    {
-        get
-        {
-            var training = Trial!.Training;
-            var warmup = training.KlWarmupEpochs * batches.StepsPerEpoch;
-            return warmup <= 0 ? training.Beta : training.Beta * Math.Min(1, Step.Value / warmup);
-        }
-    }
+    /// <summary>Where the trial stands before its next step.</summary>
+    public SlotPosition Position => new(Trial!, Step.Value, batches.StepsPerEpoch, StepsTotal, batches.RowsOf(StepOfEpoch).Count);
 
     /// <summary>Row numbers of the epoch in the order in which they are visited.</summary>
     public ReadOnlySpan<int> Order => _order;

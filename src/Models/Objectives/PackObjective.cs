@@ -1,0 +1,79 @@
+using Vae.Models.Evaluation;
+using Vae.Models.Networks;
+using Vae.Shared.Sweeps;
+using Vae.Torch;
+
+namespace Vae.Models.Objectives;
+
+/// <summary>
+/// What K trials of one signature minimise: the engine knows packs, ranks, optimizers and files, and asks this for everything that depends on family and objective.
+/// <para>To plug in another one: derive, say the columns, return the terms of a step and of judged rows, and make it in <see cref="PackObjectives"/>. A loss that is no sum over
+/// rows exchanges what it needs in the middle of <see cref="Forward"/> (<see cref="Exchanges"/>, <see cref="Abstain"/>). State that changes without a gradient is registered by the
+/// network (<see cref="Module.named_states"/>), fed by extra columns (<see cref="ExtraColumns"/>) and changed in <see cref="Commit"/> alone. Labels reach an objective once a family
+/// needs them, as one more tensor of <see cref="StepInputs"/> and <see cref="HeldOutInputs"/>.</para>
+/// <para>Whatever a slot computes must not depend on the other slots, and what is padding or beyond a slot's rows must have exactly no loss and no gradient.</para>
+/// </summary>
+public abstract class PackObjective
+{
+    /// <param name="network">K models.</param>
+    protected PackObjective(PackNetwork network) => Network = network;
+
+    /// <summary>K models.</summary>
+    public PackNetwork Network { get; }
+
+    /// <summary>Rate columns R: latent dimensions, or whatever the family's rate is a sum over.</summary>
+    public virtual int RateColumns => Network.Latent;
+
+    /// <summary>Columns M of the posterior means that judged rows return; 0 where there are none.</summary>
+    public virtual int MeanColumns => Network.Latent;
+
+    /// <summary>Width of the noise of one row.</summary>
+    public virtual int NoiseWidth => Network.Latent;
+
+    /// <summary>Rows of noise for each row of data, s: samples of an importance-weighted bound. Their numbers follow from the row's place in the global batch.</summary>
+    public virtual int NoiseRows => 1;
+
+    /// <summary>How many of R, M and the noise width are a smaller trial's own; null: all, in families that are never padded.</summary>
+    public virtual int? OwnColumns(ModelSpec own) => own.Latent;
+
+    /// <summary>Whether a step returns a penalty.</summary>
+    public virtual bool HasPenalty => false;
+
+    /// <summary>Columns E that are summed over ranks behind the gradients and handed to <see cref="Commit"/>.</summary>
+    public virtual int ExtraColumns => 0;
+
+    /// <summary>Whether <see cref="Forward"/> exchanges. Such steps are not recorded as graphs.</summary>
+    public virtual bool Exchanges => false;
+
+    /// <summary>Numbers of each slot and step that it wants as <see cref="StepInputs.Vectors"/>.</summary>
+    public virtual int VectorCount => 0;
+
+    /// <summary>Fills the numbers of one slot for the step to come.</summary>
+    public virtual void FillVectors(in SlotPosition at, Span<double> values) { }
+
+    /// <summary>Weight of the rate in the step to come, as it is reported and multiplied into <see cref="StepInputs.RateWeight"/>; 0 where the penalty holds all of it.</summary>
+    public virtual double RateWeight(in SlotPosition at) => RateSchedule.Weight(at);
+
+    /// <summary>The forward pass of a step over this rank's rows.</summary>
+    public abstract StepTerms Forward(in StepInputs inputs);
+
+    /// <summary>The exchanges of <see cref="Forward"/> on a rank that has no row in this step: the same sums, of zeros. There is neither X nor noise.</summary>
+    public virtual void Abstain(in StepInputs inputs)
+    {
+        if (Exchanges) throw new InvalidOperationException($"{GetType().Name} exchanges and must do so without rows, too.");
+    }
+
+    /// <summary>Changes state that has no gradient, once the step's sums are known to be finite. All ranks get the same numbers and must do the same.</summary>
+    public virtual void Commit(in StepCommit step) { }
+
+    /// <summary>Judges rows, each rank its own: sums over them, without exchange, without schedule.</summary>
+    public abstract HeldOutTerms Judge(in HeldOutInputs inputs);
+
+    /// <summary>Columns F of <see cref="HeldOutTerms.Extra"/>.</summary>
+    public virtual int FigureColumns => 0;
+
+    /// <summary>The objective's own held-out figures of one trial.</summary>
+    /// <param name="sums">[F] over all judged rows of all ranks.</param>
+    /// <param name="rows">How many those are.</param>
+    public virtual IReadOnlyList<HeldOutFigure> Figures(ReadOnlySpan<double> sums, double rows) => [];
+}
