@@ -25,6 +25,9 @@ public sealed class TrainingData : IDisposable
         Shape = new ImageShape(images.Channels, images.Height, images.Width);
         Count = images.Count;
         HeldOut = heldOut;
+        Classes = images.Classes;
+        Factors = images.Factors;
+        if (images.HasLabels) Labels = Array.ConvertAll(images.Labels.ToArray(), label => (int)label);
         Mode = binarize switch
         {
             Binarize.None => ByteConversion.Scale,
@@ -53,6 +56,15 @@ public sealed class TrainingData : IDisposable
     /// <summary>The rows that trials are judged by: the held-out ones; all rows where the sweep file holds out none.</summary>
     public RowRange EvaluationRows => HeldOut > 0 ? new(TrainRows, HeldOut) : new(0, Count);
 
+    /// <summary>The label of each row, 0 to <see cref="Classes"/> - 1; null without labels.</summary>
+    public ReadOnlyMemory<int>? Labels { get; }
+
+    /// <summary>One more than the largest label; 0 without labels.</summary>
+    public int Classes { get; }
+
+    /// <summary>What generated each row: [rows, factors], small numbers; null where nobody knows.</summary>
+    public FactorTable? Factors { get; }
+
     private ByteConversion Mode { get; }
 
     /// <summary>Gathers rows as floats into the first rows of one slot. Any thread may.</summary>
@@ -64,6 +76,33 @@ public sealed class TrainingData : IDisposable
     /// <param name="firstRow">Row of the stream that the first row uses: its place in the global batch.</param>
     public void Gather(ReadOnlySpan<int> rows, Tensor buffer, int slot, ulong seed, ulong stream, long firstRow) =>
         Fused.gather_rows(_pixels, rows, buffer, slot, Mode, seed, stream, firstRow);
+
+    /// <summary>Gathers labels of rows into the first places of one slot; the other places stay as they are.</summary>
+    /// <param name="rows">At most n row numbers.</param>
+    /// <param name="buffer">Int64 [K, n].</param>
+    /// <param name="slot">0 to K - 1.</param>
+    /// <exception cref="InvalidOperationException">The data set has no labels.</exception>
+    public void GatherLabels(ReadOnlySpan<int> rows, Tensor buffer, int slot)
+    {
+        var labels = (Labels ?? throw new InvalidOperationException("The data set has no labels.")).Span;
+        using var scope = torch.NewDisposeScope();
+        using var mode = torch.no_grad();
+        var place = buffer.select(0, slot).narrow(0, 0, rows.Length);
+        if (buffer.device.type == DeviceType.CPU)
+        {
+            Fill(place.data<long>(), rows, labels);
+            return;
+        }
+
+        var host = torch.empty([rows.Length], ScalarType.Int64);
+        Fill(host.data<long>(), rows, labels);
+        place.copy_(host);
+    }
+
+    private static void Fill(Span<long> target, ReadOnlySpan<int> rows, ReadOnlySpan<int> labels)
+    {
+        for (var i = 0; i < rows.Length; i++) target[i] = labels[rows[i]];
+    }
 
     /// <inheritdoc/>
     public void Dispose()
