@@ -9,7 +9,7 @@ internal static class DataFiles
     /// <exception cref="DatasetException">A file is missing.</exception>
     public static void RequirePresent(DatasetSource source, string baseDirectory)
     {
-        if (source.Source != DatasetSource.Idx) return;
+        if (source.Source == DatasetSource.Sprites) return;
         foreach (var path in (string?[])[source.Images, source.Labels])
         {
             if (path is not { Length: > 0 }) continue;

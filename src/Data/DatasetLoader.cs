@@ -1,4 +1,5 @@
 using Vae.Data.Idx;
+using Vae.Data.Npz;
 using Vae.Data.Sprites;
 using Vae.Shared.Datasets;
 
@@ -18,8 +19,9 @@ public static class DatasetLoader
         var (images, shownAs) = source.Source switch
         {
             DatasetSource.Idx => LoadIdx(source, baseDirectory, dataRoot),
+            DatasetSource.Npz => LoadNpz(source, baseDirectory, dataRoot),
             DatasetSource.Sprites => (SpriteSource.Make(source.Count, source.Size, source.Seed), "sprites"),
-            _ => throw new DatasetException($"dataset: unknown source `{source.Source}`. Known are `{DatasetSource.Idx}` and `{DatasetSource.Sprites}`."),
+            _ => throw new DatasetException($"dataset: unknown source `{source.Source}`. Known are `{DatasetSource.Idx}`, `{DatasetSource.Npz}` and `{DatasetSource.Sprites}`."),
         };
         if (source.Binarize == Binarize.Fixed) images = Threshold(images);
 
@@ -35,6 +37,11 @@ public static class DatasetLoader
         var labels = source.Labels is { Length: > 0 } path ? DataPath.Resolve(path, baseDirectory, dataRoot) : null;
         return (IdxSource.Read(DataPath.Resolve(images, baseDirectory, dataRoot), images, labels, source.Labels), images);
     }
+
+    private static (ImageSet Images, string ShownAs) LoadNpz(DatasetSource source, string baseDirectory, string? dataRoot) =>
+        source.Images is { Length: > 0 } images
+            ? (NpzSource.Read(DataPath.Resolve(images, baseDirectory, dataRoot), images, source.Count, source.Seed), images)
+            : throw new DatasetException("dataset: source `npz` needs `images`, the path of an archive such as dsprites.npz.");
 
     private static ImageSet Threshold(ImageSet images)
     {

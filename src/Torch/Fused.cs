@@ -83,6 +83,45 @@ public static unsafe class Fused
         Tensor.Wrap(NativeKernels.vae_gaussian_nll_slots(mean.Handle, target.Handle, logVariance.Handle, rows.Handle, scale.Handle));
 
     /// <summary>
+    /// scale times the sum over rows and D of ln((e^a - 1) / a) - a x, in nats, per replica: [K]. The continuous Bernoulli distribution on 0 to 1 (Loaiza-Ganem and
+    /// Cunningham 2019) by its natural parameter a = ln(lambda / (1 - lambda)); the normaliser is exact near a = 0, where the paper's form cancels.
+    /// </summary>
+    /// <param name="logits">a, [K,n,D].</param>
+    /// <param name="target">[n,D] for all replicas, or [K,n,D]; values of 0 to 1; no gradient.</param>
+    /// <param name="scale">Usually 1 / global batch.</param>
+    public static Tensor continuous_bernoulli_nll(Tensor logits, Tensor target, double scale = 1) =>
+        Tensor.Wrap(NativeKernels.vae_continuous_bernoulli_nll(logits.Handle, target.Handle, scale));
+
+    /// <summary><see cref="continuous_bernoulli_nll(Tensor, Tensor, double)"/> over the rows of each slot, times its scale: [K].</summary>
+    /// <param name="logits">a, [K,n,D].</param>
+    /// <param name="target">[n,D] or [1,n,D] for all slots, or [K,n,D]; no gradient.</param>
+    /// <param name="rows">Int32 [K], 0 for an empty slot.</param>
+    /// <param name="scale">Float32 [K].</param>
+    public static Tensor continuous_bernoulli_nll(Tensor logits, Tensor target, Tensor rows, Tensor scale) =>
+        Tensor.Wrap(NativeKernels.vae_continuous_bernoulli_nll_slots(logits.Handle, target.Handle, rows.Handle, scale.Handle));
+
+    /// <summary>
+    /// scale times the sum over rows and D of -ln P(x), in nats, per replica: [K]. P is a logistic distribution of the given mean and scale cut into the 256 levels 0, 1/255, ..., 1,
+    /// the first and last of which reach to infinity (Salimans et al. 2017, equation 2): probabilities that sum to 1. The logarithm of a level is computed from two softplus, so
+    /// it is exact in both tails.
+    /// </summary>
+    /// <param name="mean">[K,n,D], in units of the values.</param>
+    /// <param name="target">[n,D] for all replicas, or [K,n,D]; multiples of 1/255; no gradient.</param>
+    /// <param name="logScale">s, [K].</param>
+    /// <param name="scale">Usually 1 / global batch.</param>
+    public static Tensor discretised_logistic_nll(Tensor mean, Tensor target, Tensor logScale, double scale = 1) =>
+        Tensor.Wrap(NativeKernels.vae_discretised_logistic_nll(mean.Handle, target.Handle, logScale.Handle, scale));
+
+    /// <summary><see cref="discretised_logistic_nll(Tensor, Tensor, Tensor, double)"/> over the rows of each slot, times its scale: [K].</summary>
+    /// <param name="mean">[K,n,D].</param>
+    /// <param name="target">[n,D] or [1,n,D] for all slots, or [K,n,D]; no gradient.</param>
+    /// <param name="logScale">s, [K].</param>
+    /// <param name="rows">Int32 [K], 0 for an empty slot.</param>
+    /// <param name="scale">Float32 [K].</param>
+    public static Tensor discretised_logistic_nll(Tensor mean, Tensor target, Tensor logScale, Tensor rows, Tensor scale) =>
+        Tensor.Wrap(NativeKernels.vae_discretised_logistic_nll_slots(mean.Handle, target.Handle, logScale.Handle, rows.Handle, scale.Handle));
+
+    /// <summary>
     /// Splits h = (mean, raw) [K,n,2d], clamps the log variance smoothly, l = 8 - softplus(8 - (-12 + softplus(raw + 12))), samples
     /// z = mean + e^(l/2) noise and returns the KL to N(0, I), 1/2 (mean^2 + e^l - 1 - l), per dimension. All four results can be
     /// differentiated. Where the mask is 0, sample, KL, mean, log variance and gradient are exactly 0.

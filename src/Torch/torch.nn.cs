@@ -19,6 +19,9 @@ public static partial class torch
             bool bias = true, int replicas = 1, IReadOnlyList<Generator>? generators = null) =>
             new(new(in_channels, out_channels, kernel_size, stride, padding, output_padding, 1, groups), bias, replicas, generators);
 
+        /// <inheritdoc cref="Vae.Torch.GroupNorm"/>
+        public static GroupNorm GroupNorm(long num_groups, long num_channels, double eps = 1e-5, int replicas = 1) => new(num_groups, num_channels, eps, replicas);
+
         /// <inheritdoc cref="Vae.Torch.Sequential"/>
         public static Sequential Sequential(params ReadOnlySpan<Module<Tensor, Tensor>> modules) => new(modules);
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Vae.Models.Files;
 using Vae.Shared.Datasets;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Cli.Models;
 
@@ -27,7 +28,7 @@ internal static class ModelCard
         WriteIndex(text, config, name, dataset);
         text.Append("---\n\n");
         Line($"# {name}\n");
-        Line($"A variational autoencoder: {trial.Model.Architecture.ToString().ToLowerInvariant()}, {trial.Model.Latent} latent dimensions, {trial.Model.Likelihood.ToString().ToLowerInvariant()} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
+        Line($"A variational autoencoder: {SpecWord.Of(trial.Model.Architecture)}, {trial.Model.Latent} latent dimensions, {SpecWord.Of(trial.Model.Likelihood)} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
         text.Append("\n![Samples from the prior](samples.png)\n\n");
         WriteResult(text, config);
         text.Append("## Training\n\n| | |\n| --- | --- |\n");
@@ -72,7 +73,7 @@ internal static class ModelCard
     private static string DatasetName(DatasetSource? dataset) => dataset switch
     {
         null => "unknown",
-        { Source: DatasetSource.Idx, Images: { Length: > 0 } images } => Path.GetFileName(images),
+        { Source: not DatasetSource.Sprites, Images: { Length: > 0 } images } => Path.GetFileName(images),
         _ => dataset.Source,
     };
 

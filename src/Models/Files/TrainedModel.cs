@@ -3,6 +3,7 @@ using Vae.Data;
 using Vae.Data.Safetensors;
 using Vae.Models.Networks;
 using Vae.Models.Objectives;
+using Vae.Shared.Sweeps;
 using Vae.Torch;
 
 namespace Vae.Models.Files;
@@ -40,7 +41,7 @@ public sealed class TrainedModel : IDisposable
             .Metadata("format", "pt")
             .Metadata("vae_format_version", FormatVersion)
             .Metadata("vae_family", "vae")
-            .Metadata("vae_architecture", config.Trial.Model.Architecture.ToString().ToLowerInvariant())
+            .Metadata("vae_architecture", SpecWord.Of(config.Trial.Model.Architecture))
             .Metadata("vae_image", string.Create(CultureInfo.InvariantCulture, $"{config.Image.Channels}x{config.Image.Height}x{config.Image.Width}"))
             .Metadata("vae_trial", config.Trial.Label);
         if (config.Run is { } run) writer.Metadata("vae_dataset", run.Fingerprint).Metadata("vae_sweep", run.Sweep);

@@ -19,8 +19,12 @@ public readonly record struct ImageShape(int Channels, int Height, int Width)
 /// </summary>
 public abstract class VaeNetwork : PackNetwork
 {
+    // A standard deviation of a quarter: as wide as pixels are before anything is known of the image.
+    private const double LogScaleAtStart = -2;
+
     private protected VaeNetwork(ModelSpec spec, ImageShape image, int replicas) : base(image, replicas, spec.Latent)
     {
+        if (spec.Likelihood == Likelihood.DiscretisedLogistic) ObservationLogScale = register_parameter("observation_log_scale", torch.full([replicas], LogScaleAtStart));
         if (spec.Likelihood != Likelihood.Gaussian) return;
         var logVariance = torch.full([replicas], spec.Variance is { } fixedVariance ? Math.Log(fixedVariance) : 0);
         ObservationLogVariance = spec.Variance is null
@@ -31,6 +35,9 @@ public abstract class VaeNetwork : PackNetwork
     /// <summary>Log variance of the Gaussian likelihood, [K]: learned, or fixed by the model's spec. Null for other likelihoods.</summary>
     public Tensor? ObservationLogVariance { get; }
 
+    /// <summary>Log scale of the discretised logistic likelihood, [K], learned. Null for other likelihoods.</summary>
+    public Tensor? ObservationLogScale { get; }
+
     /// <summary>Where the latent size shows: its outputs are means, then raw log variances.</summary>
     private protected abstract Linear PosteriorLayer { get; }
 
@@ -40,7 +47,7 @@ public abstract class VaeNetwork : PackNetwork
     /// <summary>[K, n, D], or [1, n, D] for all replicas, to [K, n, 2d]: posterior means, then raw log variances (see <see cref="Fused.gaussian_posterior"/>).</summary>
     public abstract Tensor Encode(Tensor x);
 
-    /// <summary>[K, n, d] to [K, n, D]: logits of the Bernoulli likelihood, or means of the Gaussian one.</summary>
+    /// <summary>[K, n, d] to [K, n, D]: logits of the (continuous) Bernoulli likelihood, or means of the Gaussian or logistic one.</summary>
     public abstract Tensor Decode(Tensor z);
 
     /// <summary>Builds the network of <paramref name="spec"/> with freshly initialised weights.</summary>
@@ -66,7 +73,7 @@ public abstract class VaeNetwork : PackNetwork
     private static VaeNetwork Create(ModelSpec spec, ImageShape image, int replicas, torch.Generator[] generators) => spec.Architecture switch
     {
         Architecture.Mlp => new MlpVae(spec, image, replicas, generators),
-        Architecture.Conv => new ConvVae(spec, image, replicas, generators),
+        Architecture.Conv or Architecture.Resnet => new ConvVae(spec, image, replicas, generators),
         _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Architecture, "Unknown architecture."),
     };
 

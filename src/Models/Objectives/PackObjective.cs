@@ -9,8 +9,8 @@ namespace Vae.Models.Objectives;
 /// What K trials of one signature minimise: the engine knows packs, ranks, optimizers and files, and asks this for everything that depends on family and objective.
 /// <para>To plug in another one: derive, say the columns, return the terms of a step and of judged rows, and make it in <see cref="PackObjectives"/>. A loss that is no sum over
 /// rows exchanges what it needs in the middle of <see cref="Forward"/> (<see cref="Exchanges"/>, <see cref="Abstain"/>). State that changes without a gradient is registered by the
-/// network (<see cref="Module.named_states"/>), fed by extra columns (<see cref="ExtraColumns"/>) and changed in <see cref="Commit"/> alone. Labels reach an objective once a family
-/// needs them, as one more tensor of <see cref="StepInputs"/> and <see cref="HeldOutInputs"/>.</para>
+/// network (<see cref="Module.named_states"/>), fed by extra columns (<see cref="ExtraColumns"/>) and changed in <see cref="Commit"/> alone. One that needs labels
+/// says so (<see cref="Labels"/>) and finds them in <see cref="StepInputs"/> and <see cref="HeldOutInputs"/>.</para>
 /// <para>Whatever a slot computes must not depend on the other slots, and what is padding or beyond a slot's rows must have exactly no loss and no gradient.</para>
 /// </summary>
 public abstract class PackObjective
@@ -35,6 +35,9 @@ public abstract class PackObjective
 
     /// <summary>How many of R, M and the noise width are a smaller trial's own; null: all, in families that are never padded.</summary>
     public virtual int? OwnColumns(ModelSpec own) => own.Latent;
+
+    /// <summary>Which labels it wants.</summary>
+    public virtual LabelUse Labels => LabelUse.None;
 
     /// <summary>Whether a step returns a penalty.</summary>
     public virtual bool HasPenalty => false;

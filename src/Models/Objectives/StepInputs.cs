@@ -17,6 +17,9 @@ public readonly record struct StepInputs
     /// <summary>[K, n s, w], or [1, n s, w] where all slots share it: standard normal, s the objective's noise rows for each row and w its noise width. Absent in <see cref="PackObjective.Abstain"/>.</summary>
     public required Tensor Noise { get; init; }
 
+    /// <summary>Int64 [K, n], or [1, n] where all slots share it: the label of each row, -1 where the trial does not see it. Null unless the objective wants labels; absent in <see cref="PackObjective.Abstain"/>.</summary>
+    public Tensor? Labels { get; init; }
+
     /// <summary>Which rows and dimensions count, and by what factor.</summary>
     public required SlotWeights Weights { get; init; }
 
@@ -58,7 +61,21 @@ public readonly record struct StepTerms(
 /// <param name="X">[K, n, D].</param>
 /// <param name="Noise">[K, n s, w].</param>
 /// <param name="Mask">[K, d]: 0 where a latent dimension is padding. Null: none is.</param>
-public readonly record struct HeldOutInputs(Tensor X, Tensor Noise, Tensor? Mask);
+/// <param name="Labels">Int64 [K, n]: the label of each row. Null unless the objective wants labels.</param>
+public readonly record struct HeldOutInputs(Tensor X, Tensor Noise, Tensor? Mask, Tensor? Labels = null);
+
+/// <summary>Which labels an objective wants beside its rows.</summary>
+public enum LabelUse
+{
+    /// <summary>None.</summary>
+    None,
+
+    /// <summary>That of each row.</summary>
+    All,
+
+    /// <summary>Those that a semi-supervised trial sees in training; that of each row when it is judged.</summary>
+    Seen,
+}
 
 /// <summary>Sums over judged rows, at a weight of the rate of 1.</summary>
 /// <param name="Distortion">[K].</param>

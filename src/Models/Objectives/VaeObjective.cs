@@ -25,16 +25,14 @@ public readonly record struct SlotWeights(double Uniform, Tensor? Rows = null, T
 public sealed class VaeObjective
 {
     private readonly VaeNetwork _network;
-    private readonly Likelihood _likelihood;
-    private readonly Tensor? _logVariance;
+    private readonly Observation _observation;
 
     /// <param name="network">K models.</param>
     /// <param name="spec">Their shape and likelihood.</param>
     public VaeObjective(VaeNetwork network, ModelSpec spec)
     {
         _network = network;
-        _likelihood = spec.Likelihood;
-        _logVariance = network.ObservationLogVariance;
+        _observation = new Observation(network, spec);
     }
 
     /// <summary>Forward pass over n rows.</summary>
@@ -52,20 +50,9 @@ public sealed class VaeObjective
         var hidden = _network.Encode(x);
         var posterior = weights.Rows is { } rows ? Fused.gaussian_posterior(hidden, noise, rows, weights.Mask) : Fused.gaussian_posterior(hidden, noise, weights.Mask);
         var decoded = _network.Decode(posterior.Sample);
-        return new BoundSums(Distortion(decoded, x, weights), posterior.Divergence, posterior.Mean);
+        return new BoundSums(_observation.Distortion(decoded, x, weights), posterior.Divergence, posterior.Mean);
     }
 
-    private Tensor Distortion(Tensor decoded, Tensor x, in SlotWeights weights) => _likelihood switch
-    {
-        Likelihood.Bernoulli => weights.Rows is { } rows
-            ? Fused.bernoulli_logits_nll(decoded, x, rows, weights.Scale!)
-            : Fused.bernoulli_logits_nll(decoded, x, weights.Uniform),
-        Likelihood.Gaussian => weights.Rows is { } rows
-            ? Fused.gaussian_nll(decoded, x, _logVariance!, rows, weights.Scale!)
-            : Fused.gaussian_nll(decoded, x, _logVariance!, weights.Uniform),
-        _ => throw new InvalidOperationException($"Unknown likelihood {_likelihood}."),
-    };
-
-    /// <summary>What the decoder says an image looks like: probabilities of the Bernoulli likelihood, means of the Gaussian one. [K, n, D].</summary>
-    public Tensor ToImages(Tensor decoded) => _likelihood == Likelihood.Bernoulli ? decoded.sigmoid() : decoded;
+    /// <inheritdoc cref="Observation.ToImages"/>
+    public Tensor ToImages(Tensor decoded) => _observation.ToImages(decoded);
 }

@@ -22,22 +22,25 @@ public sealed record DatasetSource
     /// <summary>Name of the source that draws shapes from dSprites' factors.</summary>
     public const string Sprites = "sprites";
 
-    /// <summary><see cref="Idx"/> (files of the MNIST family, gzip or not) or <see cref="Sprites"/> (made by the program).</summary>
+    /// <summary>Name of the source that reads archives of NumPy arrays, such as dSprites' file.</summary>
+    public const string Npz = "npz";
+
+    /// <summary><see cref="Idx"/> (files of the MNIST family, gzip or not), <see cref="Npz"/> (NumPy archives) or <see cref="Sprites"/> (made by the program).</summary>
     public required string Source { get; init; }
 
-    /// <summary>Image file of <c>idx</c>, relative to the sweep file's folder.</summary>
+    /// <summary>Image file of <c>idx</c>, or the archive of <c>npz</c>, relative to the sweep file's folder.</summary>
     public string? Images { get; init; }
 
     /// <summary>Label file of <c>idx</c>, relative to the sweep file's folder. Optional.</summary>
     public string? Labels { get; init; }
 
-    /// <summary>Images of <c>sprites</c>, 2 to 737,280 (all combinations of the factors). Default 10,000.</summary>
+    /// <summary>Images of <c>sprites</c>, 2 to 737,280 (all combinations of the factors); rows of <c>npz</c> at most. Default 10,000.</summary>
     public int Count { get; init; } = 10_000;
 
     /// <summary>Side of the square images of <c>sprites</c> in pixels, 8 to 256. Default 64.</summary>
     public int Size { get; init; } = 64;
 
-    /// <summary>Seed of <c>sprites</c>: which combinations are drawn, and their order. Default 1.</summary>
+    /// <summary>Seed of <c>sprites</c> and <c>npz</c>: which combinations or rows are drawn, and their order. Default 1.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>Share of the rows held out for evaluation, 0 to 0.9. Default 0.2. It is the LAST rows: of 10,000 the first 8,000 train.</summary>

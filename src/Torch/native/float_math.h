@@ -48,6 +48,13 @@ VAE_INLINE float log1p01(float t) {
   return 2.0f * (s + s * q * p);
 }
 
+// ln x for finite x of at least 1: x = 2^n f with f in [1, 2).
+VAE_INLINE float log_from_1(float x) {
+  const int32_t bits = to_bits(x);
+  const float n = static_cast<float>((bits >> 23) - 127), f = from_bits((bits & 0x007fffff) | 0x3f800000);
+  return n * 0.693147181f + log1p01(f - 1.0f);
+}
+
 VAE_INLINE float softplus(float x) {
   const float magnitude = x < 0 ? -x : x;
   return larger(x, 0.0f) + log1p01(exp(-magnitude));

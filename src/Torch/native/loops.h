@@ -18,6 +18,20 @@ double bernoulli_nll(const float* logits, const float* target, float* gradient, 
 // Sum over j of (x - m)^2; where gradient is not null: gradient[j] = (m - x) * factor.
 double squared_error(const float* mean, const float* target, float* gradient, int64_t count, float factor);
 
+// Sum over j of ln((e^a - 1) / a) - a x, the continuous Bernoulli by its natural parameter; where gradient is not null: gradient[j] = (mean(a) - x) * scale.
+double continuous_bernoulli_nll(const float* logits, const float* target, float* gradient, int64_t count, float scale);
+
+// Half the distance of two grey levels of 0 to 1.
+constexpr double kHalfLevel = 1.0 / 510;
+
+// A logistic distribution over 256 levels: with p and q the upper and lower end of a value's level in units of the scale, the sum of softplus(-p) where a level lies
+// above and of softplus(q) where one lies below; its derivative by the log scale; and how many levels had both. Where gradient is not null: gradient[j] = factor
+// times the derivative by the mean in units of the scale.
+struct LogisticSums {
+  double loss, slope, inner;
+};
+LogisticSums discretised_logistic_nll(const float* mean, const float* target, float* gradient, int64_t count, float inverse_scale, float half_width, float factor);
+
 // The Gaussian posterior, element by element. All pointers have `count` elements and none may be null.
 struct PosteriorElements {
   const float *mean, *raw, *noise;

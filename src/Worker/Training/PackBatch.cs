@@ -25,6 +25,7 @@ internal sealed class PackBatch : IDisposable
     private readonly Tensor _pixels;
     private readonly Tensor _normals;
     private readonly SlotVectors _vectors;
+    private readonly LabelBatch? _labels;
     private Tensor? _x;
     private Tensor? _noise;
     private (int Slots, int Rows) _shapeOfX;
@@ -40,6 +41,7 @@ internal sealed class PackBatch : IDisposable
         _pixels = torch.zeros([rows * data.Shape.Values], device: device).DetachFromDisposeScope();
         _normals = torch.zeros([rows * objective.NoiseRows * objective.NoiseWidth], device: device).DetachFromDisposeScope();
         _vectors = new SlotVectors(slots, latent, objective.RateColumns, objective.VectorCount, device);
+        if (objective.Labels != LabelUse.None) _labels = new LabelBatch(data, objective.Labels, slots, rows, device);
     }
 
     /// <summary>Hears of each gathering of rows; null: nobody does.</summary>
@@ -64,7 +66,7 @@ internal sealed class PackBatch : IDisposable
     public SlotWeights Weights { get; private set; }
 
     /// <summary>What the operations of this step depend on beside the contents of the buffers.</summary>
-    public StepShape Shape => new(_shapeOfX.Slots, _shapeOfNoise.Slots, _shapeOfX.Rows, _vectors.Mask is not null, Clipped: false);
+    public StepShape Shape => new(_shapeOfX.Slots, _shapeOfNoise.Slots, _shapeOfX.Rows, _vectors.Mask is not null, Clipped: false, _labels?.Slots ?? 0);
 
     /// <summary>[K], all 1.</summary>
     public Tensor Ones => _vectors.Ones;
@@ -75,7 +77,7 @@ internal sealed class PackBatch : IDisposable
     /// <summary>What the objective gets for the step that was loaded.</summary>
     public StepInputs InputsOf(IStepExchange exchange) => new()
     {
-        X = _x!, Noise = _noise!, Weights = Weights, Ones = _vectors.Ones, RateWeight = _vectors.RateWeight, Vectors = _vectors.Own, Parts = _parts, Positions = _positions, Exchange = exchange,
+        X = _x!, Noise = _noise!, Labels = _labels?.Labels, Weights = Weights, Ones = _vectors.Ones, RateWeight = _vectors.RateWeight, Vectors = _vectors.Own, Parts = _parts, Positions = _positions, Exchange = exchange,
     };
 
     /// <summary>Tells which latent dimensions of a slot are its trial's own.</summary>
@@ -110,6 +112,7 @@ internal sealed class PackBatch : IDisposable
         }
 
         ShapeX(sharesRows ? 1 : slots.Length, most);
+        if (_labels is not null) LoadLabels(_labels, slots, first, sharesRows, most);
         ShapeNoise(sharesNoise ? 1 : slots.Length, most);
         for (var k = first; k < slots.Length; k++)
         {
@@ -127,6 +130,15 @@ internal sealed class PackBatch : IDisposable
         return (_x!, _noise!);
     }
 
+    /// <summary>The labels of rows that are judged, [<paramref name="slots"/>, rows], valid until the next load; null where the objective wants none.</summary>
+    public Tensor? BorrowLabels(int slots, ReadOnlySpan<int> rows)
+    {
+        if (_labels is null) return null;
+        var labels = _labels.Shape(slots, rows.Length);
+        for (var slot = 0; slot < slots; slot++) _data.GatherLabels(rows, labels, slot);
+        return labels;
+    }
+
     /// <summary>Fills the noise of some rows of a trial at its own width; those of a row follow each other.</summary>
     public void FillNoise(Tensor noise, int target, TrialSpec trial, RowRange rows, ulong stream)
     {
@@ -141,6 +153,7 @@ internal sealed class PackBatch : IDisposable
         _pixels.Dispose();
         _normals.Dispose();
         _vectors.Dispose();
+        _labels?.Dispose();
     }
 
     // Rows and factors of each slot; who stands where somebody else stands takes his rows.
@@ -210,6 +223,19 @@ internal sealed class PackBatch : IDisposable
         var rows = slot.Order.Slice(_batches.RowsOf(slot.StepOfEpoch).First + part.First, part.Count);
         Witness?.Invoke(slot.Trial!, slot.Step, rows);
         _data.Gather(rows, _x!, target, slot.Trial!.Training.Seed, NoiseStreams.Of(NoisePurpose.Binarize, slot.Step.Value), part.First);
+    }
+
+    private void LoadLabels(LabelBatch labels, ReadOnlySpan<TrialSlot> slots, int first, bool sharesRows, int most)
+    {
+        var shares = sharesRows;
+        foreach (var slot in slots) if (slot.Trial is { } trial) shares &= labels.Shares(slots[first].Trial!, trial);
+        labels.Shape(shares ? 1 : slots.Length, most);
+        for (var k = first; k < slots.Length; k++)
+        {
+            if (slots[k].Trial is not { } trial || (shares && k > first)) continue;
+            var part = PartOf(slots[k]);
+            labels.Gather(trial, k, shares ? 0 : k, slots[k].Order.Slice(_batches.RowsOf(slots[k].StepOfEpoch).First + part.First, part.Count));
+        }
     }
 
     private void DrawNoise(TrialSlot slot, int target)

@@ -80,7 +80,7 @@ internal sealed class PackEvaluation : IDisposable
             var count = Math.Min(_pack.Batch.EvaluationRows, part.End - first);
             var (x, noise) = _pack.Batch.Borrow(slots.Length, count);
             foreach (var slot in slots) if (slot.Trial is not null) Load(slot, x, noise, slot.Index, first, count);
-            var terms = _pack.Objective.Judge(new HeldOutInputs(x, noise, _pack.Batch.Mask));
+            var terms = _pack.Objective.Judge(new HeldOutInputs(x, noise, _pack.Batch.Mask, _pack.Batch.BorrowLabels(slots.Length, _rows.AsSpan(0, count))));
             foreach (var slot in slots) if (slot.Trial is not null) Add(slot, terms, slot.Index, count);
         }
     }
@@ -95,7 +95,7 @@ internal sealed class PackEvaluation : IDisposable
             var count = Math.Min(_pack.Batch.SingleRows, part.End - first);
             var (x, noise) = _pack.Batch.Borrow(1, count);
             Load(slot, x, noise, 0, first, count);
-            Add(slot, objective.Judge(new HeldOutInputs(x, noise, _pack.Batch.MaskOf(slot.Index))), 0, count);
+            Add(slot, objective.Judge(new HeldOutInputs(x, noise, _pack.Batch.MaskOf(slot.Index), _pack.Batch.BorrowLabels(1, _rows.AsSpan(0, count)))), 0, count);
         }
     }
 

@@ -8,7 +8,8 @@ namespace Vae.Worker.Training;
 /// <param name="Rows">n.</param>
 /// <param name="Masked">Whether latent dimensions are masked.</param>
 /// <param name="Clipped">Whether some slot's gradient is clipped.</param>
-internal readonly record struct StepShape(long SlotsOfX, long SlotsOfNoise, long Rows, bool Masked, bool Clipped);
+/// <param name="SlotsOfLabels">K, or 1 where all slots share their labels; 0 where nobody wants any.</param>
+internal readonly record struct StepShape(long SlotsOfX, long SlotsOfNoise, long Rows, bool Masked, bool Clipped, long SlotsOfLabels);
 
 /// <summary>
 /// Runs the parts of a step that are the same operations each time. On a CUDA device each is recorded as a graph after a few ordinary runs and replayed from then on: a small model's step is

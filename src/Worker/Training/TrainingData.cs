@@ -81,8 +81,9 @@ public sealed class TrainingData : IDisposable
     /// <param name="rows">At most n row numbers.</param>
     /// <param name="buffer">Int64 [K, n].</param>
     /// <param name="slot">0 to K - 1.</param>
+    /// <param name="seen">By row: whether its label is seen, else it is -1; empty: all are.</param>
     /// <exception cref="InvalidOperationException">The data set has no labels.</exception>
-    public void GatherLabels(ReadOnlySpan<int> rows, Tensor buffer, int slot)
+    public void GatherLabels(ReadOnlySpan<int> rows, Tensor buffer, int slot, ReadOnlySpan<bool> seen = default)
     {
         var labels = (Labels ?? throw new InvalidOperationException("The data set has no labels.")).Span;
         using var scope = torch.NewDisposeScope();
@@ -90,18 +91,18 @@ public sealed class TrainingData : IDisposable
         var place = buffer.select(0, slot).narrow(0, 0, rows.Length);
         if (buffer.device.type == DeviceType.CPU)
         {
-            Fill(place.data<long>(), rows, labels);
+            Fill(place.data<long>(), rows, labels, seen);
             return;
         }
 
         var host = torch.empty([rows.Length], ScalarType.Int64);
-        Fill(host.data<long>(), rows, labels);
+        Fill(host.data<long>(), rows, labels, seen);
         place.copy_(host);
     }
 
-    private static void Fill(Span<long> target, ReadOnlySpan<int> rows, ReadOnlySpan<int> labels)
+    private static void Fill(Span<long> target, ReadOnlySpan<int> rows, ReadOnlySpan<int> labels, ReadOnlySpan<bool> seen)
     {
-        for (var i = 0; i < rows.Length; i++) target[i] = labels[rows[i]];
+        for (var i = 0; i < rows.Length; i++) target[i] = seen.IsEmpty || seen[rows[i]] ? labels[rows[i]] : -1;
     }
 
     /// <inheritdoc/>

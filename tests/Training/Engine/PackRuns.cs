@@ -20,7 +20,7 @@ internal static class PackRuns
     public static TrialSpec Trial(int index, Architecture architecture = Architecture.Mlp, int latent = 4, long steps = 60) => new()
     {
         Index = index,
-        Model = new() { Architecture = architecture, Encoder = [32, 16], Channels = [4, 6], Hidden = 16, Latent = latent },
+        Model = new() { Architecture = architecture, Encoder = [32, 16], Channels = [4, 6], Hidden = 16, Blocks = 1, Groups = 2, Latent = latent },
         Training = new() { Epochs = 1000, MaxSteps = steps, Batch = Batch, EvaluateEvery = 1000 },
     };
 

@@ -16,6 +16,8 @@ public sealed class PackTests : TorchTest
     [InlineData(Architecture.Mlp, Binarize.Dynamic, Likelihood.Bernoulli)]
     [InlineData(Architecture.Mlp, Binarize.None, Likelihood.Gaussian)]
     [InlineData(Architecture.Conv, Binarize.Dynamic, Likelihood.Bernoulli)]
+    [InlineData(Architecture.Mlp, Binarize.None, Likelihood.ContinuousBernoulli)]
+    [InlineData(Architecture.Mlp, Binarize.None, Likelihood.DiscretisedLogistic)]
     public void Each_trial_of_a_pack_follows_the_curve_that_it_follows_alone(Architecture architecture, Binarize binarize, Likelihood likelihood)
     {
         const int steps = 500;
@@ -69,6 +71,7 @@ public sealed class PackTests : TorchTest
     [Theory]
     [InlineData(Architecture.Mlp)]
     [InlineData(Architecture.Conv)]
+    [InlineData(Architecture.Resnet)]
     public void Any_number_of_workers_trains_a_pack_to_the_same_curves(Architecture architecture)
     {
         using var data = Images();

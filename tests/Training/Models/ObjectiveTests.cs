@@ -14,6 +14,8 @@ public sealed class ObjectiveTests : TorchTest
     {
         { Architecture.Mlp, Likelihood.Bernoulli }, { Architecture.Mlp, Likelihood.Gaussian },
         { Architecture.Conv, Likelihood.Bernoulli }, { Architecture.Conv, Likelihood.Gaussian },
+        { Architecture.Resnet, Likelihood.Bernoulli }, { Architecture.Resnet, Likelihood.Gaussian },
+        { Architecture.Mlp, Likelihood.ContinuousBernoulli }, { Architecture.Conv, Likelihood.DiscretisedLogistic },
     };
 
     // In float64 the fused kernels step aside for plain operations; the kernels themselves are checked against those elsewhere.
@@ -27,6 +29,7 @@ public sealed class ObjectiveTests : TorchTest
         var objective = new VaeObjective(network, spec);
         var x = torch.rand([1, 5, Small.Values], ScalarType.Float64);
         if (likelihood == Likelihood.Bernoulli) x = x.gt(0.5).to(ScalarType.Float64);
+        if (likelihood == Likelihood.DiscretisedLogistic) x = (x * 255).round() / 255;
         var noise = torch.randn([1, 5, spec.Latent], ScalarType.Float64);
         var parameters = network.parameters().ToArray();
         var directions = parameters.Select(parameter => torch.randn(parameter.shape, ScalarType.Float64)).ToArray();
@@ -117,8 +120,10 @@ public sealed class ObjectiveTests : TorchTest
         Architecture = architecture,
         Likelihood = likelihood,
         Encoder = [12, 9],
-        Channels = [3, 4],
+        Channels = architecture == Architecture.Resnet ? [2, 4] : [3, 4],
         Hidden = 10,
+        Blocks = 1,
+        Groups = 2,
         Latent = 3,
         Activation = Vae.Shared.Sweeps.Activation.Tanh,
     };

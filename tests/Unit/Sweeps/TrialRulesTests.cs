@@ -61,6 +61,19 @@ public class TrialRulesTests
     }
 
     [Theory]
+    [InlineData("[gaussian, discretised_logistic]", 1)]
+    [InlineData("[bernoulli, continuous_bernoulli]", 1)]
+    [InlineData("[gaussian, continuous_bernoulli]", 0)]
+    [InlineData("[bernoulli, discretised_logistic]", 0)]
+    public void Densities_and_probabilities_in_one_ranking_are_a_warning(string likelihoods, int warnings)
+    {
+        var result = Sweep.Parse($"search: {{ parameters: {{ model.likelihood: {{ values: {likelihoods} }} }} }}");
+
+        Assert.NotNull(result.Definition);
+        Assert.Equal(warnings, result.Problems.Count(problem => problem is { Rule: Rules.Conflict, Severity: Severity.Warning }));
+    }
+
+    [Theory]
     [InlineData("conditional")]
     [InlineData("m2")]
     public void A_model_of_labels_is_refused_without_them(string family)

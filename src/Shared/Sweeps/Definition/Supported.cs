@@ -15,12 +15,15 @@ public static class Supported
     [
         Architecture.Mlp,
         Architecture.Conv,
+        Architecture.Resnet,
     ];
 
     private static readonly Likelihood[] Likelihoods =
     [
         Likelihood.Bernoulli,
         Likelihood.Gaussian,
+        Likelihood.ContinuousBernoulli,
+        Likelihood.DiscretisedLogistic,
     ];
 
     private static readonly Prior[] Priors =

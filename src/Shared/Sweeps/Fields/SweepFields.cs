@@ -9,22 +9,22 @@ namespace Vae.Shared.Sweeps;
 public static class SweepFields
 {
     internal static Section<DatasetSource> Dataset { get; } = new("dataset", "Where the images come from.", new DatasetSource { Source = DatasetSource.Sprites },
-        new Field<DatasetSource, string>("source", new OneOf([DatasetSource.Idx, DatasetSource.Sprites]), d => d.Source, (d, v) => d with { Source = v },
-            "`idx` reads files of the MNIST family, gzip or not; `sprites` draws dSprites-like shapes, so nothing has to be downloaded.")
+        new Field<DatasetSource, string>("source", new OneOf([DatasetSource.Idx, DatasetSource.Npz, DatasetSource.Sprites]), d => d.Source, (d, v) => d with { Source = v },
+            "`idx` reads files of the MNIST family, gzip or not; `npz` archives of NumPy arrays, such as dSprites' file; `sprites` draws dSprites-like shapes, so nothing has to be downloaded.")
         { Required = true, Aliases = ["type", "name", "kind", "format"] },
         new Field<DatasetSource, string?>("images", OptionalPath, d => d.Images, (d, v) => d with { Images = v },
-            "Image file of `idx` (required there), relative to the folder of the sweep file.")
+            "Image file of `idx`, or the archive of `npz` (required there), relative to the folder of the sweep file.")
         { Aliases = ["path", "file", "data"] },
         new Field<DatasetSource, string?>("labels", OptionalPath, d => d.Labels, (d, v) => d with { Labels = v },
-            "Label file of `idx`, relative to the folder of the sweep file. Training does not need it."),
+            "Label file of `idx`, relative to the folder of the sweep file. `conditional` and `m2` need it; an archive has its own."),
         new Field<DatasetSource, int>("count", new WholeNumber<int>(2, 737_280), d => d.Count, (d, v) => d with { Count = v },
-            "`sprites`: how many images are drawn.")
+            "`sprites`: how many images are drawn. `npz`: rows at most.")
         { Aliases = ["rows", "n", "samples"] },
         new Field<DatasetSource, int>("size", new WholeNumber<int>(8, 256), d => d.Size, (d, v) => d with { Size = v },
             "`sprites`: side of the square images in pixels.")
         { Aliases = ["image_size", "width", "height"] },
         new Field<DatasetSource, ulong>("seed", new WholeNumber<ulong>(0, ulong.MaxValue), d => d.Seed, (d, v) => d with { Seed = v },
-            "`sprites`: which combinations of shape, scale, rotation and place are drawn, and their order."),
+            "`sprites`: which combinations of shape, scale, rotation and place are drawn, and their order. `npz`: which rows."),
         new Field<DatasetSource, double>("holdout", new RealNumber(0, 0.9), d => d.HoldOut, (d, v) => d with { HoldOut = v },
             "Share of the rows, the last ones, that is never trained on and ranks the trials.")
         { Aliases = ["validation", "val_split", "test_split", "hold_out"] },

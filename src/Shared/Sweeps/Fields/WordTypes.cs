@@ -63,6 +63,13 @@ internal sealed class Choice<T> : FieldType<T>
     }
 }
 
+/// <summary>The words of the sweep file for values of its enumerations.</summary>
+public static class SpecWord
+{
+    /// <returns>For example <c>discretised_logistic</c>.</returns>
+    public static string Of<T>(T value) where T : struct, Enum => Choice<T>.Word(value);
+}
+
 /// <summary>Text of one line that a rule accepts.</summary>
 internal sealed class TextValue(string name, string allowed, string expectation, int lengthMax, Func<string, bool> accepts, string? pattern = null) : FieldType<string>
 {

@@ -97,17 +97,22 @@ internal static class SweepRules
 
     private static void CheckData(DatasetSource data, ReadContext context)
     {
-        var idx = data.Source == DatasetSource.Idx;
-        if (idx && data.Images is null && !context.HasErrors)
+        var isFile = data.Source != DatasetSource.Sprites;
+        if (isFile && data.Images is null && !context.HasErrors)
         {
-            context.Add(At("dataset.source", context), Rules.MissingKey, "`dataset.images` is missing", "add `images:` with the path of an idx file");
+            context.Add(At("dataset.source", context), Rules.MissingKey, "`dataset.images` is missing", $"add `images:` with the path of an {data.Source} file");
         }
-        string[] idle = idx ? ["dataset.count", "dataset.size", "dataset.seed"] : ["dataset.images", "dataset.labels"];
+        string[] idle = data.Source switch
+        {
+            DatasetSource.Idx => ["dataset.count", "dataset.size", "dataset.seed"],
+            DatasetSource.Npz => ["dataset.labels", "dataset.size"],
+            _ => ["dataset.images", "dataset.labels"],
+        };
         foreach (var path in idle.Where(path => context.PlaceOf(path) is not null))
         {
             context.Add(At(path, context), Rules.Unused, $"{path} has no effect with source {data.Source}", "remove it", Severity.Warning);
         }
-        var heldOut = idx ? (data.HoldOut > 0 ? 1 : 0) : data.HeldOutOf(data.Count);
+        var heldOut = isFile ? (data.HoldOut > 0 ? 1 : 0) : data.HeldOutOf(data.Count);
         if (heldOut == 0)
         {
             context.Add(At("dataset.holdout", context), Rules.Conflict, "no rows are held out, but trials are ranked on held-out rows", "hold some out, for example `holdout: 0.2`");
@@ -118,9 +123,11 @@ internal static class SweepRules
     {
         var reported = new HashSet<string>(StringComparer.Ordinal);
         var used = new HashSet<string>(StringComparer.Ordinal);
+        var densities = new HashSet<bool>();
         foreach (var trial in SweepTrials.Sample(sweep, SampleMax))
         {
             foreach (var idle in MaybeIdle.Where(idle => idle.IsUsed(trial))) used.Add(idle.Path);
+            densities.Add(trial.Model.Likelihood is Likelihood.Gaussian or Likelihood.ContinuousBernoulli);
             CheckMix(sweep.Dataset, trial, (path, rule, message, hint) =>
             {
                 // All reasons against one value, each once.
@@ -130,6 +137,11 @@ internal static class SweepRules
             {
                 if (reported.Add(path + rule)) context.Add(At(path, context), rule, message, hint, severity);
             });
+        }
+        if (densities.Count > 1)
+        {
+            context.Add(At("model.likelihood", context), Rules.Conflict, "trials are ranked by their bound, but those of gaussian and continuous_bernoulli are densities and those of the others probabilities",
+                "compare likelihoods of one kind", Severity.Warning);
         }
         foreach (var idle in MaybeIdle.Where(idle => !used.Contains(idle.Path) && Written(idle.Path, context) is not null))
         {

@@ -25,10 +25,12 @@ public readonly record struct DataShape(int TrainRows, int Channels, int Height,
 public static class ModelSize
 {
     private const int Kernel = 4 * 4;
+    private const int BlockKernel = 3 * 3;
 
     /// <summary>
     /// Exact number of trained values. A dense layer n to m has (n + 1) m, a convolution c to d has (16 c + 1) d. The encoder ends in two dense
-    /// heads (mean, log variance) of the latent size; a learned Gaussian variance or logistic scale adds one, a vamp prior its pseudo-inputs.
+    /// heads (mean, log variance) of the latent size; a residual block on c channels is two convolutions (9 c + 1) c and two normalisations 2 c; a learned
+    /// Gaussian variance or logistic scale adds one, a vamp prior its pseudo-inputs.
     /// </summary>
     public static long Parameters(ModelSpec model, DataShape data)
     {
@@ -80,7 +82,7 @@ public static class ModelSize
     public static string? Misfit(ModelSpec model, DataShape data)
     {
         if (model.Architecture == Architecture.Mlp) return null;
-        var halvings = model.ChannelsFor(Math.Min(data.Height, data.Width)).Count;
+        var halvings = model.ChannelsFor(Math.Max(data.Height, data.Width)).Count;
         var divisor = 1 << halvings;
         return data.Height % divisor == 0 && data.Width % divisor == 0
             ? null
@@ -102,16 +104,41 @@ public static class ModelSize
 
     private static IEnumerable<Layer> Conv(ModelSpec model, DataShape data)
     {
-        int[] channels = [data.Channels, .. model.ChannelsFor(Math.Min(data.Height, data.Width))];
-        for (var i = 1; i < channels.Length; i++) yield return new(channels[i - 1], channels[i], Kernel, (data.Height >> i) * (data.Width >> i));
-
+        int[] channels = [data.Channels, .. model.ChannelsFor(Math.Max(data.Height, data.Width))];
         var last = channels.Length - 1;
-        var flat = channels[last] * (data.Height >> last) * (data.Width >> last);
+        int Pixels(int level) => (data.Height >> level) * (data.Width >> level);
+
+        for (var i = 1; i <= last; i++)
+        {
+            yield return new(channels[i - 1], channels[i], Kernel, Pixels(i));
+            foreach (var layer in Blocks(model, channels[i], Pixels(i))) yield return layer;
+        }
+        if (model.Architecture == Architecture.Resnet) yield return Norm(channels[last], Pixels(last));
+
+        var flat = channels[last] * Pixels(last);
         yield return new(flat, model.Hidden, 1, 1);
         yield return new(model.Hidden, 2 * model.Latent, 1, 1);
         yield return new(model.Latent, model.Hidden, 1, 1);
         yield return new(model.Hidden, flat, 1, 1);
 
-        for (var i = last; i >= 1; i--) yield return new(channels[i], channels[i - 1], Kernel, (data.Height >> (i - 1)) * (data.Width >> (i - 1)));
+        for (var i = last; i >= 1; i--)
+        {
+            foreach (var layer in Blocks(model, channels[i], Pixels(i))) yield return layer;
+            if (i == 1 && model.Architecture == Architecture.Resnet) yield return Norm(channels[i], Pixels(i));
+            yield return new(channels[i], channels[i - 1], Kernel, Pixels(i - 1));
+        }
     }
+
+    private static IEnumerable<Layer> Blocks(ModelSpec model, int channels, int pixels)
+    {
+        if (model.Architecture != Architecture.Resnet) yield break;
+        for (var i = 0; i < 2 * model.Blocks; i++)
+        {
+            yield return Norm(channels, pixels);
+            yield return new(channels, channels, BlockKernel, pixels);
+        }
+    }
+
+    // A factor and an offset for each channel.
+    private static Layer Norm(int channels, int pixels) => new(1, channels, 1, pixels);
 }

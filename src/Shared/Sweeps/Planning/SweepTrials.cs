@@ -138,6 +138,10 @@ public static class SweepTrials
             }
             assignments[i] = new(path, values[i]);
         }
-        return new TrialSpec { Index = index, Assignments = [.. assignments], Model = settings.Model, Training = settings.Training };
+        return new TrialSpec { Index = index, Assignments = [.. assignments], Model = Resolve(settings.Model, sweep.Dataset.Source), Training = settings.Training };
     }
+
+    // A trial says all that its network follows from: who builds it does not know the data's source.
+    private static ModelSpec Resolve(ModelSpec model, string source) =>
+        model is { Family: ModelFamily.Conditional or ModelFamily.M2, Classes: null } ? model with { Classes = model.ClassesFor(source) } : model;
 }
