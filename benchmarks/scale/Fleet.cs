@@ -166,7 +166,7 @@ internal sealed class Fleet
 
     private void Obey(NodeId worker, Message message)
     {
-        if (message is AgentMessage.StopReplica stop) Post(Addresses.Placement, new PlacementMessage.LaneFreed(worker, 1, stop.Pack, stop.Attempt));
+        if (message is AgentMessage.StopReplica stop) Post(Addresses.Placement, new PlacementMessage.LaneFreed(worker, 1, stop.Pack, stop.Attempt, stop.Through));
     }
 
     // pack.SWEEP.NUMBER.ATTEMPT
@@ -184,7 +184,7 @@ internal sealed class Fleet
         {
             case PackMessage.GangGranted granted when runner.Members.Count == 0:
                 runner.Members = granted.Members;
-                Post(Addresses.Sweep(Id), new SweepMessage.PackStarted(runner.Pack, runner.Attempt, granted.Members.Select(member => member.Worker).ToValueList(), granted.MoreGangs), self);
+                Post(Addresses.Sweep(Id), new SweepMessage.PackStarted(runner.Pack, runner.Attempt, granted.Members.Select(member => member.Process).ToValueList(), granted.MoreGangs), self);
                 break;
             case PackMessage.StartRecorded start:
                 runner.Closed = start.Closed;

@@ -53,6 +53,12 @@ public readonly record struct Attempt(int Value)
 /// <summary>One membership of a gang, from 1. All-reduce frames of another generation never enter a sum.</summary>
 public readonly record struct Generation(int Value)
 {
+    /// <summary>No generation: before the first.</summary>
+    public static readonly Generation None = new(0);
+
+    /// <summary>Greater than any that there will be.</summary>
+    public static readonly Generation Max = new(int.MaxValue);
+
     /// <summary>The generation after this one.</summary>
     public Generation Next() => new(Value + 1);
 }

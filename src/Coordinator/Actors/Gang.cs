@@ -11,7 +11,10 @@ internal sealed class Gang(PlacementMessage.RequestGang request, long number)
     private const int LossesMax = 64;
 
     private readonly Queue<PackMessage.MemberLost> _losses = [];
-    private readonly Dictionary<NodeId, ulong> _former = []; // Looked up only. One per process that was ever of it.
+    /// <summary>A process that was lost to it so often is not worth another halt of all the others.</summary>
+    private const int ReturnsMax = 8;
+
+    private readonly Dictionary<NodeId, Former> _former = []; // Looked up only. One per worker that was ever of it.
 
     public PackId Pack => Request.Pack;
 
@@ -27,8 +30,8 @@ internal sealed class Gang(PlacementMessage.RequestGang request, long number)
     /// <summary>Null while it waits. In the order in which they came.</summary>
     public List<NodeId>? Members { get; set; }
 
-    /// <summary>Claimed workers that have not registered yet.</summary>
-    public HashSet<NodeId> Awaited { get; } = [];
+    /// <summary>Claimed workers that have not registered yet, each with the process that has the replica.</summary>
+    public Dictionary<NodeId, ulong> Awaited { get; } = []; // Looked up only.
 
     /// <summary>The kind of device that it has; meaningless while it has none.</summary>
     public DeviceKind Kind { get; set; }
@@ -47,13 +50,25 @@ internal sealed class Gang(PlacementMessage.RequestGang request, long number)
 
     public bool MayGrow => Members is { Count: > 0 } && Members.Count < Request.Max && Awaited.Count == 0;
 
-    /// <summary>A process that was of it once has been told to stop the attempt, or was given up, and takes it no more.</summary>
-    public bool WasLeftBy(PlacedWorker worker) => _former.TryGetValue(worker.Name, out var incarnation) && incarnation == worker.Joined.Incarnation;
+    private readonly record struct Former(ulong Incarnation, int Losses, bool MayReturn, Generation Through);
 
-    public void Leave(NodeId worker, ulong incarnation)
+    /// <summary>Whether this process may be given to it: it never was, or it was out of reach and is back. One that failed, or was told to go, is not asked again.</summary>
+    public bool MayTake(PlacedWorker worker) =>
+        !_former.TryGetValue(worker.Name, out var former) || former.Incarnation != worker.Joined.Incarnation || (former.MayReturn && former.Losses <= ReturnsMax);
+
+    /// <summary>What this process was assigned for up to this generation is a matter of before.</summary>
+    public bool IsOver(PlacedWorker worker, Generation preparedFor) =>
+        _former.TryGetValue(worker.Name, out var former) && former.Incarnation == worker.Joined.Incarnation && preparedFor.Value <= former.Through.Value;
+
+    /// <summary>It is of the gang no more.</summary>
+    /// <param name="worker">The process.</param>
+    /// <param name="mayReturn">When it is in reach again.</param>
+    /// <param name="through">Its assignments up to this generation are over; none when nobody knows.</param>
+    public void Leave(WorkerProcess worker, bool mayReturn, Generation through)
     {
-        Members?.Remove(worker);
-        _former[worker] = incarnation;
+        Members?.Remove(worker.Worker);
+        var before = _former.TryGetValue(worker.Worker, out var former) && former.Incarnation == worker.Incarnation ? former : default;
+        _former[worker.Worker] = new(worker.Incarnation, before.Losses + 1, mayReturn, before.Through.Value > through.Value ? before.Through : through);
     }
 
     public void Remember(PackMessage.MemberLost loss)

@@ -30,8 +30,8 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, lon
     };
 
     /// <summary>What each worker of the gang is told.</summary>
-    public ReplicaAssignment AssignmentOf(PackMessage.StartRecorded start) =>
-        new(Pack, Attempt, start.Shape, start.Slots, start.Closed, Dataset, Source, Resources, Runner);
+    public ReplicaAssignment AssignmentOf(PackMessage.StartRecorded start, Generation generation) =>
+        new(Pack, Attempt, generation, start.Shape, start.Slots, start.Closed, Dataset, Source, Resources, Runner);
 }
 
 /// <summary>An attempt that a former life of the coordinator began: what its runner needs to go on with it.</summary>
@@ -39,4 +39,4 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, lon
 /// <param name="Workers">Its members, in rank order.</param>
 /// <param name="Start">What the attempt began with.</param>
 /// <param name="Orders">All orders for its slots, by number from 1; how many are applied the replicas know.</param>
-public sealed record Adoption(Generation Generation, ValueList<NodeId> Workers, PackMessage.StartRecorded Start, ValueList<SlotOrder> Orders);
+public sealed record Adoption(Generation Generation, ValueList<WorkerProcess> Workers, PackMessage.StartRecorded Start, ValueList<SlotOrder> Orders);

@@ -22,15 +22,14 @@ public sealed partial class PackRunner
     {
         (_start, _generation, _recorded) = (attempt.Start, attempt.Generation, attempt.Workers);
         _orders.Add(attempt.Orders);
-        foreach (var worker in attempt.Workers)
+        foreach (var (worker, incarnation) in attempt.Workers)
         {
-            _gang.Members.Add(new(new(worker, new("", 0)), now) { HasState = attempt.Generation.Value == 1 });
+            _gang.Members.Add(new(new(worker, new("", 0), incarnation, Generation.None), now) { HasState = attempt.Generation.Value == 1 });
             effects.Watch(Addresses.Agent(worker));
         }
 
         Enter(Phase.Adopting, now + ReturnWithin, effects);
         Claim(effects);
-        RepeatTo(member => true, Attach, effects);
     }
 
     private void Claim(Effects effects) => effects.Send(Addresses.Placement, new PlacementMessage.ClaimGang(plan.Request, _recorded));
@@ -41,7 +40,7 @@ public sealed partial class PackRunner
     {
         foreach (var one in granted)
         {
-            if (_gang.Find(one.Worker) is not { } member || !_returned.Add(one.Worker)) continue;
+            if (_gang.Find(one.Worker) is not { } member || member.Process != one.Process || !_returned.Add(one.Worker)) continue;
             (member.Member, member.Since) = (one, now);
             Attach(member, effects);
         }
@@ -80,7 +79,7 @@ public sealed partial class PackRunner
         foreach (var member in _gang.Members.FindAll(member => IsOutAt(member, now)))
         {
             _hasLost |= _anyReturned;
-            LetGo(member, $"{member.Worker} did not come back after the coordinator was restarted", effects);
+            LetGo(member, $"{member.Worker} did not come back after the coordinator was restarted", mayReturn: true, effects);
         }
 
         if (_gang.Members.Count == 0)
@@ -90,7 +89,7 @@ public sealed partial class PackRunner
         }
 
         Claim(effects);
-        RepeatTo(member => !IsBack(member), Attach, effects);
+        RepeatTo(member => !IsBack(member) && _returned.Contains(member.Worker), Attach, effects);
         LookAtAdopted(now, effects);
     }
 

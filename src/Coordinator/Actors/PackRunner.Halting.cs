@@ -120,11 +120,11 @@ public sealed partial class PackRunner
     }
 
     // Placement still counts it in: it stops the replica and frees the lane.
-    private void LetGo(PackMember member, string reason, Effects effects)
+    private void LetGo(PackMember member, string reason, bool mayReturn, Effects effects)
     {
         if (!_gang.IsJoiner(member)) Because(reason);
         _gang.Remove(member);
-        effects.Send(Addresses.Placement, new PlacementMessage.ReleaseMember(plan.Pack, plan.Attempt, member.Worker, reason));
+        effects.Send(Addresses.Placement, new PlacementMessage.ReleaseMember(plan.Pack, plan.Attempt, member.Process, member.Member.PreparedFor, mayReturn, reason));
     }
 
     // Somebody is gone. What of it follows in each phase.
@@ -163,7 +163,7 @@ public sealed partial class PackRunner
         foreach (var member in _gang.Members.FindAll(isOut))
         {
             _hasLost = true;
-            LetGo(member, $"{member.Worker} {why}", effects);
+            LetGo(member, $"{member.Worker} {why}", mayReturn: true, effects);
         }
     }
 
@@ -204,7 +204,7 @@ public sealed partial class PackRunner
     private void DropTheAccused(Effects effects)
     {
         var accused = _gang.Members.MaxBy(member => (member.Accusations, _gang.Members.IndexOf(member)))!;
-        LetGo(accused, $"{accused.Worker} was out of its peers' reach in {_failuresWithout} generations", effects);
+        LetGo(accused, $"{accused.Worker} was out of its peers' reach in {_failuresWithout} generations", mayReturn: false, effects);
         _failuresWithout = 0;
         foreach (var member in _gang.Members) member.Accusations = 0;
     }

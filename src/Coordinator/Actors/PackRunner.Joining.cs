@@ -21,8 +21,8 @@ public sealed partial class PackRunner
     private void Reconcile(ValueList<GangMember> granted, Instant now, Effects effects)
     {
         if (_outcome is not null || _phase is Phase.Saving) return;
-        TakeJoiners(granted.Where(member => !_gang.WasLetGo(member.Worker)).ToValueList(), now, effects);
-        foreach (var missing in _gang.All.Where(member => !granted.Any(one => one.Worker == member.Worker)).ToArray())
+        TakeJoiners(granted.Where(member => !_gang.WasLetGo(member.Process)).ToValueList(), now, effects);
+        foreach (var missing in _gang.All.Where(member => !granted.Any(one => one.Process == member.Process)).ToArray())
         {
             LoseMember(new(missing.Worker, Preempted: false, "placement has given it away"), now, effects);
         }
@@ -33,8 +33,14 @@ public sealed partial class PackRunner
         if (_outcome is not null || _phase is Phase.Waiting or Phase.Saving) return;
         foreach (var member in joiners)
         {
-            if (_gang.Find(member.Worker) is not null) continue;
-            var joiner = _gang.AddJoiner(member, now);
+            if (_gang.Find(member.Worker) is { } known)
+            {
+                if (known.Process == member.Process) continue;
+                LoseMember(new(member.Worker, Preempted: false, "another process has taken its name"), now, effects);
+                if (_outcome is not null) return;
+            }
+
+            var joiner = _gang.AddJoiner(member with { PreparedFor = _generation.Next() }, now);
             effects.Watch(Addresses.Agent(member.Worker));
             if (_start is not null) Assign(joiner, effects);
         }
@@ -61,7 +67,7 @@ public sealed partial class PackRunner
         foreach (var joiner in _gang.Joiners.ToArray())
         {
             var age = now - joiner.Since;
-            if (joiner.Accepted ? !joiner.Ready && age >= PrepareWithin : age >= AcceptWithin) LetGo(joiner, "it did not get ready to join in time", effects);
+            if (joiner.Accepted ? !joiner.Ready && age >= PrepareWithin : age >= AcceptWithin) LetGo(joiner, "it did not get ready to join in time", mayReturn: false, effects);
             else if (!joiner.Accepted) Assign(joiner, effects);
         }
 
@@ -74,7 +80,7 @@ public sealed partial class PackRunner
         member.Leaving = reason.Length > 0 ? reason : "it leaves";
         if (_gang.IsJoiner(member))
         {
-            LetGo(member, member.Leaving, effects);
+            LetGo(member, member.Leaving, mayReturn: false, effects);
             LetJoin(now, effects);
             return;
         }
@@ -83,7 +89,7 @@ public sealed partial class PackRunner
         switch (_phase)
         {
             case Phase.Recording or Phase.Assigning or Phase.Preparing:
-                LetGo(member, $"{member.Worker}: {member.Leaving}", effects);
+                LetGo(member, $"{member.Worker}: {member.Leaving}", mayReturn: false, effects);
                 GoOnWithout(FailureKind.Preempted, now, effects);
                 break;
             case Phase.Training or Phase.Forming when !_isLast: BeginHaltFor($"{member.Worker}: {member.Leaving}", now, effects); break;

@@ -14,7 +14,7 @@ public sealed partial class PackRunner
     /// <summary>Generations that a leaver is carried along to hand over its state before it is let go without.</summary>
     public const int CarriesMax = 3;
 
-    private ValueList<NodeId> _recorded = []; // Members of the generation that was or is being recorded.
+    private ValueList<WorkerProcess> _recorded = []; // Members of the generation that was or is being recorded.
     private string _regroupReason = "";
     private PackMember? _source;
     private bool _isLast; // All that is left to do is to tell what has ended.
@@ -23,7 +23,7 @@ public sealed partial class PackRunner
     // The first time. Nobody has trained: all have the same state.
     private void FormFirst(Instant now, Effects effects)
     {
-        if (_gang.Workers.Equals(_recorded)) Form(now, effects);
+        if (_gang.Processes.Equals(_recorded)) Form(now, effects);
         else Regroup(_gang.Members.ToArray(), source: null, effects);
     }
 
@@ -47,7 +47,7 @@ public sealed partial class PackRunner
             return;
         }
 
-        foreach (var leaver in _gang.Members.FindAll(member => member.Leaving.Length > 0 && member != source)) LetGo(leaver, $"{leaver.Worker}: {leaver.Leaving}", effects);
+        foreach (var leaver in _gang.Members.FindAll(member => member.Leaving.Length > 0 && member != source)) LetGo(leaver, $"{leaver.Worker}: {leaver.Leaving}", mayReturn: false, effects);
         Regroup([.. InOrder(source), .. joiners], source, effects);
     }
 
@@ -76,7 +76,8 @@ public sealed partial class PackRunner
     {
         foreach (var joiner in next.Where(_gang.IsJoiner)) Because($"{joiner.Worker} joins");
         _gang.Reform(next);
-        (_generation, _source, _recorded, _regroupReason, _isLast) = (_generation.Next(), source, _gang.Workers, ReasonText, source is { Done: true });
+        var first = Math.Max(_generation.Next().Value, next.Max(member => member.Member.PreparedFor.Value)); // Who came back may have been asked for a later one than the next.
+        (_generation, _source, _recorded, _regroupReason, _isLast) = (new(first), source, _gang.Processes, ReasonText, source is { Done: true });
         Enter(Phase.Regrouping, default, effects);
         TellRegrouped(effects);
     }

@@ -20,12 +20,6 @@ namespace Vae.Coordinator.Actors;
 /// <param name="adopted">What a former life of the coordinator began; null for a new attempt.</param>
 public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopted = null) : IActor
 {
-    /// <summary>Workers that have not even taken their assignment by then are not there.</summary>
-    public static readonly TimeSpan AcceptWithin = TimeSpan.FromSeconds(30);
-
-    /// <summary>Fetching shards and building the model. Long, because the first gang on a worker downloads the whole data set.</summary>
-    public static readonly TimeSpan PrepareWithin = TimeSpan.FromMinutes(10);
-
     /// <summary>Connecting the ring, taking over state, and the first step, which on a GPU includes choosing algorithms.</summary>
     public static readonly TimeSpan FormWithin = TimeSpan.FromMinutes(2);
 
@@ -81,48 +75,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
         }
     }
 
-    // What replicas tell.
-    private void Hear(ActorId sender, PackMessage report, Instant now, Effects effects)
-    {
-        switch (report)
-        {
-            case PackMessage.ReplicaAccepted accepted: Accept(Reporter(sender, accepted.Attempt, effects), now, effects); break;
-            case PackMessage.ReplicaRefused refused: TakeRefusal(Reporter(sender, refused.Attempt, effects), refused, now, effects); break;
-            case PackMessage.ReplicaReady ready: MarkReady(Reporter(sender, ready.Attempt, effects), now, effects); break;
-            case PackMessage.ReplicaTraining training: MarkTraining(Reporter(sender, training.Attempt, effects), training.Generation, now, effects); break;
-            case PackMessage.ReplicaHalting halting: MarkHalting(Reporter(sender, halting.Attempt, effects), halting.Generation); break;
-            case PackMessage.ReplicaHalted halted: MarkHalted(Reporter(sender, halted.Attempt, effects), halted, now, effects); break;
-            case PackMessage.ReplicaLeaving leaving: MarkLeaving(Reporter(sender, leaving.Attempt, effects), leaving.Reason, now, effects); break;
-            case PackMessage.ReplicaState state: TakeState(Reporter(sender, state.Attempt, effects), state, now, effects); break;
-            case PackMessage.SlotsChanged changed: MarkApplied(Reporter(sender, changed.Attempt, effects), changed.Through); break;
-            case PackMessage.SlotEnded ended: PassSlotEnd(Reporter(sender, ended.Attempt, effects), ended, effects); break;
-            case PackMessage.CheckpointMade made: PassCheckpoint(Reporter(sender, made.Attempt, effects), made.Checkpoint, effects); break;
-            case PackMessage.ReplicaDone done: TakeDone(Reporter(sender, done.Attempt, effects), done, now, effects); break;
-            case PackMessage.ReplicaFailed failed: TakeFailure(Reporter(sender, failed.Attempt, effects), failed, now, effects); break;
-            default: throw new UnreachableException($"No rule for {report.GetType().Name}.");
-        }
-    }
-
     private bool IsMine(Attempt attempt) => attempt == plan.Attempt;
-
-    // Only a worker of the gang is believed. Another one that reports has slept through its exclusion: it is told so by name, and stops.
-    private PackMember? Reporter(ActorId sender, Attempt attempt, Effects effects)
-    {
-        if (!IsMine(attempt)) return null;
-        if (_gang.Find(sender.Node) is not { } member)
-        {
-            if (_phase is not (Phase.Waiting or Phase.Settling))
-                effects.Send(Addresses.Agent(sender.Node), new AgentMessage.StopReplica(term, plan.Pack, plan.Attempt, $"{sender.Node} is no member of generation {_generation.Value} of attempt {plan.Attempt.Value}"));
-            return null;
-        }
-
-        if (!member.Broken) return member;
-        member.Broken = false;
-        effects.Watch(Addresses.Agent(member.Worker));
-        return member;
-    }
-
-    private ActorId ReplicaOn(PackMember member) => Addresses.Replica(member.Worker, plan.Pack, plan.Attempt);
 
     private void Enter(Phase phase, Instant deadline, Effects effects)
     {
@@ -140,80 +93,6 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
         _ => RepeatEvery,
     };
 
-    private void AskForGang(Effects effects)
-    {
-        RequestGang(effects);
-        WakeLater(effects);
-    }
-
-    private void RequestGang(Effects effects) => effects.Send(Addresses.Placement, plan.Request);
-
-    private void TakeGang(PackMessage.GangGranted granted, Instant now, Effects effects)
-    {
-        switch (_phase)
-        {
-            case Phase.Waiting: BeginWith(granted, now, effects); break;
-            case Phase.Adopting: MarkGranted(granted.Members, now, effects); break;
-            default: Reconcile(granted.Members, now, effects); break;
-        }
-    }
-
-    private void BeginWith(PackMessage.GangGranted granted, Instant now, Effects effects)
-    {
-        foreach (var member in granted.Members)
-        {
-            _gang.Members.Add(new(member, now) { HasState = true });
-            effects.Watch(Addresses.Agent(member.Worker));
-        }
-
-        (_moreGangs, _recorded) = (granted.MoreGangs, _gang.Workers);
-        Enter(Phase.Recording, default, effects);
-        TellStarted(effects);
-    }
-
-    private void TellStarted(Effects effects) => effects.Send(_sweep, new SweepMessage.PackStarted(plan.Pack, plan.Attempt, _recorded, _moreGangs));
-
-    private void AssignAll(PackMessage.StartRecorded start, Instant now, Effects effects)
-    {
-        if (_phase != Phase.Recording) return;
-        _start = start;
-        Enter(Phase.Assigning, now + AcceptWithin, effects);
-        foreach (var member in _gang.All) Assign(member, effects);
-    }
-
-    private void Assign(PackMember member, Effects effects) =>
-        effects.Send(Addresses.Agent(member.Worker), new AgentMessage.AssignReplica(term, plan.AssignmentOf(_gang.IsJoiner(member) ? ForJoiner(_start!) : _start!)));
-
-    private void Accept(PackMember? member, Instant now, Effects effects)
-    {
-        if (member is null) return;
-        member.Accepted = true;
-        LookAtPreparation(now, effects);
-    }
-
-    private void MarkReady(PackMember? member, Instant now, Effects effects)
-    {
-        if (member is null) return;
-        (member.Accepted, member.Ready) = (true, true);
-        if (_gang.IsJoiner(member)) LetJoin(now, effects);
-        else if (_phase == Phase.Forming && !member.Trains) FormRing(member, effects); // It would not ask again had the order arrived.
-        else if (_phase == Phase.Adopting) LookAtAdopted(now, effects);
-        else LookAtPreparation(now, effects);
-    }
-
-    private void LookAtPreparation(Instant now, Effects effects)
-    {
-        if (_phase == Phase.Assigning && _gang.Members.TrueForAll(member => member.Accepted)) Enter(Phase.Preparing, now + PrepareWithin, effects);
-        if (_phase == Phase.Preparing && _gang.Members.TrueForAll(member => member.Ready)) FormFirst(now, effects);
-    }
-
-    private void TakeRefusal(PackMember? member, PackMessage.ReplicaRefused refused, Instant now, Effects effects)
-    {
-        if (member is null || member.Accepted) return;
-        LetGo(member, $"{member.Worker} refused: {refused.Reason}", effects);
-        GoOnWithout(FailureKind.Refused, now, effects);
-    }
-
     // Results of whoever is rank 0 are enough: a worker that is lost after them takes nothing with it. Another rank's word only says that it can be given no order to halt.
     private void TakeDone(PackMember? member, PackMessage.ReplicaDone done, Instant now, Effects effects)
     {
@@ -225,7 +104,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
         }
 
         (member.Done, member.HasState) = (true, true);
-        if (member.Worker == _recorded[0]) Settle(new SweepMessage.PackDone(plan.Pack, plan.Attempt, done.Results), effects);
+        if (member.Process == _recorded[0]) Settle(new SweepMessage.PackDone(plan.Pack, plan.Attempt, done.Results), effects);
         else if (_phase == Phase.Forming) MarkTraining(member, done.Generation, now, effects);
         else if (_phase == Phase.Halting) LookAtHalted(now, effects);
         else if (_phase == Phase.Adopting) LookAtAdopted(now, effects);
@@ -237,7 +116,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
         if (member is null || _outcome is not null || _phase is Phase.Recording) return;
         if (failed.Kind is FailureKind.PeerLost or FailureKind.Lost or FailureKind.Preempted or FailureKind.Refused || _gang.IsJoiner(member))
         {
-            LetGo(member, $"{member.Worker}: {failed.Text}", effects);
+            LetGo(member, $"{member.Worker}: {failed.Text}", mayReturn: false, effects);
             GoOnWithout(failed.Kind, now, effects);
         }
         else
@@ -316,16 +195,6 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
         {
             if (isMissing(member)) order(member, effects);
         }
-    }
-
-    private void DropUnprepared(Instant now, Effects effects)
-    {
-        var isAssigning = _phase == Phase.Assigning;
-        Func<PackMember, bool> isMissing = isAssigning ? member => !member.Accepted : member => !member.Ready;
-        var text = isAssigning ? Overdue("take the assignment", AcceptWithin, isMissing) : Overdue("prepare data and model", PrepareWithin, isMissing);
-        foreach (var member in _gang.Members.Where(isMissing).ToArray()) LetGo(member, "", effects);
-        Because(text);
-        GoOnWithout(FailureKind.Lost, now, effects);
     }
 
     private string Overdue(string what, TimeSpan limit, Func<PackMember, bool> isMissing) =>

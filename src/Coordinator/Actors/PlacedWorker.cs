@@ -27,7 +27,8 @@ internal enum HoldState
 /// <param name="width">Lanes of the worker that it takes up, 1 or more.</param>
 /// <param name="memoryBytes">Prediction of what it fills.</param>
 /// <param name="state">Whose they are.</param>
-internal sealed class Hold(PackId pack, Attempt attempt, int width, long memoryBytes, HoldState state)
+/// <param name="preparedFor">The generation that the replica there was assigned for; none while only its runner knows.</param>
+internal sealed class Hold(PackId pack, Attempt attempt, int width, long memoryBytes, HoldState state, Generation preparedFor)
 {
     public PackId Pack { get; } = pack;
 
@@ -38,6 +39,11 @@ internal sealed class Hold(PackId pack, Attempt attempt, int width, long memoryB
     public long MemoryBytes { get; } = memoryBytes;
 
     public HoldState State { get; set; } = state;
+
+    public Generation PreparedFor { get; } = preparedFor;
+
+    /// <summary>While it drains: assignments up to this generation are to be gone.</summary>
+    public Generation Through { get; set; }
 }
 
 /// <summary>What a worker has left. Many have the same, so they are counted and not looked at one by one.</summary>
@@ -67,6 +73,8 @@ internal sealed class PlacedWorker(PlacementMessage.WorkerJoined joined, Instant
     public List<Hold> Holds { get; } = [];
 
     public NodeId Name => Joined.Worker;
+
+    public WorkerProcess Process => new(Joined.Worker, Joined.Incarnation);
 
     public DeviceKind Kind => Joined.Facts.Device.StartsWith("cuda", StringComparison.Ordinal) ? DeviceKind.Cuda : DeviceKind.Cpu;
 
@@ -105,7 +113,8 @@ internal sealed class PlacedWorker(PlacementMessage.WorkerJoined joined, Instant
     /// <summary>How many replicas of such packs it could take now.</summary>
     public int RoomFor(PlacementMessage.RequestGang request) => Room.For(request);
 
-    public void Take(PlacementMessage.RequestGang request) => Holds.Add(new(request.Pack, request.Attempt, WidthOf(request), request.MemoryBytes, HoldState.Taken));
+    public void Take(PlacementMessage.RequestGang request, Generation preparedFor) =>
+        Holds.Add(new(request.Pack, request.Attempt, WidthOf(request), request.MemoryBytes, HoldState.Taken, preparedFor));
 
     public Hold? Find(PackId pack, Attempt attempt)
     {

@@ -46,16 +46,16 @@ public sealed partial class Placement
         {
             if (worker.Find(replica.Pack, replica.Attempt) is not null) continue;
             // How many lanes a stray takes up nobody here knows: all of them, until it is claimed or gone.
-            var hold = new Hold(replica.Pack, replica.Attempt, worker.Joined.Lanes, 0, HoldState.Unclaimed);
+            var hold = new Hold(replica.Pack, replica.Attempt, worker.Joined.Lanes, 0, HoldState.Unclaimed, replica.PreparedFor);
             worker.Holds.Add(hold);
-            if (!IsClaimed(worker, replica) && !_recovery.MayClaim(replica.Pack.Sweep)) Drain(worker, hold, effects);
+            if (!IsClaimed(worker, replica) && !_recovery.MayClaim(replica.Pack.Sweep)) Drain(worker, hold, hold.PreparedFor, effects);
         }
 
         _pool.Update(worker);
     }
 
     private bool IsClaimed(PlacedWorker worker, RunningReplica replica) =>
-        _gangs.TryGetValue(replica.Pack, out var gang) && gang.Attempt == replica.Attempt && gang.Awaited.Contains(worker.Name);
+        _gangs.TryGetValue(replica.Pack, out var gang) && gang.Attempt == replica.Attempt && gang.Awaited.GetValueOrDefault(worker.Name) == worker.Joined.Incarnation;
 
     private readonly Dictionary<NodeId, List<Gang>> _awaiting = []; // By a claimed worker that has not registered. Looked up only.
 
@@ -72,30 +72,42 @@ public sealed partial class Placement
 
         var gang = Add(request, effects);
         gang.Members = [];
-        foreach (var name in claim.Workers) gang.Awaited.Add(name);
+        foreach (var (name, incarnation) in claim.Workers) gang.Awaited.Add(name, incarnation);
         _granted.Update(gang);
-        foreach (var name in claim.Workers)
+        foreach (var (name, _) in claim.Workers)
         {
             if (_pool.Find(name) is { } worker) Arrive(gang, worker, effects);
-            else if (_awaiting.TryGetValue(name, out var others)) others.Add(gang);
-            else _awaiting.Add(name, [gang]);
+            else Await(gang, name);
         }
 
         effects.Send(gang.Runner, new PackMessage.GangGranted(MembersOf(gang), 0));
     }
 
-    // It has said what it runs. Without the replica it is of no use: its process was started anew, or had not been given the attempt yet.
+    private void Await(Gang gang, NodeId name)
+    {
+        if (_awaiting.TryGetValue(name, out var others)) others.Add(gang);
+        else _awaiting.Add(name, [gang]);
+    }
+
+    // It has said what it runs. Without the replica it is of no use: its process was started anew, or had not been given the attempt yet. An older process than the one that has the replica may have been faster to register.
     private void Arrive(Gang gang, PlacedWorker worker, Effects effects)
     {
-        if (!_byRunner.TryGetValue(gang.Runner, out var current) || current != gang || !gang.Awaited.Remove(worker.Name)) return;
-        if (worker.Find(gang.Pack, gang.Attempt) is not { State: HoldState.Unclaimed } hold)
+        if (!_byRunner.TryGetValue(gang.Runner, out var current) || current != gang || !gang.Awaited.TryGetValue(worker.Name, out var incarnation)) return;
+        if (worker.Joined.Incarnation < incarnation)
         {
-            TellLoss(gang, worker.Name, worker.Joined.Incarnation, preempted: false, "it came back without its replica after the coordinator was restarted", effects);
+            Await(gang, worker.Name);
+            return;
+        }
+
+        gang.Awaited.Remove(worker.Name);
+        if (worker.Joined.Incarnation != incarnation || worker.Find(gang.Pack, gang.Attempt) is not { State: HoldState.Unclaimed } hold)
+        {
+            TellLoss(gang, worker.Process, preempted: false, "it came back without its replica after the coordinator was restarted", mayReturn: true, Generation.None, effects);
             return;
         }
 
         worker.Holds.Remove(hold);
-        worker.Take(gang.Request);
+        worker.Take(gang.Request, hold.PreparedFor);
         _pool.Update(worker);
         gang.Kind = worker.Kind;
         gang.Members!.Add(worker.Name);
@@ -114,7 +126,7 @@ public sealed partial class Placement
         {
             foreach (var hold in worker.Holds)
             {
-                if (hold.State == HoldState.Unclaimed && which(hold)) Drain(worker, hold, effects);
+                if (hold.State == HoldState.Unclaimed && which(hold)) Drain(worker, hold, hold.PreparedFor, effects);
             }
         }
     }

@@ -71,17 +71,14 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
         _quarantine.Gone(worker.Name, worker.Joined.Incarnation, now - worker.Since, preempted, reason, now);
         foreach (var hold in worker.Holds)
         {
-            if (hold.State == HoldState.Taken) TellLoss(hold, worker, preempted, reason, effects);
+            if (hold.State == HoldState.Taken) TellLoss(_gangs[hold.Pack], worker.Process, preempted, reason, mayReturn: true, Generation.None, effects);
         }
     }
 
-    private void TellLoss(Hold hold, PlacedWorker worker, bool preempted, string reason, Effects effects) =>
-        TellLoss(_gangs[hold.Pack], worker.Name, worker.Joined.Incarnation, preempted, reason, effects);
-
-    private void TellLoss(Gang gang, NodeId worker, ulong incarnation, bool preempted, string reason, Effects effects)
+    private void TellLoss(Gang gang, WorkerProcess worker, bool preempted, string reason, bool mayReturn, Generation through, Effects effects)
     {
-        var loss = new PackMessage.MemberLost(worker, preempted, reason);
-        gang.Leave(worker, incarnation);
+        var loss = new PackMessage.MemberLost(worker.Worker, preempted, reason);
+        gang.Leave(worker, mayReturn, through);
         gang.Remember(loss);
         _granted.Update(gang);
         effects.Send(gang.Runner, loss);
@@ -90,7 +87,7 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
     private void Free(PlacementMessage.LaneFreed freed)
     {
         if (_pool.Find(freed.Worker) is not { } worker || worker.Joined.Incarnation != freed.Incarnation) return;
-        if (worker.Find(freed.Pack, freed.Attempt) is not { State: HoldState.Draining } hold) return;
+        if (worker.Find(freed.Pack, freed.Attempt) is not { State: HoldState.Draining } hold || freed.Through.Value < hold.Through.Value) return;
         worker.Holds.Remove(hold);
         _pool.Update(worker);
     }
@@ -99,17 +96,18 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
     {
         if (_pool.Find(ended.Worker) is not { } worker || worker.Joined.Incarnation != ended.Incarnation) return;
         var hold = worker.Find(ended.Pack, ended.Attempt);
-        if (hold is { State: not HoldState.Draining })
+        var isOver = _gangs.TryGetValue(ended.Pack, out var gang) && gang.Attempt == ended.Attempt && gang.IsOver(worker, ended.PreparedFor);
+        if (hold is { State: not HoldState.Draining } && !isOver)
         {
             const string reason = "its replica ended without a result";
-            if (hold.State == HoldState.Taken) TellLoss(hold, worker, preempted: false, reason, effects);
-            Drain(worker, hold, effects);
+            if (hold.State == HoldState.Taken) TellLoss(gang!, worker.Process, preempted: false, reason, mayReturn: false, ended.PreparedFor, effects);
+            Drain(worker, hold, ended.PreparedFor, effects);
             Blame(worker.Name, reason, now, effects);
             return;
         }
 
         // Also where nothing is held: the worker keeps telling until it is ordered to stop what has stopped already.
-        OrderStop(worker, ended.Pack, ended.Attempt, effects);
+        OrderStop(worker, ended.Pack, ended.Attempt, ended.PreparedFor, effects);
     }
 
     private void Request(PlacementMessage.RequestGang request, Effects effects)
@@ -150,9 +148,9 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
         effects.Send(gang.Runner, new PackMessage.GangGranted(MembersOf(gang), 0));
     }
 
-    private ValueList<GangMember> MembersOf(Gang gang) => gang.Members!.Select(name => MemberOf(_pool.Find(name)!)).ToValueList();
+    private ValueList<GangMember> MembersOf(Gang gang) => gang.Members!.Select(name => MemberOf(gang, _pool.Find(name)!)).ToValueList();
 
-    private static GangMember MemberOf(PlacedWorker worker) => new(worker.Name, worker.Joined.Endpoint);
+    private static GangMember MemberOf(Gang gang, PlacedWorker worker) => new(worker.Name, worker.Joined.Endpoint, worker.Joined.Incarnation, worker.Find(gang.Pack, gang.Attempt)!.PreparedFor);
 
     private void Release(PlacementMessage.ReleaseGang release, Effects effects)
     {
@@ -162,8 +160,9 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
     private void Release(PlacementMessage.ReleaseMember release, Effects effects)
     {
         if (!_gangs.TryGetValue(release.Pack, out var gang) || gang.Attempt != release.Attempt || gang.Members is null) return;
-        gang.Awaited.Remove(release.Worker);
-        if (gang.Members.Contains(release.Worker)) LetGo(gang, _pool.Find(release.Worker)!, effects);
+        var (name, incarnation) = release.Worker;
+        if (gang.Awaited.GetValueOrDefault(name) == incarnation) gang.Awaited.Remove(name);
+        if (gang.Members.Contains(name) && _pool.Find(name)!.Joined.Incarnation == incarnation) LetGo(gang, _pool.Find(name)!, release.MayReturn, release.PreparedFor, effects);
         _granted.Update(gang);
     }
 
@@ -184,19 +183,19 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
         }
 
         _granted.Remove(gang);
-        foreach (var member in gang.Members.ToArray()) LetGo(gang, _pool.Find(member)!, effects); // A worker that was lost is no member any more.
+        foreach (var member in gang.Members.ToArray()) LetGo(gang, _pool.Find(member)!, mayReturn: false, Generation.Max, effects); // A worker that was lost is no member any more.
     }
 
-    private void LetGo(Gang gang, PlacedWorker worker, Effects effects)
+    private void LetGo(Gang gang, PlacedWorker worker, bool mayReturn, Generation through, Effects effects)
     {
-        gang.Leave(worker.Name, worker.Joined.Incarnation);
-        Drain(worker, worker.Find(gang.Pack, gang.Attempt)!, effects);
+        gang.Leave(worker.Process, mayReturn, through);
+        Drain(worker, worker.Find(gang.Pack, gang.Attempt)!, through, effects);
     }
 
-    private void Drain(PlacedWorker worker, Hold hold, Effects effects)
+    private void Drain(PlacedWorker worker, Hold hold, Generation through, Effects effects)
     {
-        hold.State = HoldState.Draining;
-        OrderStop(worker, hold.Pack, hold.Attempt, effects);
+        (hold.State, hold.Through) = (HoldState.Draining, through);
+        OrderStop(worker, hold.Pack, hold.Attempt, through, effects);
         _pool.Update(worker);
     }
 
@@ -224,13 +223,13 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
             var worker = _pool.Find(new(name))!;
             foreach (var hold in worker.Holds)
             {
-                if (hold.State == HoldState.Draining) OrderStop(worker, hold.Pack, hold.Attempt, effects);
+                if (hold.State == HoldState.Draining) OrderStop(worker, hold.Pack, hold.Attempt, hold.Through, effects);
             }
         }
     }
 
-    private void OrderStop(PlacedWorker worker, PackId pack, Attempt attempt, Effects effects) =>
-        effects.Send(Addresses.Agent(worker.Name), new AgentMessage.StopReplica(context.Term, pack, attempt, "no longer wanted"));
+    private void OrderStop(PlacedWorker worker, PackId pack, Attempt attempt, Generation through, Effects effects) =>
+        effects.Send(Addresses.Agent(worker.Name), new AgentMessage.StopReplica(context.Term, worker.Joined.Incarnation, pack, attempt, through, "no longer wanted"));
 
     private void Serve(Effects effects)
     {
@@ -266,6 +265,6 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
         if (joiners.Count == 0) return;
         gang.Members.AddRange(joiners.Select(worker => worker.Name));
         _granted.Update(gang);
-        effects.Send(gang.Runner, new PackMessage.GangGrown(joiners.Select(MemberOf).ToValueList()));
+        effects.Send(gang.Runner, new PackMessage.GangGrown(joiners.Select(worker => MemberOf(gang, worker)).ToValueList()));
     }
 }

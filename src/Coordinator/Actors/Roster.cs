@@ -13,6 +13,8 @@ internal sealed class PackMember(GangMember member, Instant since)
 
     public NodeId Worker => Member.Worker;
 
+    public WorkerProcess Process => Member.Process;
+
     /// <summary>When it was given to the gang; in an attempt that is adopted, when placement had it back.</summary>
     public Instant Since { get; set; } = since;
 
@@ -64,13 +66,13 @@ internal sealed class PackMember(GangMember member, Instant since)
 /// <summary>The members of the current generation, in rank order, and the workers that are about to join.</summary>
 internal sealed class Roster
 {
-    private readonly HashSet<NodeId> _former = []; // Let go by this runner. Looked up only.
+    private readonly HashSet<WorkerProcess> _former = []; // Let go by this runner. Looked up only.
 
     public List<PackMember> Members { get; } = [];
 
     public List<PackMember> Joiners { get; } = [];
 
-    public ValueList<NodeId> Workers => Members.Select(member => member.Worker).ToValueList();
+    public ValueList<WorkerProcess> Processes => Members.Select(member => member.Process).ToValueList();
 
     public IEnumerable<PackMember> All => Members.Concat(Joiners);
 
@@ -78,12 +80,12 @@ internal sealed class Roster
 
     public bool IsJoiner(PackMember member) => Joiners.Contains(member);
 
-    public bool WasLetGo(NodeId worker) => _former.Contains(worker);
+    public bool WasLetGo(WorkerProcess worker) => _former.Contains(worker);
 
     /// <summary>Placement has given it to the gang (again).</summary>
     public PackMember AddJoiner(GangMember member, Instant now)
     {
-        _former.Remove(member.Worker);
+        _former.Remove(member.Process);
         var joiner = new PackMember(member, now);
         Joiners.Add(joiner);
         return joiner;
@@ -93,7 +95,7 @@ internal sealed class Roster
     public void Remove(PackMember member)
     {
         if (!Members.Remove(member)) Joiners.Remove(member);
-        _former.Add(member.Worker);
+        _former.Add(member.Process);
     }
 
     /// <summary>The members of the next generation, in this order.</summary>

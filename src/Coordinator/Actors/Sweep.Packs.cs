@@ -128,13 +128,17 @@ public sealed partial class Sweep
             pack.BeginTraining(start);
             var trials = start.Slots.Select(fill => fill.Trial.Index).ToValueList();
             Record(new SweepEvent.PackStarted(
-                pack.Id.Number, pack.Attempt, trials, started.Workers, start.Shape, start.Closed, start.Slots.Select(fill => fill.From).ToValueList())
-            { Sweep = _view.Id }, effects);
+                pack.Id.Number, pack.Attempt, trials, NamesOf(started.Workers), start.Shape, start.Closed, start.Slots.Select(fill => fill.From).ToValueList())
+            { Sweep = _view.Id, Incarnations = IncarnationsOf(started.Workers) }, effects);
         }
 
         if (pack?.Start is not null) effects.Send(runner, pack.Start);
         else effects.Send(runner, new PackMessage.CancelPack(pack is null ? "another attempt has taken its place" : "no trial is left for it"));
     }
+
+    private static ValueList<NodeId> NamesOf(ValueList<WorkerProcess> workers) => workers.Select(process => process.Worker).ToValueList();
+
+    private static ValueList<ulong> IncarnationsOf(ValueList<WorkerProcess> workers) => workers.Select(process => process.Incarnation).ToValueList();
 
     // Its own trials, and as many of the waiting ones as are its share when every lane that is free now gets a pack.
     private PackMessage.StartRecorded? ChooseTrials(OpenPack pack, int moreGangs)

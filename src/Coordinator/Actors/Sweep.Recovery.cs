@@ -35,8 +35,8 @@ public sealed partial class Sweep
         _open.Add(pack.Id.Number, pack);
         _firstStart ??= now;
         var plan = PlanOf(pack, pack.Start!.Slots[0].Trial);
-        effects.Send(Addresses.Placement, new PlacementMessage.ClaimGang(plan.Request, row.Workers));
-        Spawn(pack, plan, new Adoption(row.Generation, row.Workers, pack.Start!, OrdersOf(row)), effects);
+        effects.Send(Addresses.Placement, new PlacementMessage.ClaimGang(plan.Request, row.Processes));
+        Spawn(pack, plan, new Adoption(row.Generation, row.Processes, pack.Start!, OrdersOf(row)), effects);
     }
 
     private ValueList<SlotOrder> OrdersOf(PackRow row) => row.Orders.Select((fact, index) => fact switch

@@ -54,7 +54,11 @@ public sealed partial class Sweep
         }
 
         if (_view.Packs[pack.Id.Number].Generation.Value < regrouped.Generation.Value)
-            Record(new SweepEvent.PackRegrouped(pack.Id.Number, pack.Attempt, regrouped.Generation, regrouped.Workers, regrouped.Reason) { Sweep = _view.Id }, effects);
+        {
+            Record(new SweepEvent.PackRegrouped(pack.Id.Number, pack.Attempt, regrouped.Generation, NamesOf(regrouped.Workers), regrouped.Reason)
+            { Sweep = _view.Id, Incarnations = IncarnationsOf(regrouped.Workers) }, effects);
+        }
+
         effects.Send(runner, new PackMessage.GenerationRecorded(regrouped.Attempt, regrouped.Generation));
     }
 

@@ -85,7 +85,7 @@ internal sealed class WorkerPool
         Version++;
     }
 
-    /// <summary>The first workers of a kind that have room and never were of the gang, up to <paramref name="most"/>; each takes one replica.</summary>
+    /// <summary>The first workers of a kind that have room and may be of the gang, up to <paramref name="most"/>; each takes one replica.</summary>
     public List<PlacedWorker> Take(DeviceKind kind, Gang gang, int most)
     {
         List<PlacedWorker> taken = [];
@@ -93,12 +93,12 @@ internal sealed class WorkerPool
         {
             if (taken.Count == most) break;
             var worker = _workers[free.Name];
-            if (worker.RoomFor(gang.Request) > 0 && worker.Find(gang.Pack, gang.Attempt) is null && !gang.WasLeftBy(worker)) taken.Add(worker);
+            if (worker.RoomFor(gang.Request) > 0 && worker.Find(gang.Pack, gang.Attempt) is null && gang.MayTake(worker)) taken.Add(worker);
         }
 
         foreach (var worker in taken)
         {
-            worker.Take(gang.Request);
+            worker.Take(gang.Request, Generation.None);
             Update(worker);
         }
 

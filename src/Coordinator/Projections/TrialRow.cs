@@ -56,6 +56,9 @@ public sealed class PackRow(SweepEvent.PackStarted started)
     /// <summary>The workers of that generation, in rank order.</summary>
     public ValueList<NodeId> Workers { get; private set; } = started.Workers;
 
+    /// <summary>Their processes, in the same order.</summary>
+    public ValueList<WorkerProcess> Processes { get; private set; } = ProcessesOf(started.Workers, started.Incarnations);
+
     /// <summary>Position of its newest checkpoint; -1 while it has none.</summary>
     public long CheckpointedTo { get; internal set; } = -1;
 
@@ -65,7 +68,10 @@ public sealed class PackRow(SweepEvent.PackStarted started)
     /// </summary>
     public IReadOnlyList<SweepEvent> Orders => _orders;
 
-    internal void Regroup(SweepEvent.PackRegrouped regrouped) => (Generation, Workers) = (regrouped.Generation, regrouped.Workers);
+    internal void Regroup(SweepEvent.PackRegrouped regrouped) =>
+        (Generation, Workers, Processes) = (regrouped.Generation, regrouped.Workers, ProcessesOf(regrouped.Workers, regrouped.Incarnations));
+
+    private static ValueList<WorkerProcess> ProcessesOf(ValueList<NodeId> workers, ValueList<ulong> incarnations) => workers.Zip(incarnations, (worker, incarnation) => new WorkerProcess(worker, incarnation)).ToValueList();
 
     internal void AddOrder(SweepEvent order, long number)
     {

@@ -35,6 +35,10 @@ public static class Addresses
     /// <summary>The outbox of a worker.</summary>
     public static ActorId Outbox(NodeId worker) => new(worker, "outbox");
 
-    /// <summary>One replica on a worker.</summary>
-    public static ActorId Replica(NodeId worker, PackId pack, Attempt attempt) => new(worker, $"replica.{pack}.{attempt.Value}");
+    /// <summary>
+    /// One replica in a process of a worker. The process and the generation that it was prepared for are part of the name: nothing meant for, or said by, another process of the worker's name or a replica of
+    /// the same attempt that was stopped before can be taken for this one's.
+    /// </summary>
+    public static ActorId Replica(WorkerProcess process, PackId pack, Attempt attempt, Generation preparedFor) =>
+        new(process.Worker, $"replica.{pack}.{attempt.Value}.{preparedFor.Value}.{process.Incarnation}");
 }

@@ -40,8 +40,8 @@ public sealed record WorkerLoad(
 /// <summary>Where a worker's data plane listens.</summary>
 public sealed record DataEndpoint(string Host, int Port);
 
-/// <summary>A replica that a worker hosts, or is still stopping: it takes up a lane.</summary>
-public sealed record RunningReplica(PackId Pack, Attempt Attempt);
+/// <summary>A replica that a worker hosts, or is still stopping: it takes up a lane. <paramref name="PreparedFor"/> is the generation of its assignment.</summary>
+public sealed record RunningReplica(PackId Pack, Attempt Attempt, Generation PreparedFor);
 
 /// <summary>To <c>coordinator/cluster</c>: membership and leases.</summary>
 public abstract record ClusterMessage : Message
@@ -95,11 +95,14 @@ public abstract record AgentMessage : Message
     /// <summary>This coordinator does not know the worker (it restarted, or the lease ran out): register again.</summary>
     public sealed record RegisterAgain(Term Term) : AgentMessage;
 
-    /// <summary>Host a replica. Repeated until <see cref="PackMessage.ReplicaAccepted"/> comes; a repeat is answered again.</summary>
-    public sealed record AssignReplica(Term Term, ReplicaAssignment Assignment) : AgentMessage;
+    /// <summary>Host a replica. Repeated until <see cref="PackMessage.ReplicaAccepted"/> comes; a repeat is answered again. Another process of the worker's name does not answer.</summary>
+    public sealed record AssignReplica(Term Term, ulong Incarnation, ReplicaAssignment Assignment) : AgentMessage;
 
-    /// <summary>Stop a replica and free its lane. Repeated until <see cref="PlacementMessage.LaneFreed"/> comes, which is also the answer when there is none.</summary>
-    public sealed record StopReplica(Term Term, PackId Pack, Attempt Attempt, string Reason) : AgentMessage;
+    /// <summary>
+    /// Stop a replica and free its lane. Repeated until <see cref="PlacementMessage.LaneFreed"/> comes, which is also the answer when there is none. From then on assignments of the attempt up to
+    /// <paramref name="Through"/> are refused; one for a later generation is not: a worker may come back to a gang that had to go on without it.
+    /// </summary>
+    public sealed record StopReplica(Term Term, ulong Incarnation, PackId Pack, Attempt Attempt, Generation Through, string Reason) : AgentMessage;
 
     /// <summary>Hand over what trains, and leave the cluster. Repeated until <see cref="ClusterMessage.LeaveCluster"/> comes.</summary>
     public sealed record DrainAgent(Term Term, ulong Incarnation, string Reason) : AgentMessage;

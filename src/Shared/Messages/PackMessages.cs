@@ -3,8 +3,21 @@ using Vae.Shared.Sweeps;
 
 namespace Vae.Shared.Messages;
 
+/// <summary>One process of a worker's name. Two may live at once, such as a pod that was moved while the old one still runs, and only one of them holds the state of a gang.</summary>
+/// <param name="Worker">The name.</param>
+/// <param name="Incarnation">Of two processes of one name the later has the greater number.</param>
+public sealed record WorkerProcess(NodeId Worker, ulong Incarnation);
+
 /// <summary>One worker of a gang. Its rank is its place in the list of the generation's members.</summary>
-public sealed record GangMember(NodeId Worker, DataEndpoint Endpoint);
+/// <param name="Worker">Its name.</param>
+/// <param name="Endpoint">Where its data plane listens.</param>
+/// <param name="Incarnation">Its process among those of its name.</param>
+/// <param name="PreparedFor">The generation of <see cref="ReplicaAssignment"/> that its replica was given; 0 while nobody has given it one.</param>
+public sealed record GangMember(NodeId Worker, DataEndpoint Endpoint, ulong Incarnation, Generation PreparedFor)
+{
+    /// <summary>Who it is.</summary>
+    public WorkerProcess Process => new(Worker, Incarnation);
+}
 
 /// <summary>How far a replica is, as it answers <see cref="ReplicaMessage.Attach"/>.</summary>
 public enum ReplicaPhase
@@ -98,11 +111,16 @@ public abstract record PackMessage : Message
     /// <summary>From the sweep: the row of the checkpoint at this position is durable.</summary>
     public sealed record CheckpointSettled(Attempt Attempt, long Position) : PackMessage;
 
-    /// <summary>The worker took the assignment.</summary>
-    public sealed record ReplicaAccepted(Attempt Attempt) : PackMessage;
+    /// <summary>This process took the assignment for this generation.</summary>
+    public sealed record ReplicaAccepted(Attempt Attempt, ulong Incarnation, Generation Generation) : PackMessage;
 
-    /// <summary>The worker cannot host the replica now (no free lane); the gang is released and the sweep tries again later.</summary>
-    public sealed record ReplicaRefused(Attempt Attempt, string Reason) : PackMessage;
+    /// <summary>This process cannot host the replica now: it has no free lane, or was told to stop what it is asked for.</summary>
+    /// <param name="Attempt">The attempt.</param>
+    /// <param name="Incarnation">Of the process.</param>
+    /// <param name="Generation">Which assignment is refused.</param>
+    /// <param name="StoppedThrough">Assignments of the attempt up to this generation were stopped here and are refused for ever; a later one is not. 0: none was.</param>
+    /// <param name="Reason">Why, in words.</param>
+    public sealed record ReplicaRefused(Attempt Attempt, ulong Incarnation, Generation Generation, Generation StoppedThrough, string Reason) : PackMessage;
 
     /// <summary>Data and model are in place and the data plane listens for this pack.</summary>
     public sealed record ReplicaReady(Attempt Attempt) : PackMessage;
@@ -158,7 +176,7 @@ public abstract record PackMessage : Message
     public sealed record PackTick(Attempt Attempt, long Number) : PackMessage;
 }
 
-/// <summary>To <c>WORKER/replica.SWEEP.NUMBER.ATTEMPT</c>: one replica on a worker.</summary>
+/// <summary>To <c>WORKER/replica.SWEEP.NUMBER.ATTEMPT.GENERATION.INCARNATION</c>: one replica on a worker.</summary>
 public abstract record ReplicaMessage : Message
 {
     private ReplicaMessage() { }
@@ -195,8 +213,11 @@ public abstract record ReplicaMessage : Message
     /// <summary>The end of this trial is durable; it need not be told again.</summary>
     public sealed record SlotEndAccepted(Attempt Attempt, int Trial) : ReplicaMessage;
 
-    /// <summary>Stop training and go.</summary>
+    /// <summary>From the agent: stop training and go.</summary>
     public sealed record StopTraining(string Reason) : ReplicaMessage;
+
+    /// <summary>From the runner, to a replica that reports and is none of its gang (any more): it has slept through its exclusion, or is another process of a member's name. It stops.</summary>
+    public sealed record Dismissed(Term Term, Attempt Attempt, string Reason) : ReplicaMessage;
 
     /// <summary>From the engine's port: data and model are in place.</summary>
     public sealed record Prepared : ReplicaMessage;

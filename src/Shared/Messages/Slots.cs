@@ -35,6 +35,7 @@ public sealed record SlotOrder(long Number, SlotOrderKind Kind, int Slot, TrialS
 /// <summary>All that a worker needs to host one replica. Its place in the gang is told with each generation, see <see cref="ReplicaMessage.FormRing"/>.</summary>
 /// <param name="Pack">The pack.</param>
 /// <param name="Attempt">Orders and results of an older attempt are refused.</param>
+/// <param name="Generation">The first that it may train in. A worker that is given the attempt again after it was told to stop it is given a greater one, so that this order is told from those before.</param>
 /// <param name="Shape">Slots and padded latent size of the fused model; lanes and threads of the worker.</param>
 /// <param name="Slots">The trials that begin with the attempt, by slot; slots that are not named are empty.</param>
 /// <param name="Closed">No trial will be filled in: end when all slots are empty.</param>
@@ -43,5 +44,5 @@ public sealed record SlotOrder(long Number, SlotOrderKind Kind, int Slot, TrialS
 /// <param name="Resources">How the sweep wants its packs trained.</param>
 /// <param name="Runner">Whom to report to.</param>
 public sealed record ReplicaAssignment(
-    PackId Pack, Attempt Attempt, PackShape Shape, ValueList<SlotFill> Slots, bool Closed, DatasetManifest Dataset, DatasetSource Source,
+    PackId Pack, Attempt Attempt, Generation Generation, PackShape Shape, ValueList<SlotFill> Slots, bool Closed, DatasetManifest Dataset, DatasetSource Source,
     ResourceSpec Resources, ActorId Runner);

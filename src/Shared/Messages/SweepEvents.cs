@@ -53,10 +53,18 @@ public abstract record SweepEvent : DomainEvent
     /// <param name="Shape">With as many slots as there are trials to begin with.</param>
     /// <param name="Closed">No trial will be filled in later.</param>
     /// <param name="From">By slot: where the trial's state lies; null: it begins from its initial weights.</param>
-    public sealed record PackStarted(int Pack, Attempt Attempt, ValueList<int> Trials, ValueList<NodeId> Workers, PackShape Shape, bool Closed, ValueList<CheckpointRef?> From) : SweepEvent;
+    public sealed record PackStarted(int Pack, Attempt Attempt, ValueList<int> Trials, ValueList<NodeId> Workers, PackShape Shape, bool Closed, ValueList<CheckpointRef?> From) : SweepEvent
+    {
+        /// <summary>The workers' processes, in the same order.</summary>
+        public ValueList<ulong> Incarnations { get; init; } = [];
+    }
 
     /// <summary>An attempt goes on with other workers than before: some were lost, left or joined. Durable before any of them is told.</summary>
-    public sealed record PackRegrouped(int Pack, Attempt Attempt, Generation Generation, ValueList<NodeId> Workers, string Reason) : SweepEvent;
+    public sealed record PackRegrouped(int Pack, Attempt Attempt, Generation Generation, ValueList<NodeId> Workers, string Reason) : SweepEvent
+    {
+        /// <summary>The workers' processes, in the same order.</summary>
+        public ValueList<ulong> Incarnations { get; init; } = [];
+    }
 
     /// <summary>A checkpoint is stored: without this row its file does not count.</summary>
     public sealed record CheckpointStored(CheckpointInfo Checkpoint) : SweepEvent;

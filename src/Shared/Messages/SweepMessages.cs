@@ -39,10 +39,10 @@ public abstract record SweepMessage : Message
     public sealed record PackPlanned(string Signature, PackShape Shape, string Reason) : SweepMessage;
 
     /// <summary>The pack has its workers, and <paramref name="MoreGangs"/> like it could be had now. Repeated until <see cref="PackMessage.StartRecorded"/> names its trials; only then are the workers told.</summary>
-    public sealed record PackStarted(PackId Pack, Attempt Attempt, ValueList<NodeId> Workers, int MoreGangs) : SweepMessage;
+    public sealed record PackStarted(PackId Pack, Attempt Attempt, ValueList<WorkerProcess> Workers, int MoreGangs) : SweepMessage;
 
     /// <summary>The attempt goes on with these workers, in rank order. Repeated until <see cref="PackMessage.GenerationRecorded"/>; only then are they told.</summary>
-    public sealed record PackRegrouped(PackId Pack, Attempt Attempt, Generation Generation, ValueList<NodeId> Workers, string Reason) : SweepMessage;
+    public sealed record PackRegrouped(PackId Pack, Attempt Attempt, Generation Generation, ValueList<WorkerProcess> Workers, string Reason) : SweepMessage;
 
     /// <summary>A checkpoint's file is stored. Repeated until <see cref="PackMessage.CheckpointSettled"/>.</summary>
     public sealed record PackCheckpointed(PackId Pack, Attempt Attempt, CheckpointInfo Checkpoint) : SweepMessage;
@@ -101,10 +101,10 @@ public abstract record PlacementMessage : Message
     public sealed record WorkerRuns(NodeId Worker, ulong Incarnation, ValueList<RunningReplica> Running) : PlacementMessage;
 
     /// <summary>From a worker's agent: the replica ended unasked. Repeated until <see cref="AgentMessage.StopReplica"/> closes the matter.</summary>
-    public sealed record ReplicaEnded(NodeId Worker, ulong Incarnation, PackId Pack, Attempt Attempt) : PlacementMessage;
+    public sealed record ReplicaEnded(NodeId Worker, ulong Incarnation, PackId Pack, Attempt Attempt, Generation PreparedFor) : PlacementMessage;
 
-    /// <summary>From a worker's agent, in answer to <see cref="AgentMessage.StopReplica"/>: it does not run this attempt and never will.</summary>
-    public sealed record LaneFreed(NodeId Worker, ulong Incarnation, PackId Pack, Attempt Attempt) : PlacementMessage;
+    /// <summary>From a worker's agent, in answer to <see cref="AgentMessage.StopReplica"/>: it runs no replica of this attempt that was prepared for this generation or one before, and never will.</summary>
+    public sealed record LaneFreed(NodeId Worker, ulong Incarnation, PackId Pack, Attempt Attempt, Generation Through) : PlacementMessage;
 
     /// <summary>From the cluster: a worker is lost or has left.</summary>
     public sealed record WorkerGone(NodeId Worker, ulong Incarnation, bool Preempted, string Reason) : PlacementMessage;
@@ -126,11 +126,17 @@ public abstract record PlacementMessage : Message
     /// the others until <see cref="ReleaseMember"/> names them. Its replicas are no strays.
     /// </summary>
     /// <param name="Request">As it was, and as it would be asked again.</param>
-    /// <param name="Workers">The members of the last generation, in rank order, and joiners that were on the way.</param>
-    public sealed record ClaimGang(RequestGang Request, ValueList<NodeId> Workers) : PlacementMessage;
+    /// <param name="Workers">The members of the last generation, in rank order. Another process of such a name does not have the replica's state.</param>
+    public sealed record ClaimGang(RequestGang Request, ValueList<WorkerProcess> Workers) : PlacementMessage;
 
     /// <summary>From a runner: this worker is no longer of the gang; stop its replica and free its lane. The others stay, and the gang may grow again. Harmless when it is none of the gang.</summary>
-    public sealed record ReleaseMember(PackId Pack, Attempt Attempt, NodeId Worker, string Reason) : PlacementMessage;
+    /// <param name="Pack">The pack.</param>
+    /// <param name="Attempt">Its attempt.</param>
+    /// <param name="Worker">The process.</param>
+    /// <param name="PreparedFor">What its replica was assigned for last.</param>
+    /// <param name="MayReturn">It was out of reach, and is welcome when it is back; else this process gets the attempt no more.</param>
+    /// <param name="Reason">Why, in words.</param>
+    public sealed record ReleaseMember(PackId Pack, Attempt Attempt, WorkerProcess Worker, Generation PreparedFor, bool MayReturn, string Reason) : PlacementMessage;
 
     /// <summary>Free the workers of a pack, or forget its request. Harmless when there is none.</summary>
     public sealed record ReleaseGang(PackId Pack, Attempt Attempt) : PlacementMessage;

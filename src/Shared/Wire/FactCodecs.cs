@@ -31,9 +31,10 @@ internal static class FactCodecs
         .Field("Closed", Bool, x => x.Closed)
         .Field("From", PartCodecs.Froms, x => x.From)
         .Field("Sweep", Sweep, x => x.Sweep)
+        .Field("Incarnations", PartCodecs.Incarnations, x => x.Incarnations)
         .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), PartCodecs.Indices.Read(ref r),
             PartCodecs.Nodes.Read(ref r), PartCodecs.Shape.Read(ref r), Bool.Read(ref r), PartCodecs.Froms.Read(ref r))
-        { Sweep = Sweep.Read(ref r) });
+        { Sweep = Sweep.Read(ref r), Incarnations = PartCodecs.Incarnations.Read(ref r) });
 
     public static readonly RecordCodec<SweepEvent.PackRegrouped> PackRegrouped = Record<SweepEvent.PackRegrouped>()
         .Field("Pack", I32, x => x.Pack)
@@ -42,9 +43,10 @@ internal static class FactCodecs
         .Field("Workers", PartCodecs.Nodes, x => x.Workers)
         .Field("Reason", Text, x => x.Reason)
         .Field("Sweep", Sweep, x => x.Sweep)
+        .Field("Incarnations", PartCodecs.Incarnations, x => x.Incarnations)
         .ReadBy((ref r) => new(I32.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), PartCodecs.Nodes.Read(ref r),
             Text.Read(ref r))
-        { Sweep = Sweep.Read(ref r) });
+        { Sweep = Sweep.Read(ref r), Incarnations = PartCodecs.Incarnations.Read(ref r) });
 
     public static readonly RecordCodec<SweepEvent.CheckpointStored> CheckpointStored = Record<SweepEvent.CheckpointStored>()
         .Field("Checkpoint", PartCodecs.Checkpoint, x => x.Checkpoint)

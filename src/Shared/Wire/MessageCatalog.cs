@@ -53,6 +53,7 @@ public static class MessageCatalog
         CatalogRow.Of(0x0607, MessageCodecs.SaveCheckpoint),
         CatalogRow.Of(0x0608, MessageCodecs.CheckpointAccepted),
         CatalogRow.Of(0x0609, MessageCodecs.Attach),
+        CatalogRow.Of(0x060A, MessageCodecs.Dismissed),
 
         CatalogRow.Of(0x0701, MessageCodecs.SubmitSweep),
         CatalogRow.Of(0x0702, MessageCodecs.CancelSweep),

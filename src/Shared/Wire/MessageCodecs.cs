@@ -51,15 +51,18 @@ internal static class MessageCodecs
 
     public static readonly RecordCodec<AgentMessage.AssignReplica> AssignReplica = Record<AgentMessage.AssignReplica>()
         .Field("Term", TermNumber, x => x.Term)
+        .Field("Incarnation", U64, x => x.Incarnation)
         .Field("Assignment", Assignment, x => x.Assignment)
-        .ReadBy((ref r) => new(TermNumber.Read(ref r), Assignment.Read(ref r)));
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Assignment.Read(ref r)));
 
     public static readonly RecordCodec<AgentMessage.StopReplica> StopReplica = Record<AgentMessage.StopReplica>()
         .Field("Term", TermNumber, x => x.Term)
+        .Field("Incarnation", U64, x => x.Incarnation)
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Through", GenerationNumber, x => x.Through)
         .Field("Reason", Text, x => x.Reason)
-        .ReadBy((ref r) => new(TermNumber.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r), Text.Read(ref r)));
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), Text.Read(ref r)));
 
     public static readonly RecordCodec<AgentMessage.DrainAgent> DrainAgent = Record<AgentMessage.DrainAgent>()
         .Field("Term", TermNumber, x => x.Term)
@@ -99,12 +102,17 @@ internal static class MessageCodecs
 
     public static readonly RecordCodec<PackMessage.ReplicaAccepted> ReplicaAccepted = Record<PackMessage.ReplicaAccepted>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r)));
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), U64.Read(ref r), GenerationNumber.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.ReplicaRefused> ReplicaRefused = Record<PackMessage.ReplicaRefused>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("Generation", GenerationNumber, x => x.Generation)
+        .Field("StoppedThrough", GenerationNumber, x => x.StoppedThrough)
         .Field("Reason", Text, x => x.Reason)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Text.Read(ref r)));
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), U64.Read(ref r), GenerationNumber.Read(ref r), GenerationNumber.Read(ref r), Text.Read(ref r)));
 
     public static readonly RecordCodec<PackMessage.ReplicaReady> ReplicaReady = Record<PackMessage.ReplicaReady>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
@@ -214,6 +222,12 @@ internal static class MessageCodecs
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .ReadBy((ref r) => new(AttemptNumber.Read(ref r)));
 
+    public static readonly RecordCodec<ReplicaMessage.Dismissed> Dismissed = Record<ReplicaMessage.Dismissed>()
+        .Field("Term", TermNumber, x => x.Term)
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Reason", Text, x => x.Reason)
+        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r), Text.Read(ref r)));
+
     public static readonly RecordCodec<ReplicaMessage.StopTraining> StopTraining = Record<ReplicaMessage.StopTraining>()
         .Field("Reason", Text, x => x.Reason)
         .ReadBy((ref r) => new(Text.Read(ref r)));
@@ -236,7 +250,8 @@ internal static class MessageCodecs
         .Field("Incarnation", U64, x => x.Incarnation)
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r)));
+        .Field("Through", GenerationNumber, x => x.Through)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
 
     public static readonly RecordCodec<PlacementMessage.WorkerLeaves> WorkerLeaves = Record<PlacementMessage.WorkerLeaves>()
         .Field("Worker", Node, x => x.Worker)
@@ -248,7 +263,8 @@ internal static class MessageCodecs
         .Field("Incarnation", U64, x => x.Incarnation)
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r)));
+        .Field("PreparedFor", GenerationNumber, x => x.PreparedFor)
+        .ReadBy((ref r) => new(Node.Read(ref r), U64.Read(ref r), Pack.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
 
     public static readonly RecordCodec<ObserverMessage.SweepAccepted> SweepAccepted = Record<ObserverMessage.SweepAccepted>()
         .Field("Sweep", Sweep, x => x.Sweep)

@@ -16,6 +16,7 @@ internal static class PartCodecs
     public static readonly Codec<ValueList<double>> Numbers = List(F64);
     public static readonly Codec<ValueList<int>> Indices = List(I32);
     public static readonly Codec<ValueList<NodeId>> Nodes = List(Node);
+    public static readonly Codec<ValueList<ulong>> Incarnations = List(U64);
     public static readonly Codec<NodeId?> OptionalNode = OptionalValue(Node);
     public static readonly Codec<ReplicaPhase> Phase = Enum<ReplicaPhase>();
 
@@ -84,14 +85,17 @@ internal static class PartCodecs
     public static readonly RecordCodec<RunningReplica> Running = Record<RunningReplica>()
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r)));
+        .Field("PreparedFor", GenerationNumber, x => x.PreparedFor)
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
 
     public static readonly Codec<ValueList<RunningReplica>> RunningReplicas = List(Running);
 
     public static readonly RecordCodec<GangMember> Member = Record<GangMember>()
         .Field("Worker", Node, x => x.Worker)
         .Field("Endpoint", Endpoint, x => x.Endpoint)
-        .ReadBy((ref r) => new(Node.Read(ref r), Endpoint.Read(ref r)));
+        .Field("Incarnation", U64, x => x.Incarnation)
+        .Field("PreparedFor", GenerationNumber, x => x.PreparedFor)
+        .ReadBy((ref r) => new(Node.Read(ref r), Endpoint.Read(ref r), U64.Read(ref r), GenerationNumber.Read(ref r)));
 
     public static readonly Codec<ValueList<GangMember>> Members = List(Member);
 
@@ -126,6 +130,7 @@ internal static class PartCodecs
     public static readonly RecordCodec<ReplicaAssignment> Assignment = Record<ReplicaAssignment>()
         .Field("Pack", Pack, x => x.Pack)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Generation", GenerationNumber, x => x.Generation)
         .Field("Shape", Shape, x => x.Shape)
         .Field("Slots", Fills, x => x.Slots)
         .Field("Closed", Bool, x => x.Closed)
@@ -133,7 +138,7 @@ internal static class PartCodecs
         .Field("Source", SpecCodecs.Source, x => x.Source)
         .Field("Resources", SweepCodecs.Resources, x => x.Resources)
         .Field("Runner", Actor, x => x.Runner)
-        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), Shape.Read(ref r), Fills.Read(ref r), Bool.Read(ref r),
+        .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), Shape.Read(ref r), Fills.Read(ref r), Bool.Read(ref r),
             SpecCodecs.Manifest.Read(ref r), SpecCodecs.Source.Read(ref r), SweepCodecs.Resources.Read(ref r), Actor.Read(ref r)));
 
     public static readonly RecordCodec<ArtifactInfo> File = Record<ArtifactInfo>()

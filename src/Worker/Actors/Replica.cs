@@ -13,14 +13,14 @@ namespace Vae.Worker.Actors;
 /// go on, and what a coordinator that was restarted finds. Only a prepared, halted or finished replica takes a generation, and none that is not newer than its own.
 /// The engine itself is stopped by the agent, so that it is stopped even when this actor crashes.
 /// </summary>
-/// <param name="worker">Where it is.</param>
+/// <param name="self">Itself.</param>
 /// <param name="assignment">What to train.</param>
-public sealed class Replica(NodeId worker, ReplicaAssignment assignment) : IActor
+public sealed class Replica(ActorId self, ReplicaAssignment assignment) : IActor
 {
     private readonly ReplicaReports _reports = new(assignment);
     private ReplicaPhase _phase = ReplicaPhase.Preparing;
     private Term _term = new(0);
-    private Generation _generation = new(0);
+    private Generation _generation = Generation.None;
     private Generation _haltOrdered = new(0);
     private long _position;
     private long _ordersGiven; // The engine has all orders up to this one,
@@ -47,6 +47,7 @@ public sealed class Replica(NodeId worker, ReplicaAssignment assignment) : IActo
             case ReplicaMessage.CheckpointAccepted accepted when IsMine(accepted.Attempt): _reports.ForgetCheckpoints(accepted.Position); break;
             case ReplicaMessage.OutcomeAccepted accepted when IsMine(accepted.Attempt): effects.Stop("its outcome is accepted"); break;
             case ReplicaMessage.StopTraining stop: effects.Stop(stop.Reason); break;
+            case ReplicaMessage.Dismissed dismissed when Obeys(dismissed.Term, dismissed.Attempt): effects.Stop(dismissed.Reason); break;
             case ReplicaMessage.ReportDue due: _reports.Repeat(due.Number, effects); break;
             case ReplicaMessage.Prepared: TakePrepared(effects); break;
             case ReplicaMessage.TrainingStarted started when started.Generation == _generation: TakeStart(effects); break;
@@ -58,7 +59,7 @@ public sealed class Replica(NodeId worker, ReplicaAssignment assignment) : IActo
             case ReplicaMessage.CheckpointStored stored: TakeCheckpoint(stored.Checkpoint, effects); break;
             case ReplicaMessage.PointsDurable durable: TellCheckpoint(durable.Position, effects); break;
             case ReplicaMessage.FormRing or ReplicaMessage.HaltTraining or ReplicaMessage.ChangeSlots or ReplicaMessage.SaveCheckpoint or ReplicaMessage.Attach or ReplicaMessage.SlotEndAccepted
-                or ReplicaMessage.CheckpointAccepted or ReplicaMessage.OutcomeAccepted or ReplicaMessage.TrainingStarted or ReplicaMessage.TrainingHalted or ReplicaMessage.TrainingEnded
+                or ReplicaMessage.CheckpointAccepted or ReplicaMessage.OutcomeAccepted or ReplicaMessage.Dismissed or ReplicaMessage.TrainingStarted or ReplicaMessage.TrainingHalted or ReplicaMessage.TrainingEnded
                 or ReplicaMessage.EngineFailed:
                 break; // Of another attempt, of an older term, or of a generation that is over.
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
@@ -224,7 +225,7 @@ public sealed class Replica(NodeId worker, ReplicaAssignment assignment) : IActo
         _untold.RemoveAll(known => known.Position == checkpoint.Position);
         if (_untold.Count == ReplicaReports.CheckpointsMax) _untold.RemoveAt(0);
         _untold.Add(checkpoint);
-        effects.Send(Addresses.Outbox(worker), new OutboxMessage.AwaitDurable(Addresses.Replica(worker, assignment.Pack, assignment.Attempt), checkpoint.Position));
+        effects.Send(Addresses.Outbox(self.Node), new OutboxMessage.AwaitDurable(self, checkpoint.Position));
     }
 
     private void TellCheckpoint(long position, Effects effects)

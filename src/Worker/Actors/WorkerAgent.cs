@@ -10,8 +10,7 @@ namespace Vae.Worker.Actors;
 /// <summary>
 /// A worker's obedient part. It registers until it is taken, beats its heart, hosts a replica per lane, and leaves in good order when it is told to. It exists for the
 /// hours when the coordinator is away: then it registers again and again, ever more slowly, and lets its replicas train on.
-/// Orders of an older term are refused: an old coordinator that wakes up commands nobody. A lane is free only after the engine
-/// has said that nothing of the replica computes any more; that, and not the order to stop, is what placement is told.
+/// Orders of an older term are refused: an old coordinator that wakes up commands nobody. So are orders for another process of its name.
 /// Told to leave, it has its replicas hand over first: their gangs go on without them, or their state is stored; only then, or when the time for that is up, does it stop them and say goodbye.
 /// </summary>
 public sealed class WorkerAgent : IActor
@@ -32,8 +31,7 @@ public sealed class WorkerAgent : IActor
 
     private readonly WorkerIdentity _identity;
     private readonly Prng _jitter;
-    private readonly Tombstones _tombstones = new();
-    private readonly List<HostedReplica> _hosted = []; // At most one per lane, and those that ended unasked.
+    private readonly WorkerLanes _lanes;
     private readonly Queue<(long Sequence, Instant SentAt)> _unanswered = []; // At most BeatsMax.
     private Term _term = new(0);
     private bool _isMember;
@@ -53,6 +51,7 @@ public sealed class WorkerAgent : IActor
     public WorkerAgent(WorkerIdentity identity)
     {
         _identity = identity;
+        _lanes = new(identity);
         _jitter = new Prng(identity.Incarnation);
     }
 
@@ -73,8 +72,8 @@ public sealed class WorkerAgent : IActor
         {
             case Signal.Started: Register(effects); break;
             case Signal.NodeChanged { Connected: true } change when change.Node == NodeId.Coordinator: Reconnect(effects); break;
-            case Signal.Terminated gone: StopEngine(gone.Actor, effects); break;
-            case Signal.JobFailed { Job: StopEngineJob job }: effects.Wake(RegisterMax, new AgentMessage.EngineStillRuns(job.Pack, job.Attempt)); break;
+            case Signal.Terminated gone: _lanes.StopEngine(gone.Actor, effects); break;
+            case Signal.JobFailed { Job: StopEngineJob job }: WorkerLanes.StopEngineLater(job, effects); break;
             case Signal.JobFailed { Job: ProbeJob job } failed: EndProbe(job.Number, [], failed.Text, effects); break;
             case Signal: break;
             case AgentMessage.Registered registered: Join(registered, now, effects); break;
@@ -85,9 +84,10 @@ public sealed class WorkerAgent : IActor
             case AgentMessage.BeatDue: break;
             case AgentMessage.LoadSampled sampled: _load = sampled.Load; break;
             case AgentMessage.AssignReplica assign: Assign(sender, assign, effects); break;
-            case AgentMessage.StopReplica stop: StopReplica(stop, effects); break;
-            case AgentMessage.EngineStopped stopped: FreeLane(stopped, now, effects); break;
-            case AgentMessage.EngineStillRuns due: RunStop(due.Pack, due.Attempt, effects); break;
+            case AgentMessage.StopReplica stop when stop.Incarnation == _identity.Incarnation && Obeys(stop.Term): _lanes.Stop(stop, effects); break;
+            case AgentMessage.StopReplica: break;
+            case AgentMessage.EngineStopped stopped: Free(stopped, now, effects); break;
+            case AgentMessage.EngineStillRuns due: _lanes.RunStop(due.Pack, due.Attempt, effects); break;
             case AgentMessage.ProbePack probe: Probe(probe, effects); break;
             case AgentMessage.ProbeMeasured measured: EndProbe(measured.Number, measured.Readings, measured.Text, effects); break;
             case AgentMessage.DrainAgent drain when drain.Incarnation == _identity.Incarnation && Obeys(drain.Term): Leave(drain.Reason, now, effects); break;
@@ -98,8 +98,6 @@ public sealed class WorkerAgent : IActor
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
         }
     }
-
-    private ValueList<RunningReplica> Running => _hosted.Select(replica => replica.Told).ToValueList();
 
     // True when the order is of this term or a later one, which then is the term from now on.
     private bool Obeys(Term term)
@@ -114,7 +112,7 @@ public sealed class WorkerAgent : IActor
         _isMember = false;
         _unanswered.Clear();
         effects.Send(Addresses.Cluster, new ClusterMessage.RegisterWorker(
-            _identity.Worker, _identity.Incarnation, _identity.Facts, _identity.Endpoint, _identity.Lanes, Running, _identity.LastLines ?? []));
+            _identity.Worker, _identity.Incarnation, _identity.Facts, _identity.Endpoint, _identity.Lanes, _lanes.Running, _identity.LastLines ?? []));
         var pause = _registerPause + _jitter.Between(TimeSpan.Zero, _registerPause / 4);
         _registerPause = _registerPause + _registerPause < RegisterMax ? _registerPause + _registerPause : RegisterMax;
         effects.Wake(pause, new AgentMessage.BeatDue(++_epoch));
@@ -164,14 +162,14 @@ public sealed class WorkerAgent : IActor
         }
 
         if (_leaving is not null) TellLeaving(effects);
-        TellEndedUnasked(effects);
+        _lanes.TellEndedUnasked(effects);
         if (!_isMember || now >= _leaseEnd)
         {
             Register(effects); // Nobody has answered for a whole lease. The replicas train on.
             return;
         }
 
-        effects.Send(Addresses.Cluster, new ClusterMessage.Heartbeat(_identity.Worker, _identity.Incarnation, ++_beats, _load, Running));
+        effects.Send(Addresses.Cluster, new ClusterMessage.Heartbeat(_identity.Worker, _identity.Incarnation, ++_beats, _load, _lanes.Running));
         _unanswered.Enqueue((_beats, now));
         if (_unanswered.Count > BeatsMax) _unanswered.Dequeue();
         effects.Wake(_beatEvery, new AgentMessage.BeatDue(++_epoch));
@@ -188,107 +186,28 @@ public sealed class WorkerAgent : IActor
         }
     }
 
-    private HostedReplica? Find(PackId pack, Attempt attempt) => _hosted.Find(replica => replica.Assignment.Pack == pack && replica.Assignment.Attempt == attempt);
-
+    // What is meant for another process of its name is not answered: that one will be asked again.
     private void Assign(ActorId runner, AgentMessage.AssignReplica order, Effects effects)
     {
-        var assignment = order.Assignment;
-        if (Refusal(order) is { } reason)
-        {
-            effects.Send(runner, new PackMessage.ReplicaRefused(assignment.Attempt, reason));
-            return;
-        }
-
-        if (Find(assignment.Pack, assignment.Attempt) is null)
-        {
-            var actor = Addresses.Replica(_identity.Worker, assignment.Pack, assignment.Attempt);
-            if (_isProbing) effects.Run(new StopProbeJob());
-            _hosted.Add(new HostedReplica(assignment, actor));
-            effects.Spawn(actor.Name, () => new Replica(_identity.Worker, assignment), Supervision.Never); // Its engine state died with it: a crash is a lost replica.
-            effects.Watch(actor);
-        }
-
-        effects.Send(runner, new PackMessage.ReplicaAccepted(assignment.Attempt));
+        if (order.Incarnation != _identity.Incarnation) return;
+        if (!Obeys(order.Term)) _lanes.Refuse(runner, order.Assignment, $"term {order.Term.Value} is over; term {_term.Value} rules", effects);
+        else if (_leaving is not null) _lanes.Refuse(runner, order.Assignment, "the worker leaves", effects);
+        else if (_lanes.Assign(runner, order.Assignment, effects) && _isProbing) effects.Run(new StopProbeJob());
     }
 
-    private string? Refusal(AgentMessage.AssignReplica order)
+    private void Free(AgentMessage.EngineStopped stopped, Instant now, Effects effects)
     {
-        if (!Obeys(order.Term)) return $"term {order.Term.Value} is over; term {_term.Value} rules";
-        if (_leaving is not null) return "the worker leaves";
-        if (_tombstones.Covers(order.Assignment.Pack, order.Assignment.Attempt)) return "the attempt was stopped already";
-        if (Find(order.Assignment.Pack, order.Assignment.Attempt) is { } known) return known.EndedUnasked || known.ActorGone ? "the replica has ended" : null;
-        var busy = _hosted.Where(replica => !replica.EndedUnasked).Sum(replica => WidthOf(replica.Assignment));
-        var width = WidthOf(order.Assignment);
-        return busy + width <= _identity.Lanes ? null : $"{busy} of its {_identity.Lanes} lanes are in use, and the pack takes {width}";
-    }
-
-    private int WidthOf(ReplicaAssignment assignment) => PackShape.WidthOn(_identity.Lanes, assignment.Shape.Lanes);
-
-    private void StopReplica(AgentMessage.StopReplica order, Effects effects)
-    {
-        if (!Obeys(order.Term)) return;
-        _tombstones.Add(order.Pack, order.Attempt);
-        if (Find(order.Pack, order.Attempt) is not { } replica)
-        {
-            TellFreed(order.Pack, order.Attempt, effects);
-        }
-        else if (replica.EndedUnasked)
-        {
-            _hosted.Remove(replica);
-            TellFreed(order.Pack, order.Attempt, effects);
-        }
-        else
-        {
-            Stop(replica, order.Reason, effects);
-        }
-    }
-
-    private static void Stop(HostedReplica replica, string reason, Effects effects)
-    {
-        replica.StopWanted = true;
-        if (!replica.ActorGone) effects.Send(replica.Actor, new ReplicaMessage.StopTraining(reason));
-    }
-
-    private void TellFreed(PackId pack, Attempt attempt, Effects effects) =>
-        effects.Send(Addresses.Placement, new PlacementMessage.LaneFreed(_identity.Worker, _identity.Incarnation, pack, attempt));
-
-    private void StopEngine(ActorId actor, Effects effects)
-    {
-        if (_hosted.Find(replica => replica.Actor == actor) is not { } replica) return;
-        replica.ActorGone = true;
-        RunStop(replica.Assignment.Pack, replica.Assignment.Attempt, effects);
-    }
-
-    private void RunStop(PackId pack, Attempt attempt, Effects effects)
-    {
-        if (Find(pack, attempt) is { EndedUnasked: false }) effects.Run(new StopEngineJob(pack, attempt));
-    }
-
-    private void FreeLane(AgentMessage.EngineStopped stopped, Instant now, Effects effects)
-    {
-        if (Find(stopped.Pack, stopped.Attempt) is not { } replica) return;
-        if (replica.StopWanted)
-        {
-            _hosted.Remove(replica);
-            TellFreed(stopped.Pack, stopped.Attempt, effects);
-        }
-        else
-        {
-            replica.EndedUnasked = true;
-            TellEndedUnasked(effects);
-        }
-
-        if (_leaving is null) return;
+        if (!_lanes.Free(stopped, effects) || _leaving is null) return;
         _leaving.Drained = false; // The engine's last points came after the first flush.
         effects.Send(Addresses.Outbox(_identity.Worker), new OutboxMessage.FlushNow());
-        if (_leaving.HandsOver && HostsNothing) EndHandOver(now, effects);
+        if (_leaving.HandsOver && _lanes.IsQuiet) EndHandOver(now, effects);
     }
 
     // Training goes first: a probe beside it would measure nonsense and slow it down.
     private void Probe(AgentMessage.ProbePack order, Effects effects)
     {
         if (!Obeys(order.Term)) return;
-        if (_hosted.Count > 0 || _leaving is not null) TellReadings(order.Number, [], _leaving is null ? "the worker trains" : "the worker leaves", effects);
+        if (!_lanes.IsEmpty || _leaving is not null) TellReadings(order.Number, [], _leaving is null ? "the worker trains" : "the worker leaves", effects);
         else
         {
             _isProbing = true;
@@ -305,40 +224,28 @@ public sealed class WorkerAgent : IActor
     private void TellReadings(long number, ValueList<ProbeReading> readings, string text, Effects effects) =>
         effects.Send(Addresses.Planner, new PlannerMessage.ProbeEnded(_identity.Worker, number, readings, text));
 
-    private void TellEndedUnasked(Effects effects)
-    {
-        foreach (var replica in _hosted)
-        {
-            if (!replica.EndedUnasked) continue;
-            effects.Send(Addresses.Placement, new PlacementMessage.ReplicaEnded(
-                _identity.Worker, _identity.Incarnation, replica.Assignment.Pack, replica.Assignment.Attempt));
-        }
-    }
-
     private void Leave(string reason, Instant now, Effects effects)
     {
         if (_leaving is not null) return;
         _leaving = new Leaving(reason, now + HandOverWithin, now + LeaveWithin) { HandsOver = true };
         effects.Send(Addresses.Outbox(_identity.Worker), new OutboxMessage.FlushNow());
-        if (HostsNothing)
+        if (_lanes.IsQuiet)
         {
             EndHandOver(now, effects);
             return;
         }
 
         TellLeaving(effects); // Or what it hands over might be given to it again.
-        foreach (var replica in _hosted.Where(replica => !replica.EndedUnasked && !replica.ActorGone)) effects.Send(replica.Actor, new ReplicaMessage.HandOver(reason));
+        _lanes.HandOver(reason, effects);
     }
 
     private void TellLeaving(Effects effects) => effects.Send(Addresses.Placement, new PlacementMessage.WorkerLeaves(_identity.Worker, _identity.Incarnation));
-
-    private bool HostsNothing => _hosted.TrueForAll(replica => replica.EndedUnasked);
 
     private void EndHandOver(Instant now, Effects effects)
     {
         _leaving!.HandsOver = false;
         _epoch++; // Beats that are on the way are of the time before.
-        foreach (var replica in _hosted.Where(replica => !replica.EndedUnasked)) Stop(replica, _leaving.Reason, effects);
+        _lanes.StopAll(_leaving.Reason, effects);
         SayLeave(now, effects);
     }
 
@@ -370,6 +277,6 @@ public sealed class WorkerAgent : IActor
 
     private void StopWhenAllIsDone(Effects effects)
     {
-        if (_leaving is { Heard: true, Drained: true } && _hosted.TrueForAll(replica => replica.EndedUnasked)) effects.Stop($"left: {_leaving.Reason}");
+        if (_leaving is { Heard: true, Drained: true } && _lanes.IsQuiet) effects.Stop($"left: {_leaving.Reason}");
     }
 }

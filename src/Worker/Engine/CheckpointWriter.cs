@@ -126,7 +126,7 @@ internal sealed partial class CheckpointWriter : IAsyncDisposable
             var took = Now - begun - copied;
             _parts.Meter.CheckpointStored(info.Bytes, copied, took, DateTimeOffset.UtcNow);
             LogStored(_parts.Logger, _assignment.Pack, info.Position, info.Bytes, copied.TotalMilliseconds, cost.TotalMilliseconds, took.TotalMilliseconds);
-            _parts.Stored(info);
+            _parts.Stored(_assignment, info);
             return info;
         }
         catch (Exception exception) when (exception is UserFitException or IOException or SocketException or TimeoutException)

@@ -22,11 +22,11 @@ namespace Vae.Worker.Engine;
 /// <param name="Meter">The process's metrics.</param>
 /// <param name="Publish">Where points go.</param>
 /// <param name="Scratch">Folder for files that are needed for a moment; made when it is missing.</param>
-/// <param name="Stored">Where it is told that a checkpoint of a pack's attempt is with the coordinator.</param>
+/// <param name="Stored">Where it is told that a checkpoint of this replica is with the coordinator.</param>
 /// <param name="Logger">Hears what engines find out.</param>
 public sealed record EngineParts(
     NodeId Worker, LanePool Lanes, Studio Studio, torch.Device Device, ShardCache Cache, BlobClient Blobs, DataPlaneTransport Transport, AllReduceFactory AllReduce, DeviceFacts Facts, StepMeter Meter,
-    Action<ValueList<MetricPoint>> Publish, string Scratch, Action<CheckpointInfo> Stored, ILogger Logger)
+    Action<ValueList<MetricPoint>> Publish, string Scratch, Action<ReplicaAssignment, CheckpointInfo> Stored, ILogger Logger)
 {
     /// <summary>Threads of a lane that trains a pack of this shape.</summary>
     public int ThreadsOf(PackShape shape) => shape.Threads > 0 ? shape.Threads : Facts.Threads;

@@ -57,19 +57,19 @@ public sealed class WorkerHost : IAsyncDisposable
             new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Data] = DataPlane.Handler(_transport) }, logger, counters: _plane.Counters);
         _blobs = new BlobClient(options.Coordinator, identity, NodeId.Coordinator);
         _studio = new Studio(Math.Min(facts.Threads, StudioThreadsMax));
+        var process = new WorkerProcess(options.Name, WorkerIncarnation.Next(options.CacheFolder, options.Name, TimeProvider.System));
         var outbox = Addresses.Outbox(options.Name);
         var parts = new EngineParts(options.Name, _lanes, _studio, device, new ShardCache(options.CacheFolder), _blobs, _transport, new AllReduceFactory([new SharedMemoryEngine(), new TcpEngine(), new GlooEngine(), new NcclEngine(device)], logger), facts, _meter,
             points => _system.Post(outbox, new OutboxMessage.AddPoints(points)), Path.Combine(options.CacheFolder, "scratch"),
-            info => _system.Post(Addresses.Replica(options.Name, info.Pack, info.Attempt), new ReplicaMessage.CheckpointStored(info)), logger);
+            (assignment, info) => _system.Post(Addresses.Replica(process, info.Pack, info.Attempt, assignment.Generation), new ReplicaMessage.CheckpointStored(info)), logger);
         _engine = new EnginePort(parts, logger);
         _engine.Register(_system);
         _probe = new ProbePort(new ProbeCache(Path.Combine(options.CacheFolder, "probes")), facts, (order, cancellation) => PackProbe.Run(order, device, facts.Threads, cancellation));
         _probe.Register(_system);
         var endpoint = new DataEndpoint(options.DataHost ?? options.DataListen, _listener.Endpoint.Port);
-        var incarnation = WorkerIncarnation.Next(options.CacheFolder, options.Name, TimeProvider.System);
         var agent = Addresses.Agent(options.Name);
-        _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, incarnation));
-        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, incarnation, facts, endpoint, options.Lanes ?? (device.type == DeviceType.CPU ? facts.Threads : 1), options.LastLines)));
+        _system.SpawnRoot(outbox.Name, () => new MetricsOutbox(options.Name, process.Incarnation));
+        _system.SpawnRoot(agent.Name, () => new WorkerAgent(new WorkerIdentity(options.Name, process.Incarnation, facts, endpoint, options.Lanes ?? (device.type == DeviceType.CPU ? facts.Threads : 1), options.LastLines)));
         _system.SpawnRoot("host-watch", () => new GoneWatch([agent], (_, _) => _agentGone.TrySetResult()));
         _connector = new Connector(_plane, identity, NodeId.Coordinator, options.Coordinator, TimeProvider.System, logger);
         _load = new Timer(_ => _system.Post(agent, new AgentMessage.LoadSampled(_meter.Sample())), null, LoadEvery, LoadEvery);

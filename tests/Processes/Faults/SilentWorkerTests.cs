@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Vae.Runtime.Storage;
+using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Tests.Processes.Support;
 
@@ -12,6 +14,9 @@ public class SilentWorkerTests(SilentWorkers scenarios) : IClassFixture<SilentWo
 
     [Fact]
     public Task F07_Workers_cut_off_from_the_coordinator_come_back_and_nothing_runs_twice_or_is_told_twice() => scenarios.CutOff;
+
+    [Fact]
+    public Task F07_Worker_that_was_cut_off_and_dropped_by_its_gang_trains_again_in_the_same_attempt_and_the_same_process() => scenarios.Returning;
 
     [Fact]
     public Task F08_Worker_that_hears_and_is_not_heard_is_lost_for_both_sides() => scenarios.Mute;
@@ -28,6 +33,8 @@ public sealed class SilentWorkers
     internal Task Sleeping { get; } = Task.Run(SleepAsync);
 
     internal Task CutOff { get; } = Task.Run(CutOffAsync);
+
+    internal Task Returning { get; } = Task.Run(ReturnAsync);
 
     internal Task Mute { get; } = Task.Run(MuteAsync);
 
@@ -61,6 +68,43 @@ public sealed class SilentWorkers
         var ends = (await cluster.StopAndCheckAsync()).OfType<SweepEvent.TrialEnded>().ToList();
         Assert.Equal([0, 1], ends.Select(end => end.Result.TrialIndex).Order());
     }
+
+    private static async Task ReturnAsync()
+    {
+        using var cluster = await TestCluster.StartAsync();
+        using var wire = new FaultProxy(cluster.Port);
+        var stays = cluster.StartWorker(Names[0], "--lanes", "1");
+        var returns = cluster.StartWorker(Names[1], wire, faults: null, "--lanes", "1");
+        foreach (var name in Names) await cluster.WaitForWorkerAsync(name);
+        var sweep = await cluster.SubmitAsync(SweepText.Grid("1", "4", epochs: 20_000).Replace("workers_per_pack: 1", "workers_per_pack: [1, 2]", StringComparison.Ordinal));
+        await Poll.UntilAsync("both train", () => Gangs(cluster, sweep) is [.., { Count: 2 }] && Steps(cluster, sweep) > 20, cluster.Evidence);
+
+        wire.Cut();
+        await Poll.UntilAsync("it is dropped", () => Gangs(cluster, sweep) is [.., { Count: 1 }], cluster.Evidence);
+        wire.Mend();
+        await Poll.UntilAsync("it is back", () => Gangs(cluster, sweep) is [.., { Count: 1 }, { Count: 2 }], cluster.Evidence);
+        var steps = Steps(cluster, sweep);
+        await Poll.UntilAsync("both train again", () => Steps(cluster, sweep) > steps + 20, cluster.Evidence);
+
+        Assert.Equal(returns.Id, (await cluster.WorkerAsync(Names[1]))!.Value.Int("process_id"));
+        Assert.All([stays, returns], worker => Assert.False(worker.HasEnded, worker.Evidence()));
+        await cluster.CancelAsync(sweep);
+        await cluster.WaitForStateAsync(sweep, "cancelled");
+        var facts = await cluster.StopAndCheckAsync();
+        var started = Assert.Single(facts.OfType<SweepEvent.PackStarted>());
+        Assert.Equal(started.Workers.Zip(started.Incarnations).OrderBy(one => one.First.Value), facts.OfType<SweepEvent.PackRegrouped>().Last() is var last ? last.Workers.Zip(last.Incarnations).OrderBy(one => one.First.Value) : []);
+    }
+
+    // The members of each generation of the first attempt, as far as it is.
+    private static List<ValueList<NodeId>> Gangs(TestCluster cluster, string sweep) =>
+        [.. SqliteReader.Open(cluster.Home.Store).ReadStream(sweep).Select(stored => stored.Fact switch
+        {
+            SweepEvent.PackStarted started => started.Workers,
+            SweepEvent.PackRegrouped regrouped => regrouped.Workers,
+            _ => [],
+        }).Where(workers => workers.Count > 0)];
+
+    private static int Steps(TestCluster cluster, string sweep) => SqliteReader.Open(cluster.Home.Store).ReadTrainSteps(new(new(sweep), 0), new(1), int.MaxValue).Count;
 
     private static async Task MuteAsync()
     {

@@ -59,7 +59,7 @@ internal sealed class I02AcknowledgedIsDurable : Invariant
         }
     }
 
-    // replica.SWEEP.NUMBER.ATTEMPT
+    // replica.SWEEP.NUMBER.ATTEMPT.GENERATION.INCARNATION
     private static PackId PackOf(ActorId replica)
     {
         var parts = replica.Name.Split('.');

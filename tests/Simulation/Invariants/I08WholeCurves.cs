@@ -31,7 +31,6 @@ internal sealed class I08WholeCurves : Invariant
 
     public override void AtEnd(Watched watched)
     {
-        var oneProcessPerName = watched.Cluster.History.Count(FaultKind.DoubleStart) == 0; // Members are known by name: with two, one that has readings may be taken for the other and never be asked for them.
         var missing = 0L;
         var example = "";
         foreach (var (trial, model) in watched.Model.Trials)
@@ -41,7 +40,7 @@ internal sealed class I08WholeCurves : Invariant
             {
                 if (watched.Points.HasStep(trial, step)) continue;
                 var readings = watched.Trainers.Readings;
-                if ((readings.WhoShouldHaveDelivered(trial, step) ?? (oneProcessPerName ? readings.WhoKeptQuiet(trial, step) : null)) is not { } node)
+                if ((readings.WhoShouldHaveDelivered(trial, step) ?? readings.WhoKeptQuiet(trial, step)) is not { } node)
                 {
                     Lost++;
                     continue;

@@ -37,8 +37,8 @@ internal sealed class I11ReplicasObeyTheNewest : Invariant
         Require(OrderOf(message)!.Value.Term.Value >= newest, $"I11: {replica} on {process.Id} has heard of term {newest} and obeys {message}");
     }
 
-    // replica.SWEEP.NUMBER.ATTEMPT
-    private static bool IsOf(ActorId replica, Attempt attempt) => replica.Name.EndsWith($".{attempt.Value}", StringComparison.Ordinal);
+    // replica.SWEEP.NUMBER.ATTEMPT.GENERATION.INCARNATION
+    private static bool IsOf(ActorId replica, Attempt attempt) => replica.Name.Split('.')[3] == attempt.Value.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static (Term Term, Attempt Attempt)? OrderOf(Message message) => message switch
     {

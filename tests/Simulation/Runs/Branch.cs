@@ -108,6 +108,12 @@ internal enum Branch
     /// <summary>A second process of a worker's name registers, and one of the two is refused.</summary>
     DoubleRegistration,
 
+    /// <summary>A process that was dropped by its gang is back and trains in the same attempt.</summary>
+    RejoinBySameProcess,
+
+    /// <summary>A replica that is none of the gang, such as one of another process of a member's name, reports and is sent away.</summary>
+    Dismissed,
+
     /// <summary>A worker joins while sweeps run.</summary>
     LateJoiner,
 

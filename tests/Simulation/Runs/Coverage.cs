@@ -53,6 +53,7 @@ internal sealed partial class Coverage(Watched watched) : Invariant
             case PackMessage.SlotEnded ended: TellEnd(PackOf(target), ended.Result.TrialIndex, sender.Node); break;
             case ReplicaMessage.Attach attach: Ask(PackOf(target), target.Node, attach.Term); break;
             case ReplicaMessage.FormRing form: Form(target, form); break;
+            case ReplicaMessage.Dismissed: Reach(Branch.Dismissed); break;
             case AgentMessage.AssignReplica assign: Hear(target.Node, assign.Term); break;
             case AgentMessage.StopReplica stop: Hear(target.Node, stop.Term); break;
             case AgentMessage.HeartbeatAck ack: Hear(target.Node, ack.Term); break;
@@ -77,6 +78,7 @@ internal sealed partial class Coverage(Watched watched) : Invariant
         Reach(Branch.PointsByNewRankZero, trainers.PointsPublishedAgain);
         Reach(Branch.CheckpointRefused, trainers.CheckpointsRefused);
         Reach(Branch.PeerSilent, trainers.SilentPeers);
+        Reach(Branch.RejoinBySameProcess, trainers.TrainedAgain);
         Reach(Branch.FencingRefusal, history.Count(FaultKind.Fenced));
         Reach(Branch.TwoThatLead, watched.Cluster.TimesTwoLed);
         Reach(Branch.ActsLost, trainers.ActsLostWithTheirRanks);

@@ -8,8 +8,8 @@ using Vae.Worker.Actors;
 namespace Vae.Tests.Simulation.Trainer;
 
 /// <summary>
-/// The training engine's port of one process, without tensors: it keeps the contract that the shipped engine keeps, and checks what the engine relies on: never more replicas than lanes hold, never an attempt again
-/// that was stopped, generations that grow, each order once.
+/// The training engine's port of one process, without tensors: it keeps the contract that the shipped engine keeps, and checks what the engine relies on: never more replicas than lanes hold, never again
+/// what was stopped, generations that grow, each order once.
 /// </summary>
 /// <param name="world">What all engines share.</param>
 /// <param name="node">Its process.</param>
@@ -20,7 +20,7 @@ internal sealed class FakeEngine(FakeWorld world, SimulatedNode node, int lanes,
     private static readonly TimeSpan ProbeTime = TimeSpan.FromMilliseconds(400);
 
     private readonly Dictionary<string, FakeReplica> _replicas = [];
-    private readonly HashSet<string> _stopped = [];
+    private readonly Dictionary<string, int> _stopped = []; // The greatest generation that was prepared for. Looked up only.
 
     /// <summary>Replicas that it holds memory for.</summary>
     public int Hosted => _replicas.Count;
@@ -61,8 +61,8 @@ internal sealed class FakeEngine(FakeWorld world, SimulatedNode node, int lanes,
     private void Prepare(ReplicaAssignment assignment, JobContext context)
     {
         var key = Key(assignment.Pack, assignment.Attempt);
-        var replica = new FakeReplica(world, node, assignment);
-        Rule.Require(!_stopped.Contains(key), $"I11: {node.Id} is asked again for {key}, which it has stopped");
+        var replica = new FakeReplica(world, node, assignment) { IsBack = _stopped.ContainsKey(key) };
+        Rule.Require(assignment.Generation.Value > _stopped.GetValueOrDefault(key), $"I11: {node.Id} is asked for generation {assignment.Generation.Value} of {key}, and has stopped it through {_stopped.GetValueOrDefault(key)}");
         Rule.Require(_replicas.TryAdd(key, replica), $"I11: {node.Id} prepares {key} twice");
         var busy = _replicas.Values.Sum(one => PackShape.WidthOn(lanes, one.Assignment.Shape.Lanes));
         Rule.Require(busy <= lanes, $"I10: {node.Id} hosts packs of {busy} lanes on {lanes} lanes");
@@ -101,8 +101,12 @@ internal sealed class FakeEngine(FakeWorld world, SimulatedNode node, int lanes,
         var key = Key(job.Pack, job.Attempt);
         context.Later(context.Prng.Between(TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(150)), () =>
         {
-            if (_replicas.Remove(key, out var replica)) replica.Stop();
-            _stopped.Add(key);
+            if (_replicas.Remove(key, out var replica))
+            {
+                replica.Stop();
+                _stopped[key] = replica.Assignment.Generation.Value;
+            }
+
             context.Answer(TimeSpan.Zero, new AgentMessage.EngineStopped(job.Pack, job.Attempt));
         });
     }

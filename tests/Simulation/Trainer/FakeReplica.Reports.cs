@@ -41,6 +41,7 @@ internal sealed partial class FakeReplica
             return;
         }
 
+        Publish(); // Who goes on from the checkpoint does not make these readings again.
         if (_saved is { } last && last.Position == State.Position)
         {
             context.Answer(TimeSpan.Zero, new ReplicaMessage.CheckpointStored(last)); // Nothing has happened since.

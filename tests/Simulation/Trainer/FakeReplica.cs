@@ -42,6 +42,9 @@ internal sealed partial class FakeReplica(FakeWorld world, SimulatedNode node, R
 
     public bool IsInRing => Ring is not null;
 
+    /// <summary>Its process had a part in the attempt before, and was told to stop.</summary>
+    public bool IsBack { get; init; }
+
     /// <summary>It has been in step with its gang once; before that it has what the assignment says, which may be long past.</summary>
     public bool HasTrained { get; private set; }
 
@@ -82,9 +85,8 @@ internal sealed partial class FakeReplica(FakeWorld world, SimulatedNode node, R
         (_training, Generation, _toldStart, HoldsAct) = (context, job.Generation, false, false);
         var ring = world.Of(assignment.Pack, assignment.Attempt, job.Generation, job.Members.Select(member => member.Worker).ToValueList(), job.Source);
         Ring = ring;
-        var isMeant = job.Members.Any(member => member.Worker == node.Role && member.Endpoint == Endpoint);
-        if (isMeant) ring.Join(this);
-        else Later(Prng.Between(TimeSpan.FromSeconds(1), FakeWorld.Deadline), () => Halt(ring, FailureKind.PeerLost, "no peer connected: they know another process of this name", []));
+        Rule.Require(job.Members.Any(member => member.Worker == node.Role && member.Endpoint == Endpoint && member.PreparedFor == assignment.Generation), $"I5: {Text} is to train in a ring that knows another replica of its name");
+        ring.Join(this);
         if (job.Generation.Value <= _haltedThrough) HaltByOrder(new(_haltedThrough)); // The order to halt has overtaken the order to train.
     }
 
@@ -92,6 +94,7 @@ internal sealed partial class FakeReplica(FakeWorld world, SimulatedNode node, R
     public void Begin(FakeRing ring, int rank, bool isSource)
     {
         Rule.Require(Ring == ring, $"{Text} begins in a ring that it has left");
+        if (IsBack && !HasTrained) world.Counts.TrainedAgain++;
         (Rank, HasTrained) = (rank, true);
         if (rank == 0) TellAll();
         else if (isSource) Publish(); // The act that only this rank has done.

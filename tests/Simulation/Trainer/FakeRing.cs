@@ -109,8 +109,7 @@ internal sealed partial class FakeRing(FakeWorld world, (PackId Pack, Attempt At
 
         var from = source is { } name ? _ranks[RankOf(name)]! : null;
         var furthest = world.Furthest.GetValueOrDefault((key.Pack, key.Attempt));
-        var isMixedUp = world.Cluster.History.Count(FaultKind.DoubleStart) > 0; // Two processes of one name: members are known by it, so one may answer for the other.
-        Rule.Require((from ?? _ranks[0]!).HasTrained || furthest == 0 || isMixedUp, $"I5: {Text} begins from {(from ?? _ranks[0]!).Node.Id}, which never trained, after {furthest} acts of the attempt");
+        Rule.Require((from ?? _ranks[0]!).HasTrained || furthest == 0, $"I5: {Text} begins from {(from ?? _ranks[0]!).Node.Id}, which never trained, after {furthest} acts of the attempt");
         Rule.Require(source is null || from is not null, $"I4: the source {source} is no member of {Text}");
         if (from is not null)
         {

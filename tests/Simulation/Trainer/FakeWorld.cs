@@ -87,4 +87,6 @@ internal sealed class TrainerCounts
     public long SilentPeers { get; set; }
 
     public long ActsLostWithTheirRanks { get; set; }
+
+    public long TrainedAgain { get; set; }
 }

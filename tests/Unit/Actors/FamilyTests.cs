@@ -24,7 +24,7 @@ public class FamilyTests
         (typeof(SweepMessage), () => new Sweep(Some.Context(), Some.Sweep, [Some.Submitted(4)])),
         (typeof(PackMessage), () => new PackRunner(Some.Term, Some.Plan(0, 1))),
         (typeof(AgentMessage), () => new WorkerAgent(Some.Identity())),
-        (typeof(ReplicaMessage), () => new Replica(Some.Worker(0), Some.Assignment(0, 1))),
+        (typeof(ReplicaMessage), () => new Replica(Some.Replica(0, 1), Some.Assignment(0, 1))),
         (typeof(OutboxMessage), () => new MetricsOutbox(Some.Worker(0), 7)),
     ];
 

@@ -54,7 +54,7 @@ public class GangGrowthTests
         Join(0, 3);
         _placement.Feed(Some.Request(0, 1, 2, 3));
         _placement.Feed(new PlacementMessage.ReleaseGang(Some.Pack(0), new(1)));
-        for (var i = 0; i < 3; i++) _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(i), 1, Some.Pack(0), new(1)));
+        for (var i = 0; i < 3; i++) _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(i), 1, Some.Pack(0), new(1), Generation.Max));
         _placement.Feed(Some.Request(1, 1, 2, 2));
         _placement.Feed(Some.Request(2, 1, 1, 2));
         Join(3, 1);
@@ -79,10 +79,10 @@ public class GangGrowthTests
     {
         Join(0, 2);
         _placement.Feed(Some.Request(0, 1, 1, 2));
-        var let = _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(1), Some.Worker(1), "leaves"));
+        var let = _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(1), Some.Process(1), new(1), MayReturn: false, "leaves"));
         Assert.Equal(Addresses.Agent(Some.Worker(1)), let.OfType<Effect.Send>().Single(send => send.Message is AgentMessage.StopReplica).Target);
         Assert.Empty(_placement.Feed(Some.Request(1, 1, 1, 1)).Sent<PackMessage.GangGranted>());
-        Assert.Single(_placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(1), 1, Some.Pack(0), new(1))).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(1), 1, Some.Pack(0), new(1), Generation.Max)).Sent<PackMessage.GangGranted>());
         Assert.Equal(["w0"], Members(0));
     }
 
@@ -91,12 +91,88 @@ public class GangGrowthTests
     {
         Join(0, 2);
         _placement.Feed(Some.Request(0, 1, 1, 2));
-        _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(1), Some.Worker(1), "slow"));
-        _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(1), 1, Some.Pack(0), new(1)));
+        _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(1), Some.Process(1), new(1), MayReturn: false, "slow"));
+        _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(1), 1, Some.Pack(0), new(1), Generation.Max));
         Assert.Empty(Grown(Tick()));
         Lose(1);
         _placement.Feed(Some.Joined(Some.Worker(1), incarnation: 2));
         Assert.Equal(["w1"], Grown(Tick()));
+    }
+
+    private IReadOnlyList<Effect> Drop(int through) =>
+        _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(1), Some.Process(1), new(through), MayReturn: true, "it did not answer"));
+
+    private IReadOnlyList<Effect> Free(int through) => _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(1), 1, Some.Pack(0), new(1), new(through)));
+
+    [Fact]
+    public void A_process_that_was_out_of_reach_is_given_back_to_its_gang_once_it_has_stopped_what_it_had()
+    {
+        Join(0, 2);
+        _placement.Feed(Some.Request(0, 1, 1, 2));
+        Assert.Equal((1UL, new Generation(1)), Assert.Single(Drop(through: 1).Sent<AgentMessage.StopReplica>()) is var stop ? (stop.Incarnation, stop.Through) : default);
+        Assert.Empty(Grown(Tick()));
+        Free(through: 1);
+        Assert.Equal(["w1"], Grown(Tick()));
+    }
+
+    [Fact]
+    public void A_process_that_was_lost_and_registers_again_is_given_back_once_its_replica_is_gone()
+    {
+        Join(0, 2);
+        _placement.Feed(Some.Request(0, 1, 1, 2));
+        Lose(1);
+        var back = _placement.Feed(Some.Joined(Some.Worker(1)) with { Running = [new RunningReplica(Some.Pack(0), new(1), new(1))] });
+        Assert.Equal(new(1), Assert.Single(back.Sent<AgentMessage.StopReplica>()).Through);
+        Assert.Empty(Grown(Tick()));
+        Free(through: 1);
+        Assert.Equal(["w1"], Grown(Tick()));
+    }
+
+    [Fact]
+    public void What_was_stopped_before_frees_nothing_that_drains_now_and_ends_nothing_that_runs()
+    {
+        Join(0, 2);
+        _placement.Feed(Some.Request(0, 1, 1, 2));
+        Drop(through: 1);
+        Free(through: 1);
+        Tick();
+        var late = _placement.Feed(new PlacementMessage.ReplicaEnded(Some.Worker(1), 1, Some.Pack(0), new(1), new(1)));
+        Assert.Empty(late.Sent<PackMessage.MemberLost>());
+        Assert.Equal(["w0", "w1"], Members(0));
+        Drop(through: 3);
+        Free(through: 1); // Told again.
+        Assert.Empty(Grown(Tick()));
+        Free(through: 3);
+        Assert.Equal(["w1"], Grown(Tick()));
+    }
+
+    [Fact]
+    public void A_process_that_is_out_of_reach_again_and_again_is_given_up()
+    {
+        Join(0, 2);
+        _placement.Feed(Some.Request(0, 1, 1, 2));
+        for (var stay = 1; stay <= 8; stay++)
+        {
+            Drop(stay);
+            Free(stay);
+            Assert.Equal(["w1"], Grown(Tick()));
+        }
+
+        Drop(9);
+        Free(9);
+        Assert.Empty(Grown(Tick()));
+    }
+
+    [Fact]
+    public void A_release_of_a_former_process_leaves_its_successor_in_the_gang()
+    {
+        Join(0, 2);
+        _placement.Feed(Some.Request(0, 1, 1, 2));
+        Lose(1);
+        _placement.Feed(Some.Joined(Some.Worker(1), incarnation: 2));
+        Tick();
+        Assert.Empty(Drop(through: 1).Sent<AgentMessage.StopReplica>());
+        Assert.Equal(["w0", "w1"], Members(0));
     }
 
     [Fact]

@@ -47,7 +47,24 @@ internal sealed class GangProbe
 
     public IReadOnlyList<Effect> Tell(int worker, PackMessage message)
     {
-        Last = Runner.Feed(message, Addresses.Replica(Some.Worker(worker), Some.Pack(0), Attempt));
+        Last = Runner.Feed(message, Some.Replica(worker, Attempt.Value, PreparedFor(worker)));
+        Remember();
+        return Last;
+    }
+
+    /// <summary>The generation that a worker's replica was assigned for last.</summary>
+    public int PreparedFor(int worker) => _assigned.GetValueOrDefault(Some.Worker(worker), 1);
+
+    /// <summary>The agent of a worker takes its assignment.</summary>
+    public IReadOnlyList<Effect> Accept(int worker) => FromAgent(worker, new PackMessage.ReplicaAccepted(Attempt, 1, new(PreparedFor(worker))));
+
+    /// <summary>The agent of a worker does not take it.</summary>
+    public IReadOnlyList<Effect> Refuse(int worker, string reason, int stoppedThrough = 0) =>
+        FromAgent(worker, new PackMessage.ReplicaRefused(Attempt, 1, new(PreparedFor(worker)), new(stoppedThrough), reason));
+
+    private IReadOnlyList<Effect> FromAgent(int worker, PackMessage message)
+    {
+        Last = Runner.Feed(message, Agent(worker));
         Remember();
         return Last;
     }
@@ -82,7 +99,7 @@ internal sealed class GangProbe
     /// <summary>The next generation was asked for, with these workers in this order, and nobody was told yet.</summary>
     public void AssertRegroups(int generation, params int[] workers)
     {
-        Assert.Equal((new Generation(generation), workers.Select(Some.Worker).ToValueList()), (Regrouped.Generation, Regrouped.Workers));
+        Assert.Equal((new Generation(generation), workers.Select(Some.Process).ToValueList()), (Regrouped.Generation, Regrouped.Workers));
         Assert.Empty(Last.Sent<ReplicaMessage.FormRing>());
     }
 
@@ -91,12 +108,20 @@ internal sealed class GangProbe
     {
         Recorded(generation);
         var orders = Last.Sent<ReplicaMessage.FormRing>();
-        Assert.Equal(workers.Select(worker => Addresses.Replica(Some.Worker(worker), Some.Pack(0), Attempt)), Told<ReplicaMessage.FormRing>());
+        Assert.Equal(workers.Select(worker => Some.Replica(worker, Attempt.Value, PreparedFor(worker))), Told<ReplicaMessage.FormRing>());
         Assert.All(orders, order => Assert.Equal(
-            (new Generation(generation), source is { } s ? Some.Worker(s) : (NodeId?)null, workers.Select(Some.Member).ToValueList()), (order.Generation, order.Source, order.Members)));
+            (new Generation(generation), source is { } s ? Some.Worker(s) : (NodeId?)null, workers.Select(worker => Some.Member(worker) with { PreparedFor = new(PreparedFor(worker)) }).ToValueList()), (order.Generation, order.Source, order.Members)));
     }
 
+    private readonly Dictionary<NodeId, int> _assigned = [];
     private PackMessage.PackTick? _tick;
 
-    private void Remember() => _tick = Last.LastWake<PackMessage.PackTick>() ?? _tick;
+    private void Remember()
+    {
+        _tick = Last.LastWake<PackMessage.PackTick>() ?? _tick;
+        foreach (var send in Last.OfType<Effect.Send>())
+        {
+            if (send.Message is AgentMessage.AssignReplica order) _assigned[send.Target.Node] = order.Assignment.Generation.Value;
+        }
+    }
 }

@@ -173,7 +173,7 @@ public class MetricsTests
     [Fact]
     public void An_outbox_says_when_the_points_before_a_checkpoint_are_durable_and_not_sooner()
     {
-        var wait = new OutboxMessage.AwaitDurable(Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1)), 40);
+        var wait = new OutboxMessage.AwaitDurable(Some.Replica(0, 1), 40);
         Assert.Equal(40, Assert.Single(_outbox.Feed(wait).Sent<ReplicaMessage.PointsDurable>()).Position); // There are none.
         _outbox.Feed(new OutboxMessage.AddPoints(Some.Points(1, 3)));
         var asked = _outbox.Feed(wait);

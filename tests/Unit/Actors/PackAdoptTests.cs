@@ -12,7 +12,7 @@ public class PackAdoptTests
 
     private static GangProbe Adopted(int workers, int generation = 1, params SlotOrder[] orders)
     {
-        var gang = new GangProbe(workers, new Adoption(new(generation), Enumerable.Range(0, workers).Select(Some.Worker).ToValueList(), Some.Recorded(Now.Value), orders.ToValueList()));
+        var gang = new GangProbe(workers, new Adoption(new(generation), Enumerable.Range(0, workers).Select(Some.Process).ToValueList(), Some.Recorded(Now.Value), orders.ToValueList()));
         gang.Feed(new Signal.Started());
         return gang;
     }
@@ -26,10 +26,11 @@ public class PackAdoptTests
     public void F02_A_gang_that_trains_is_not_disturbed()
     {
         var gang = Adopted(2);
-        Assert.Equal([Some.Worker(0), Some.Worker(1)], Assert.Single(gang.Last.Sent<PlacementMessage.ClaimGang>()).Workers);
+        Assert.Equal([Some.Process(0), Some.Process(1)], Assert.Single(gang.Last.Sent<PlacementMessage.ClaimGang>()).Workers);
+        Assert.Empty(gang.Last.Sent<ReplicaMessage.Attach>()); // What of it lives, placement knows.
+        Return(gang, 0, 1);
         Assert.Equal(2, gang.Last.Sent<ReplicaMessage.Attach>().Count);
         Assert.Equal(2, gang.After(0.25).Sent<ReplicaMessage.Attach>().Count);
-        Return(gang, 0, 1);
         State(gang, 0, ReplicaPhase.Training);
         State(gang, 1, ReplicaPhase.Training);
         Assert.Empty(gang.Last.OfType<Effect.Send>());
@@ -46,7 +47,7 @@ public class PackAdoptTests
         State(gang, 0, ReplicaPhase.Training, orders: 2);
         State(gang, 1, ReplicaPhase.Training, orders: 1);
         Assert.Equal([2L], Assert.Single(gang.Last.Sent<ReplicaMessage.ChangeSlots>()).Orders.Select(order => order.Number));
-        Assert.Equal([Addresses.Replica(Some.Worker(1), Some.Pack(0), Now)], gang.Told<ReplicaMessage.ChangeSlots>());
+        Assert.Equal([Some.Replica(1, Now.Value)], gang.Told<ReplicaMessage.ChangeSlots>());
     }
 
     [Fact]
@@ -106,7 +107,7 @@ public class PackAdoptTests
         Return(gang, 0);
         State(gang, 0, ReplicaPhase.Halted, position: 40);
         Assert.Empty(gang.After(14.9).Sent<PlacementMessage.ReleaseMember>());
-        Assert.Equal(Some.Worker(1), Assert.Single(gang.After(0.2).Sent<PlacementMessage.ReleaseMember>()).Worker);
+        Assert.Equal(Some.Process(1), Assert.Single(gang.After(0.2).Sent<PlacementMessage.ReleaseMember>()).Worker);
         gang.AssertRegroups(2, 0);
     }
 
@@ -123,6 +124,7 @@ public class PackAdoptTests
     public void Results_that_were_told_while_the_coordinator_was_away_end_the_attempt()
     {
         var gang = Adopted(2);
+        Return(gang, 0, 1);
         gang.Tell(1, new PackMessage.ReplicaDone(Now, new(1), []));
         Assert.Single(gang.Tell(0, new PackMessage.SlotEnded(Now, 0, Some.Done(0, -1))).Sent<SweepMessage.SlotEnded>());
         Assert.Single(gang.Tell(0, new PackMessage.ReplicaDone(Now, new(1), [])).Sent<SweepMessage.PackDone>());
@@ -132,6 +134,7 @@ public class PackAdoptTests
     public void A_failure_that_was_told_while_the_coordinator_was_away_ends_the_attempt()
     {
         var gang = Adopted(2);
+        Return(gang, 0, 1);
         gang.Tell(1, new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"));
         Assert.Equal(FailureKind.OutOfMemory, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
     }
@@ -151,6 +154,20 @@ public class PackAdoptTests
     public void A_worker_that_was_joining_when_the_coordinator_ended_is_stopped_and_may_join_anew()
     {
         var gang = Adopted(1);
-        Assert.Equal(GangProbe.Agent(5), Assert.Single(gang.Tell(5, new PackMessage.ReplicaReady(Now)).OfType<Effect.Send>(), send => send.Message is AgentMessage.StopReplica).Target);
+        Assert.Empty(gang.Tell(5, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.Dismissed>()); // Nobody knows yet who is whose.
+        Return(gang, 0);
+        State(gang, 0, ReplicaPhase.Training);
+        gang.Tell(5, new PackMessage.ReplicaReady(Now));
+        Assert.Equal([Some.Replica(5, Now.Value)], gang.Told<ReplicaMessage.Dismissed>());
+    }
+
+    [Fact]
+    public void The_replica_that_placement_has_found_is_asked_and_no_other_of_its_workers_name()
+    {
+        var gang = Adopted(1, generation: 3);
+        gang.Feed(new PackMessage.GangGranted([Some.Member(0) with { Incarnation = 2 }], 0)); // Another process: placement tells the loss of the one that was of it.
+        Assert.Empty(gang.Last.Sent<ReplicaMessage.Attach>());
+        gang.Feed(new PackMessage.GangGranted([Some.Member(0) with { PreparedFor = new(2) }], 0));
+        Assert.Equal([Some.Replica(0, Now.Value, 2)], gang.Told<ReplicaMessage.Attach>());
     }
 }

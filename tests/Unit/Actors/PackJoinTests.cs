@@ -37,7 +37,7 @@ public class PackJoinTests
         var gang = Grown(2);
         Assert.Empty(gang.Feed(new PackMessage.GangGrown([Some.Member(2)])).Sent<AgentMessage.AssignReplica>());
         Assert.Single(gang.After(1).Sent<AgentMessage.AssignReplica>());
-        gang.Tell(2, new PackMessage.ReplicaAccepted(Now));
+        gang.Accept(2);
         Assert.Empty(gang.After(1).Sent<AgentMessage.AssignReplica>());
     }
 
@@ -61,7 +61,7 @@ public class PackJoinTests
         var gang = Grown(2);
         if (how == "lost") gang.Lose(2);
         else if (how == "failed") gang.Tell(2, new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"));
-        else if (how == "refused") gang.Tell(2, new PackMessage.ReplicaRefused(Now, "busy"));
+        else if (how == "refused") gang.Refuse(2, "busy");
         else if (how == "leaving") gang.Tell(2, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
         else gang.After(30);
         Assert.Equal(how == "lost" ? 0 : 1, gang.Last.Sent<PlacementMessage.ReleaseMember>().Count);
@@ -75,7 +75,7 @@ public class PackJoinTests
     public void A_worker_that_was_let_go_comes_back_only_when_placement_gives_it_anew()
     {
         var gang = Grown(2);
-        gang.Tell(2, new PackMessage.ReplicaRefused(Now, "busy"));
+        gang.Refuse(2, "busy");
         Assert.Empty(gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1), Some.Member(2)], 0)).Sent<AgentMessage.AssignReplica>()); // Said before it had heard.
         Assert.Single(gang.Feed(new PackMessage.GangGrown([Some.Member(2)])).Sent<AgentMessage.AssignReplica>());
     }
@@ -119,7 +119,7 @@ public class PackJoinTests
         Assert.Empty(gang.Last.Sent<SweepMessage.PackRegrouped>()); // Others may have been told to leave as well.
         gang.After(0.25);
         gang.AssertRegroups(2, 0, 2);
-        Assert.Equal(Some.Worker(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        Assert.Equal(Some.Process(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public class PackJoinTests
         gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
         gang.Halted(0, 1, 40);
         gang.Halted(1, 1, 41);
-        Assert.Equal([Addresses.Replica(Some.Worker(1), Some.Pack(0), Now)], gang.Told<ReplicaMessage.SaveCheckpoint>());
+        Assert.Equal([Some.Replica(1, Now.Value)], gang.Told<ReplicaMessage.SaveCheckpoint>());
         Assert.Single(gang.After(1).Sent<ReplicaMessage.SaveCheckpoint>());
         gang.Tell(1, new PackMessage.CheckpointMade(Now, new(Some.Pack(0), Now, 41, 9, "ab", [])));
         Assert.Empty(gang.Feed(new PackMessage.CheckpointSettled(Now, 30)).Sent<SweepMessage.PackFailed>()); // An older one.
@@ -209,5 +209,77 @@ public class PackJoinTests
         gang.AssertRegroups(2, 0, 1);
         gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
         gang.AssertRegroups(3, 0);
+    }
+
+    private static GangProbe Dropped()
+    {
+        var gang = GangProbe.Training(2);
+        gang.Lose(1);
+        gang.Halted(0, 1, 40, silent: 1);
+        gang.AssertForms(2, source: 0, 0);
+        gang.AllTrain(2, 0);
+        return gang;
+    }
+
+    [Fact]
+    public void A_worker_that_was_dropped_and_is_given_back_prepares_for_the_next_generation_and_takes_over_the_state()
+    {
+        var gang = Dropped();
+        var order = Assert.Single(gang.Feed(new PackMessage.GangGrown([Some.Member(1)])).Sent<AgentMessage.AssignReplica>());
+        Assert.Equal((1UL, new Generation(3)), (order.Incarnation, order.Assignment.Generation));
+        Assert.Single(gang.Tell(1, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.HaltTraining>());
+        gang.Halted(0, 2, 60);
+        gang.AssertForms(3, source: 0, 0, 1);
+    }
+
+    [Fact]
+    public void A_worker_that_has_stopped_a_later_assignment_than_the_one_it_gets_is_asked_for_one_beyond_that()
+    {
+        var gang = Dropped();
+        gang.Feed(new PackMessage.GangGrown([Some.Member(1)]));
+        Assert.Equal(new(6), Assert.Single(gang.Refuse(1, "the attempt was stopped already", stoppedThrough: 5).Sent<AgentMessage.AssignReplica>()).Assignment.Generation);
+        Assert.Empty(gang.Last.Sent<PlacementMessage.ReleaseMember>());
+        gang.Tell(1, new PackMessage.ReplicaReady(Now));
+        gang.Halted(0, 2, 60);
+        gang.AssertForms(6, source: 0, 0, 1); // Numbers only have to grow.
+    }
+
+    [Fact]
+    public void A_worker_to_which_the_attempt_is_over_is_let_go()
+    {
+        var gang = Dropped();
+        gang.Feed(new PackMessage.GangGrown([Some.Member(1)]));
+        Assert.False(Assert.Single(gang.Refuse(1, "the attempt was stopped already", int.MaxValue).Sent<PlacementMessage.ReleaseMember>()).MayReturn);
+    }
+
+    [Fact]
+    public void What_a_worker_said_before_it_was_dropped_is_not_taken_for_what_it_says_now()
+    {
+        var gang = Dropped();
+        gang.Feed(new PackMessage.GangGrown([Some.Member(1)]));
+        gang.Accept(1);
+        gang.Runner.Feed(new PackMessage.ReplicaReady(Now), Some.Replica(1, Now.Value, preparedFor: 1));
+        Assert.Empty(gang.After(1).Sent<ReplicaMessage.HaltTraining>()); // It is not ready yet.
+    }
+
+    [Fact]
+    public void Another_process_of_a_members_name_is_not_believed_and_is_sent_away()
+    {
+        var gang = GangProbe.Training(2);
+        var other = Some.Replica(1, Now.Value, incarnation: 2);
+        var answer = gang.Runner.Feed(new PackMessage.ReplicaHalted(Now, new(1), 0, FailureKind.PeerLost, "no word", [Some.Worker(0)]), other);
+        Assert.Equal(other, Assert.Single(answer.OfType<Effect.Send>()).Target);
+        Assert.Single(answer.Sent<ReplicaMessage.Dismissed>());
+    }
+
+    [Fact]
+    public void Another_process_that_takes_a_members_name_is_its_loss_and_a_joiner()
+    {
+        var gang = GangProbe.Training(2);
+        gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1) with { Incarnation = 2 }], 0));
+        Assert.Equal([Some.Replica(0, Now.Value)], gang.Told<ReplicaMessage.HaltTraining>());
+        Assert.Equal((2UL, new Generation(2)), Assert.Single(gang.Last.Sent<AgentMessage.AssignReplica>()) is var order ? (order.Incarnation, order.Assignment.Generation) : default);
+        gang.Halted(0, 1, 40, silent: 1);
+        gang.AssertRegroups(2, 0);
     }
 }

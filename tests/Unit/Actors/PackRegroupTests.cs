@@ -21,7 +21,7 @@ public class PackRegroupTests
         gang.Break(1);
         gang.AssertRegroups(2, 2, 0); // Readings of act 41 are with w2 alone, so it has to publish them.
         Assert.Contains("w1", gang.Regrouped.Reason, StringComparison.Ordinal);
-        Assert.Equal(Some.Worker(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        Assert.Equal(Some.Process(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
         gang.AssertForms(2, source: 2, 2, 0);
         gang.AllTrain(2, 0, 2);
         Assert.Empty(gang.Last.Sent<SweepMessage.PackFailed>());
@@ -33,7 +33,7 @@ public class PackRegroupTests
         var gang = GangProbe.Training(3);
         Assert.Empty(gang.Break(1).Sent<ReplicaMessage.HaltTraining>());
         gang.After(1);
-        Assert.Equal([Addresses.Replica(Some.Worker(1), Some.Pack(0), Now)], gang.Told<ReplicaMessage.Attach>());
+        Assert.Equal([Some.Replica(1, Now.Value)], gang.Told<ReplicaMessage.Attach>());
         Assert.Single(gang.Tell(1, new PackMessage.ReplicaState(Now, new(1), ReplicaPhase.Training, 40, 0)).OfType<Effect.Watch>());
         gang.Halted(0, 1, 40, silent: 1); // Its word counts no more than before the break.
         gang.Halted(2, 1, 40);
@@ -65,7 +65,7 @@ public class PackRegroupTests
         gang.After(1.9);
         Assert.Equal(2, gang.Last.Sent<ReplicaMessage.HaltTraining>().Count);
         gang.After(0.2);
-        Assert.Equal(Some.Worker(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        Assert.Equal(Some.Process(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
         Assert.Empty(gang.Last.Sent<SweepMessage.PackRegrouped>()); // w2 is busy, and lives.
         gang.Halted(2, 1, 40);
         gang.AssertRegroups(2, 0, 2);
@@ -109,7 +109,7 @@ public class PackRegroupTests
         }
 
         gang.AssertRegroups(PackRunner.FailuresMax + 1, 1, 2);
-        Assert.Equal(Some.Worker(0), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        Assert.Equal(Some.Process(0), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
     }
 
     [Fact]
@@ -194,7 +194,7 @@ public class PackRegroupTests
         gang.Recorded(2);
         gang.AllTrain(2, 0);
         gang.After(1);
-        Assert.Equal([Addresses.Replica(Some.Worker(1), Some.Pack(0), Now)], gang.Told<ReplicaMessage.FormRing>());
+        Assert.Equal([Some.Replica(1, Now.Value)], gang.Told<ReplicaMessage.FormRing>());
         Assert.Single(gang.Halted(1, 1, 7).Sent<ReplicaMessage.FormRing>()); // It still says that it is halted: the order was lost.
         Assert.Empty(gang.Recorded(2)); // Told twice.
     }
@@ -259,8 +259,8 @@ public class PackRegroupTests
         gang.Feed(new Signal.Started());
         gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)], 0));
         gang.Feed(Some.Recorded(2));
-        Assert.Empty(gang.Tell(0, new PackMessage.ReplicaRefused(Now, "busy")).Sent<SweepMessage.PackFailed>());
-        Assert.Equal(FailureKind.Refused, Assert.Single(gang.Tell(1, new PackMessage.ReplicaRefused(Now, "busy")).Sent<SweepMessage.PackFailed>()).Kind);
+        Assert.Empty(gang.Refuse(0, "busy").Sent<SweepMessage.PackFailed>());
+        Assert.Equal(FailureKind.Refused, Assert.Single(gang.Refuse(1, "busy").Sent<SweepMessage.PackFailed>()).Kind);
     }
 
     [Fact]
@@ -283,7 +283,7 @@ public class PackRegroupTests
     {
         var gang = GangProbe.Training(2);
         gang.Lose(1);
-        var refused = Assert.Single(gang.Halted(1, 1, 7, silent: 0).Sent<AgentMessage.StopReplica>());
+        var refused = Assert.Single(gang.Halted(1, 1, 7, silent: 0).Sent<ReplicaMessage.Dismissed>());
         Assert.Equal("w1 is no member of generation 1 of attempt 2", refused.Reason);
         Assert.Empty(gang.Tell(1, new PackMessage.SlotEnded(Now, 0, Some.Done(0, -1))).Sent<SweepMessage.SlotEnded>());
     }

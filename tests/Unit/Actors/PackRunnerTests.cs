@@ -14,6 +14,8 @@ public class PackRunnerTests
 
     private static ActorId Agent(int rank) => Addresses.Agent(Some.Worker(rank));
 
+    private static ActorId Replica(int rank) => Some.Replica(rank, Now.Value);
+
     private void Grant()
     {
         _runner.Feed(new Signal.Started());
@@ -24,8 +26,8 @@ public class PackRunnerTests
     {
         Grant();
         _runner.Feed(Some.Recorded(2));
-        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(rank));
-        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Agent(rank));
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now), Replica(rank));
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Replica(rank));
     }
 
     [Fact]
@@ -44,7 +46,7 @@ public class PackRunnerTests
     {
         Grant();
         var assigned = _runner.Feed(Some.Recorded(2));
-        _runner.Feed(new PackMessage.ReplicaAccepted(Now), Agent(0));
+        _runner.Feed(new PackMessage.ReplicaAccepted(Now, 1, new(1)), Agent(0));
         var repeated = _runner.FeedAfter(1, assigned.LastWake<PackMessage.PackTick>()!);
         Assert.Equal(Agent(1), repeated.OfType<Effect.Send>().Single(send => send.Message is AgentMessage.AssignReplica).Target);
     }
@@ -54,16 +56,16 @@ public class PackRunnerTests
     {
         Grant();
         _runner.Feed(Some.Recorded(2));
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaReady(Now), Agent(0)).Sent<ReplicaMessage.FormRing>());
-        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(1)).Sent<ReplicaMessage.FormRing>().Count);
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaReady(Now), Replica(0)).Sent<ReplicaMessage.FormRing>());
+        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaReady(Now), Replica(1)).Sent<ReplicaMessage.FormRing>().Count);
     }
 
     [Fact]
     public void Results_are_repeated_until_they_are_settled_and_then_everybody_may_go()
     {
         Train();
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(1), []), Agent(1)).Sent<SweepMessage.PackDone>());
-        var done = _runner.Feed(new PackMessage.ReplicaDone(Now, new(1), [Some.Done(0, -1)]), Agent(0));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(1), []), Replica(1)).Sent<SweepMessage.PackDone>());
+        var done = _runner.Feed(new PackMessage.ReplicaDone(Now, new(1), [Some.Done(0, -1)]), Replica(0));
         Assert.Single(done.Sent<SweepMessage.PackDone>());
         Assert.Single(_runner.FeedAfter(1, done.LastWake<PackMessage.PackTick>()!).Sent<SweepMessage.PackDone>());
         var settled = _runner.Feed(new PackMessage.PackSettled(Now));
@@ -76,8 +78,8 @@ public class PackRunnerTests
     public void Reports_of_another_attempt_or_of_a_rank_other_than_0_end_nothing()
     {
         Train();
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(new(1), new(1), [Some.Done(0, -1)]), Agent(0)));
-        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(1), [Some.Done(0, -1)]), Agent(1)).Sent<SweepMessage.PackDone>());
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(new(1), new(1), [Some.Done(0, -1)]), Replica(0)));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaDone(Now, new(1), [Some.Done(0, -1)]), Replica(1)).Sent<SweepMessage.PackDone>());
     }
 
     [Fact]
@@ -85,14 +87,14 @@ public class PackRunnerTests
     {
         Grant();
         _runner.Feed(Some.Recorded(2));
-        var accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now), Agent(0));
-        accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now), Agent(1));
-        _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(0));
+        var accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now, 1, new(1)), Agent(0));
+        accepted = _runner.Feed(new PackMessage.ReplicaAccepted(Now, 1, new(1)), Agent(1));
+        _runner.Feed(new PackMessage.ReplicaReady(Now), Replica(0));
         var overdue = _runner.FeedAfter(600, accepted.LastWake<PackMessage.PackTick>()!);
         var next = Assert.Single(overdue.Sent<SweepMessage.PackRegrouped>());
-        Assert.Equal([Some.Worker(0)], next.Workers);
+        Assert.Equal([Some.Process(0)], next.Workers);
         Assert.Contains("w1 did not prepare data and model within 600 s", next.Reason, StringComparison.Ordinal);
-        Assert.Equal(Some.Worker(1), Assert.Single(overdue.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        Assert.Equal(Some.Process(1), Assert.Single(overdue.Sent<PlacementMessage.ReleaseMember>()).Worker);
     }
 
     [Fact]
@@ -109,7 +111,7 @@ public class PackRunnerTests
     public void A_failure_that_is_no_loss_ends_the_attempt_and_gives_all_workers_back()
     {
         Train();
-        var failed = _runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"), Agent(1));
+        var failed = _runner.Feed(new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"), Replica(1));
         Assert.Equal((FailureKind.OutOfMemory, "w1: 8 GB asked"), (Assert.Single(failed.Sent<SweepMessage.PackFailed>()).Kind, Assert.Single(failed.Sent<SweepMessage.PackFailed>()).Text));
         Assert.Single(failed.Sent<PlacementMessage.ReleaseGang>());
     }
@@ -122,17 +124,17 @@ public class PackRunnerTests
         Grant();
         _runner.Feed(Some.Recorded(2));
         Assert.Empty(_runner.Feed(new PackMessage.OrderSlots(Now, [Fill(1)])).Sent<ReplicaMessage.ChangeSlots>());
-        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now), Agent(rank));
-        _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Agent(0));
-        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Agent(1)).Sent<ReplicaMessage.ChangeSlots>().Count);
+        for (var rank = 0; rank < 2; rank++) _runner.Feed(new PackMessage.ReplicaReady(Now), Replica(rank));
+        _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Replica(0));
+        Assert.Equal(2, _runner.Feed(new PackMessage.ReplicaTraining(Now, new(1)), Replica(1)).Sent<ReplicaMessage.ChangeSlots>().Count);
 
         var next = _runner.Feed(new PackMessage.OrderSlots(Now, [Fill(2)]));
         Assert.All(next.Sent<ReplicaMessage.ChangeSlots>(), change => Assert.Equal([1L, 2], change.Orders.Select(order => order.Number)));
-        _runner.Feed(new PackMessage.SlotsChanged(Now, 2), Agent(0));
-        _runner.Feed(new PackMessage.SlotsChanged(Now, 1), Agent(1));
+        _runner.Feed(new PackMessage.SlotsChanged(Now, 2), Replica(0));
+        _runner.Feed(new PackMessage.SlotsChanged(Now, 1), Replica(1));
         var repeated = _runner.FeedAfter(1, next.LastWake<PackMessage.PackTick>()!);
         Assert.Equal([2L], Assert.Single(repeated.Sent<ReplicaMessage.ChangeSlots>()).Orders.Select(order => order.Number));
-        Assert.Equal(Addresses.Replica(Some.Worker(1), Some.Pack(0), Now), repeated.OfType<Effect.Send>().Single(send => send.Message is ReplicaMessage.ChangeSlots).Target);
+        Assert.Equal(Some.Replica(1, Now.Value), repeated.OfType<Effect.Send>().Single(send => send.Message is ReplicaMessage.ChangeSlots).Target);
     }
 
     [Fact]
@@ -149,7 +151,7 @@ public class PackRunnerTests
     {
         Train();
         _runner.Feed(new PackMessage.OthersWait(true));
-        var passed = Assert.Single(_runner.Feed(new PackMessage.SlotEnded(Now, 0, Some.Done(0, -1)), Agent(0)).Sent<SweepMessage.SlotEnded>());
+        var passed = Assert.Single(_runner.Feed(new PackMessage.SlotEnded(Now, 0, Some.Done(0, -1)), Replica(0)).Sent<SweepMessage.SlotEnded>());
         Assert.True(passed.OthersWait);
         Assert.Equal([0, 0], _runner.Feed(new PackMessage.SlotSettled(Now, 0)).Sent<ReplicaMessage.SlotEndAccepted>().Select(accepted => accepted.Trial));
     }

@@ -7,7 +7,7 @@ namespace Vae.Tests.Unit.Actors;
 
 public class PlacementRecoveryTests
 {
-    private static readonly RunningReplica Left = new(Some.Pack(0), new(2));
+    private static readonly RunningReplica Left = new(Some.Pack(0), new(2), new(1));
 
     private readonly Probe _placement = new(new Placement(Some.Context()));
 
@@ -16,7 +16,7 @@ public class PlacementRecoveryTests
     private IReadOnlyList<Effect> Recovered() => _placement.Feed(new PlacementMessage.SweepRecovered(Some.Sweep));
 
     private IReadOnlyList<Effect> Claim(params int[] workers) =>
-        _placement.Feed(new PlacementMessage.ClaimGang(Some.Request(0, 2, 1, 3), workers.Select(Some.Worker).ToValueList()));
+        _placement.Feed(new PlacementMessage.ClaimGang(Some.Request(0, 2, 1, 3), workers.Select(Some.Process).ToValueList()));
 
     private IReadOnlyList<Effect> Return(int worker, params RunningReplica[] running) => _placement.Feed(Some.Joined(Some.Worker(worker)) with { Running = running.ToValueList() });
 
@@ -58,7 +58,7 @@ public class PlacementRecoveryTests
     public void A_replica_of_a_sweep_that_does_not_go_on_is_stopped_at_once()
     {
         Begin();
-        Assert.Single(Return(0, new RunningReplica(new(new("s-ended"), 1), new(1))).Sent<AgentMessage.StopReplica>());
+        Assert.Single(Return(0, new RunningReplica(new(new("s-ended"), 1), new(1), new(1))).Sent<AgentMessage.StopReplica>());
     }
 
     [Fact]
@@ -81,13 +81,33 @@ public class PlacementRecoveryTests
     }
 
     [Fact]
+    public void An_older_process_of_a_claimed_workers_name_is_not_taken_for_it()
+    {
+        Begin();
+        var claim = new PlacementMessage.ClaimGang(Some.Request(0, 2, 1, 3), [new(Some.Worker(0), 2)]);
+        _placement.Feed(Some.Joined(Some.Worker(0)) with { Running = [Left] });
+        Assert.Empty(Assert.Single(_placement.Feed(claim).Sent<PackMessage.GangGranted>()).Members);
+        var back = _placement.Feed(Some.Joined(Some.Worker(0), incarnation: 2) with { Running = [Left with { PreparedFor = new(4) }] });
+        Assert.Equal([Some.Member(0) with { Incarnation = 2, PreparedFor = new(4) }], back.Sent<PackMessage.GangGranted>()[^1].Members);
+    }
+
+    [Fact]
+    public void A_later_process_of_a_claimed_workers_name_is_the_loss_of_the_one_that_had_the_state()
+    {
+        Begin();
+        Claim(0);
+        var other = _placement.Feed(Some.Joined(Some.Worker(0), incarnation: 2) with { Running = [Left] });
+        Assert.Equal(Some.Worker(0), Assert.Single(other.Sent<PackMessage.MemberLost>()).Worker);
+    }
+
+    [Fact]
     public void A_claimed_worker_that_was_let_go_before_it_came_back_is_stopped_when_it_does()
     {
         Begin();
         Return(0, Left);
         Claim(0, 1);
         Recovered();
-        _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(2), Some.Worker(1), "it did not come back"));
+        _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(2), Some.Process(1), new(1), MayReturn: false, "it did not come back"));
         Assert.Single(Return(1, Left).Sent<AgentMessage.StopReplica>());
     }
 
@@ -108,7 +128,7 @@ public class PlacementRecoveryTests
         Claim(0, 1);
         Return(2);
         Assert.Empty(_placement.FeedAfter(1, new PlacementMessage.PlacementTick()).Sent<PackMessage.GangGrown>());
-        _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(2), Some.Worker(1), "it did not come back"));
+        _placement.Feed(new PlacementMessage.ReleaseMember(Some.Pack(0), new(2), Some.Process(1), new(1), MayReturn: false, "it did not come back"));
         Assert.Single(_placement.FeedAfter(1, new PlacementMessage.PlacementTick()).Sent<PackMessage.GangGrown>());
     }
 

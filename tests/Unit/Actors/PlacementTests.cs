@@ -64,7 +64,7 @@ public class PlacementTests
         Assert.Empty(released.Sent<PackMessage.GangGranted>());
         Assert.Single(_placement.Feed(new PlacementMessage.PlacementTick()).Sent<AgentMessage.StopReplica>());
 
-        var freed = _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(0), 1, Some.Pack(0), new(1)));
+        var freed = _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(0), 1, Some.Pack(0), new(1), Generation.Max));
         Assert.Single(freed.Sent<PackMessage.GangGranted>());
         Assert.Empty(_placement.Feed(new PlacementMessage.PlacementTick()).Sent<AgentMessage.StopReplica>());
     }
@@ -81,11 +81,11 @@ public class PlacementTests
     [Fact]
     public void A_replica_of_no_gang_is_stopped_and_its_lane_is_not_given_out_meanwhile()
     {
-        var stray = new RunningReplica(Some.Pack(9), new(1));
+        var stray = new RunningReplica(Some.Pack(9), new(1), new(1));
         var joined = _placement.Feed(Some.Joined(Some.Worker(0)) with { Running = [stray] });
         Assert.Equal(Some.Pack(9), Assert.Single(joined.Sent<AgentMessage.StopReplica>()).Pack);
         Assert.Empty(_placement.Feed(Some.Request(0, 1, 1, 1)).Sent<PackMessage.GangGranted>());
-        Assert.Single(_placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(0), 1, Some.Pack(9), new(1))).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(0), 1, Some.Pack(9), new(1), Generation.Max)).Sent<PackMessage.GangGranted>());
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public class PlacementTests
         _placement.Feed(Some.Joined(Some.Worker(0), incarnation: 2));
         _placement.Feed(Some.Request(0, 1, 1, 1));
         Assert.Empty(_placement.Feed(new PlacementMessage.WorkerGone(Some.Worker(0), 1, false, "old")));
-        Assert.Empty(_placement.Feed(new PlacementMessage.ReplicaEnded(Some.Worker(0), 1, Some.Pack(0), new(1))));
+        Assert.Empty(_placement.Feed(new PlacementMessage.ReplicaEnded(Some.Worker(0), 1, Some.Pack(0), new(1), new(1))));
     }
 
     [Fact]

@@ -67,14 +67,18 @@ internal static class Some
 
     public static DataEndpoint Endpoint(NodeId worker) => new(worker.Value, 1);
 
-    public static GangMember Member(int rank) => new(Worker(rank), Endpoint(Worker(rank)));
+    public static WorkerProcess Process(int index) => new(Worker(index), 1);
+
+    public static GangMember Member(int rank) => new(Worker(rank), Endpoint(Worker(rank)), 1, new(1));
+
+    public static ActorId Replica(int worker, int attempt, int preparedFor = 1, ulong incarnation = 1) => Addresses.Replica(new(Worker(worker), incarnation), Pack(0), new(attempt), new(preparedFor));
 
     public static TrialSpec Trial(int index) => new() { Index = index, Model = new ModelSpec(), Training = new TrainingSpec() };
 
     public static readonly DatasetSource Source = new() { Source = DatasetSource.Sprites };
 
-    public static ReplicaAssignment Assignment(int pack, int attempt) => new(
-        Pack(pack), new(attempt), PackShape.Solo(Trial(pack), 1), [new(0, Trial(pack))], Closed: true, Manifest, Source, new(), Addresses.PackRunner(Pack(pack), new(attempt)));
+    public static ReplicaAssignment Assignment(int pack, int attempt, int generation = 1) => new(
+        Pack(pack), new(attempt), new(generation), PackShape.Solo(Trial(pack), 1), [new(0, Trial(pack))], Closed: true, Manifest, Source, new(), Addresses.PackRunner(Pack(pack), new(attempt)));
 
     public static PlacementMessage.WorkerJoined Joined(NodeId worker, int lanes = 1, DeviceFacts? facts = null, ulong incarnation = 1) =>
         new(worker, incarnation, facts ?? Cpu, Endpoint(worker), lanes, []);

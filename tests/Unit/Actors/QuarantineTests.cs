@@ -32,7 +32,7 @@ public class QuarantineTests
         var member = Assert.Single(Assert.Single(_placement.Feed(Some.Request(pack, 1, 1, 1)).Sent<PackMessage.GangGranted>()).Members);
         _placement.Feed(new PlacementMessage.GangProved(Some.Pack(pack), new(1)));
         _placement.Feed(new PlacementMessage.ReleaseGang(Some.Pack(pack), new(1)));
-        _placement.Feed(new PlacementMessage.LaneFreed(member.Worker, 101, Some.Pack(pack), new(1)));
+        _placement.Feed(new PlacementMessage.LaneFreed(member.Worker, 101, Some.Pack(pack), new(1), Generation.Max));
     }
 
     private static ObserverMessage.WorkerQuarantined? Held(IReadOnlyList<Effect> effects) => effects.Sent<ObserverMessage.WorkerQuarantined>().SingleOrDefault();

@@ -8,7 +8,7 @@ namespace Vae.Tests.Unit.Actors;
 public class ReplicaTests
 {
     private static readonly ActorId Runner = Addresses.PackRunner(Some.Pack(0), new(1));
-    private readonly Probe _replica = new(new Replica(Some.Worker(0), Some.Assignment(0, 1)));
+    private readonly Probe _replica = new(new Replica(Some.Replica(0, 1), Some.Assignment(0, 1)));
 
     [Fact]
     public void A_replica_says_ready_until_the_ring_is_ordered_and_tells_its_outcome_until_it_is_accepted()
@@ -216,7 +216,7 @@ public class ReplicaTests
 
         var made = _replica.Feed(new ReplicaMessage.CheckpointStored(new(Some.Pack(0), new(1), 40, 9, "ab", [])));
         Assert.Empty(made.Sent<PackMessage.CheckpointMade>()); // The points before it are on their way.
-        Assert.Equal(new(Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1)), 40), Assert.Single(made.Sent<OutboxMessage.AwaitDurable>()));
+        Assert.Equal(new(Some.Replica(0, 1), 40), Assert.Single(made.Sent<OutboxMessage.AwaitDurable>()));
         var told = _replica.Feed(new ReplicaMessage.PointsDurable(40));
         Assert.Single(told.Sent<PackMessage.CheckpointMade>());
         Assert.Empty(_replica.Feed(new ReplicaMessage.PointsDurable(40)).Sent<PackMessage.CheckpointMade>());

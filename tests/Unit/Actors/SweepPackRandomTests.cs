@@ -117,7 +117,7 @@ public class SweepPackRandomTests
         private void Grant(string runner)
         {
             var (pack, attempt) = _waiting[runner];
-            Feed(new SweepMessage.PackStarted(pack, attempt, [Some.Worker(0)], _prng.NextBelow(4)), runner);
+            Feed(new SweepMessage.PackStarted(pack, attempt, [Some.Process(0)], _prng.NextBelow(4)), runner);
         }
 
         private void EndSlot(string runner)

@@ -40,7 +40,7 @@ public class SweepPackTests
     private static ActorId Runner(int pack, int attempt) => Addresses.PackRunner(Some.Pack(pack), new(attempt));
 
     private PackMessage.StartRecorded Begin(int pack, int attempt = 1, int moreGangs = 0) =>
-        Assert.Single(Feed(new SweepMessage.PackStarted(Some.Pack(pack), new(attempt), [Some.Worker(0)], moreGangs), Runner(pack, attempt)).Sent<PackMessage.StartRecorded>());
+        Assert.Single(Feed(new SweepMessage.PackStarted(Some.Pack(pack), new(attempt), [Some.Process(0)], moreGangs), Runner(pack, attempt)).Sent<PackMessage.StartRecorded>());
 
     private IReadOnlyList<Effect> End(int pack, int slot, TrialResult result, int attempt = 1, bool othersWait = false) =>
         Feed(new SweepMessage.SlotEnded(Some.Pack(pack), new(attempt), slot, result, othersWait), Runner(pack, attempt));
@@ -90,9 +90,9 @@ public class SweepPackTests
     public void Packs_that_would_find_no_trial_are_withdrawn()
     {
         Start(3, slots: 4);
-        var started = Feed(new SweepMessage.PackStarted(Some.Pack(0), new(1), [Some.Worker(0)], 0), Runner(0, 1));
+        var started = Feed(new SweepMessage.PackStarted(Some.Pack(0), new(1), [Some.Process(0)], 0), Runner(0, 1));
         Assert.Equal(2, started.Sent<PackMessage.CancelPack>().Count);
-        Assert.Single(Feed(new SweepMessage.PackStarted(Some.Pack(1), new(1), [Some.Worker(1)], 0), Runner(1, 1)).Sent<PackMessage.CancelPack>());
+        Assert.Single(Feed(new SweepMessage.PackStarted(Some.Pack(1), new(1), [Some.Process(1)], 0), Runner(1, 1)).Sent<PackMessage.CancelPack>());
     }
 
     [Fact]

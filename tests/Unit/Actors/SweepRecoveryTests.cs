@@ -32,7 +32,7 @@ public class SweepRecoveryTests
     }
 
     private PackMessage.StartRecorded Begin(int pack, int attempt) =>
-        Assert.Single(Feed(new SweepMessage.PackStarted(Some.Pack(pack), new(attempt), [Some.Worker(0), Some.Worker(1)], 0), Runner(pack, attempt)).Sent<PackMessage.StartRecorded>());
+        Assert.Single(Feed(new SweepMessage.PackStarted(Some.Pack(pack), new(attempt), [Some.Process(0), Some.Process(1)], 0), Runner(pack, attempt)).Sent<PackMessage.StartRecorded>());
 
     private IReadOnlyList<Effect> Feed(Message message, ActorId? sender = null)
     {
@@ -64,12 +64,12 @@ public class SweepRecoveryTests
     public void A_pack_that_ran_is_claimed_with_its_last_workers_before_the_rest_is_called_stray()
     {
         StartWith(0);
-        Feed(new SweepMessage.PackRegrouped(Some.Pack(0), new(1), new(2), [Some.Worker(1), Some.Worker(2)], "w0 was lost"), Runner(0, 1));
+        Feed(new SweepMessage.PackRegrouped(Some.Pack(0), new(1), new(2), [Some.Process(1), Some.Process(2)], "w0 was lost"), Runner(0, 1));
         var effects = Restart();
         Assert.Empty(effects.Facts<SweepEvent>());
         var claim = Assert.Single(effects.Sent<PlacementMessage.ClaimGang>());
         Assert.Equal((Some.Pack(0), new Attempt(1)), (claim.Request.Pack, claim.Request.Attempt));
-        Assert.Equal([Some.Worker(1), Some.Worker(2)], claim.Workers);
+        Assert.Equal([Some.Process(1), Some.Process(2)], claim.Workers);
         Assert.Equal(["pack.s-1.0.1"], Spawned(effects));
         var toPlacement = effects.OfType<Effect.Send>().Where(send => send.Target == Addresses.Placement).Select(send => send.Message.GetType());
         Assert.Equal([typeof(PlacementMessage.ClaimGang), typeof(PlacementMessage.SweepRecovered)], toPlacement);
@@ -155,7 +155,7 @@ public class SweepBlameTests
         _sweep.Feed(new Signal.Started());
         foreach (var ask in _sweep.Feed(new SweepMessage.DatasetReady(Some.Manifest, [])).Sent<PlannerMessage.PlanPack>()) _sweep.Feed(Some.Planned(ask, 1));
         var runner = Addresses.PackRunner(Some.Pack(0), new(1));
-        _sweep.Feed(new SweepMessage.PackStarted(Some.Pack(0), new(1), workers.Select(Some.Worker).ToValueList(), 0), runner);
+        _sweep.Feed(new SweepMessage.PackStarted(Some.Pack(0), new(1), workers.Select(Some.Process).ToValueList(), 0), runner);
         return _sweep.Feed(new SweepMessage.PackFailed(Some.Pack(0), new(1), kind, "w0: no such device"), runner);
     }
 

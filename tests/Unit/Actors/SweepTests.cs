@@ -36,7 +36,7 @@ public class SweepTests
 
     private static ActorId Runner(int pack, int attempt) => Addresses.PackRunner(Some.Pack(pack), new(attempt));
 
-    private IReadOnlyList<Effect> Begin(int pack, int attempt) => Feed(new SweepMessage.PackStarted(Some.Pack(pack), new(attempt), [Some.Worker(0)], 0), Runner(pack, attempt));
+    private IReadOnlyList<Effect> Begin(int pack, int attempt) => Feed(new SweepMessage.PackStarted(Some.Pack(pack), new(attempt), [Some.Process(0)], 0), Runner(pack, attempt));
 
     private IReadOnlyList<Effect> Lose(int pack, int attempt, FailureKind kind = FailureKind.Lost) =>
         Feed(new SweepMessage.PackFailed(Some.Pack(pack), new(attempt), kind, "w0: silent"), Runner(pack, attempt));

@@ -15,10 +15,17 @@ public class WorkerTests
         return _agent.Feed(new AgentMessage.Registered(new(term), 7, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(2)));
     }
 
-    private IReadOnlyList<Effect> Assign(int pack, int attempt, long term = 3) =>
-        _agent.Feed(new AgentMessage.AssignReplica(new(term), Some.Assignment(pack, attempt)), Addresses.PackRunner(Some.Pack(pack), new(attempt)));
+    private IReadOnlyList<Effect> Assign(int pack, int attempt, long term = 3, int generation = 1, ulong incarnation = 7) =>
+        _agent.Feed(new AgentMessage.AssignReplica(new(term), incarnation, Some.Assignment(pack, attempt, generation)), Addresses.PackRunner(Some.Pack(pack), new(attempt)));
 
-    private IReadOnlyList<Effect> Stop(int pack, int attempt, long term = 3) => _agent.Feed(new AgentMessage.StopReplica(new(term), Some.Pack(pack), new(attempt), "no longer wanted"));
+    private IReadOnlyList<Effect> Stop(int pack, int attempt, long term = 3, int through = 1, ulong incarnation = 7) =>
+        _agent.Feed(new AgentMessage.StopReplica(new(term), incarnation, Some.Pack(pack), new(attempt), new(through), "no longer wanted"));
+
+    private IReadOnlyList<Effect> End(int pack, int attempt, int generation)
+    {
+        _agent.Feed(new Signal.Terminated(Addresses.Replica(new(Some.Worker(0), 7), Some.Pack(pack), new(attempt), new(generation)), "stopped"));
+        return _agent.Feed(new AgentMessage.EngineStopped(Some.Pack(pack), new(attempt)));
+    }
 
     [Fact]
     public void A_worker_registers_ever_more_slowly_until_it_is_taken_and_then_beats()
@@ -80,7 +87,7 @@ public class WorkerTests
     {
         Join();
         Assign(0, 1);
-        var actor = Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1));
+        var actor = Some.Replica(0, 1, incarnation: 7);
         Assert.Single(Stop(0, 1).Sent<ReplicaMessage.StopTraining>());
         var gone = _agent.Feed(new Signal.Terminated(actor, "stopped"));
         Assert.Single(gone.Jobs<StopEngineJob>());
@@ -101,11 +108,59 @@ public class WorkerTests
     }
 
     [Fact]
+    public void A_worker_that_was_dropped_takes_the_same_attempt_again_for_a_later_generation_and_for_no_older_one()
+    {
+        Join();
+        Assign(0, 2, generation: 1);
+        Stop(0, 2, through: 3);
+        Assert.Equal(new(3), Assert.Single(End(0, 2, 1).Sent<PlacementMessage.LaneFreed>()).Through);
+        var refused = Assert.Single(Assign(0, 2, generation: 3).Sent<PackMessage.ReplicaRefused>());
+        Assert.Equal((7UL, new Generation(3), new Generation(3)), (refused.Incarnation, refused.Generation, refused.StoppedThrough));
+        var again = Assign(0, 2, generation: 4);
+        Assert.Equal(new(new(2), 7, new(4)), Assert.Single(again.Sent<PackMessage.ReplicaAccepted>()));
+        Assert.Equal(Some.Replica(0, 2, 4, 7).Name, Assert.Single(again.OfType<Effect.Spawn>()).Name);
+    }
+
+    [Fact]
+    public void What_is_left_of_an_assignment_goes_before_a_later_one_of_its_attempt_begins()
+    {
+        Join();
+        Assign(0, 2, generation: 1);
+        var early = Assign(0, 2, generation: 4);
+        Assert.Single(early.Sent<ReplicaMessage.StopTraining>());
+        Assert.Empty(early.Sent<PackMessage.ReplicaAccepted>());
+        Assert.Equal(new(1), Assert.Single(End(0, 2, 1).Sent<PlacementMessage.LaneFreed>()).Through);
+        Assert.Single(Assign(0, 2, generation: 4).Sent<PackMessage.ReplicaAccepted>());
+        Assert.Contains("generation 4", Assert.Single(Assign(0, 2, generation: 1).Sent<PackMessage.ReplicaRefused>()).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_late_order_to_stop_leaves_what_was_assigned_later_alone()
+    {
+        Join();
+        Assign(0, 2, generation: 4);
+        var late = Stop(0, 2, through: 3);
+        Assert.Empty(late.Sent<ReplicaMessage.StopTraining>());
+        Assert.Equal(new(3), Assert.Single(late.Sent<PlacementMessage.LaneFreed>()).Through);
+        Assert.Single(Stop(0, 2, through: 4).Sent<ReplicaMessage.StopTraining>());
+    }
+
+    [Fact]
+    public void Orders_for_another_process_of_its_name_are_left_to_that_one()
+    {
+        Join();
+        Assert.Empty(Assign(0, 1, incarnation: 6));
+        Assign(0, 1);
+        Assert.Empty(Stop(0, 1, incarnation: 8));
+        Assert.Single(Stop(0, 1).Sent<ReplicaMessage.StopTraining>());
+    }
+
+    [Fact]
     public void A_replica_that_died_unasked_is_told_until_the_coordinator_orders_it_to_stop()
     {
         var beat = Join().LastWake<AgentMessage.BeatDue>();
         Assign(0, 1);
-        _agent.Feed(new Signal.Terminated(Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1)), "crashed"));
+        _agent.Feed(new Signal.Terminated(Some.Replica(0, 1, incarnation: 7), "crashed"));
         Assert.Single(_agent.Feed(new AgentMessage.EngineStopped(Some.Pack(0), new(1))).Sent<PlacementMessage.ReplicaEnded>());
         var next = _agent.FeedAfter(2, beat!);
         Assert.Single(next.Sent<PlacementMessage.ReplicaEnded>());
@@ -126,7 +181,7 @@ public class WorkerTests
         Assert.Single(_agent.FeedAfter(2, beat).Sent<ClusterMessage.Heartbeat>()); // It is a member until then.
         Assert.Single(Assign(1, 1).Sent<PackMessage.ReplicaRefused>());
         Stop(0, 1);
-        _agent.Feed(new Signal.Terminated(Addresses.Replica(Some.Worker(0), Some.Pack(0), new(1)), "stopped"));
+        _agent.Feed(new Signal.Terminated(Some.Replica(0, 1, incarnation: 7), "stopped"));
         var freed = _agent.Feed(new AgentMessage.EngineStopped(Some.Pack(0), new(1)));
         Assert.Single(freed.Sent<OutboxMessage.FlushNow>());
         Assert.Single(freed.Sent<ClusterMessage.LeaveCluster>());
@@ -164,7 +219,7 @@ public class WorkerTests
         IReadOnlyList<Effect> Assign(int pack, int sideBySide)
         {
             var assignment = Some.Assignment(pack, 1);
-            return agent.Feed(new AgentMessage.AssignReplica(new(3), assignment with { Shape = assignment.Shape with { Lanes = sideBySide } }), Addresses.PackRunner(Some.Pack(pack), new(1)));
+            return agent.Feed(new AgentMessage.AssignReplica(new(3), 7, assignment with { Shape = assignment.Shape with { Lanes = sideBySide } }), Addresses.PackRunner(Some.Pack(pack), new(1)));
         }
 
         Assert.Single(Assign(0, 2).Sent<PackMessage.ReplicaAccepted>());

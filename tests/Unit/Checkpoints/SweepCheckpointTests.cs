@@ -144,7 +144,7 @@ public sealed class SweepCheckpointTests
     }
 
     private PackMessage.StartRecorded Begin(int attempt) =>
-        Assert.Single(Feed(new SweepMessage.PackStarted(Some.Pack(0), new(attempt), [Some.Worker(0)], 0), Runner(attempt)).Sent<PackMessage.StartRecorded>());
+        Assert.Single(Feed(new SweepMessage.PackStarted(Some.Pack(0), new(attempt), [Some.Process(0)], 0), Runner(attempt)).Sent<PackMessage.StartRecorded>());
 
     // The pause that follows is over at once.
     private List<Effect> Interrupt(int attempt, FailureKind kind)

@@ -168,7 +168,7 @@ public class RemotingTests
         await using var pair = new Pair(options: new() { SendQueueBytesMax = 64 * 1024 });
         using var raw = await RawConnectAsync(pair, pair.Worker.Identity);
         await Until(() => pair.Coordinator.Plane.Connected.Count == 1, "connection");
-        var big = new AgentMessage.StopReplica(new(1), new(new("s"), 0), new(1), new string('x', 4_096));
+        var big = new AgentMessage.StopReplica(new(1), 1, new(new("s"), 0), new(1), new(1), new string('x', 4_096));
 
         await Until(() => !Enumerable.Range(0, 100).All(_ => pair.Coordinator.System.Post(new(new("worker-1"), "agent"), big)), "refusal");
         Assert.Equal(1, pair.Counters.SlowPeers);

@@ -67,13 +67,13 @@ internal sealed class EngineGang : IAsyncDisposable
             _transport = new DataPlaneTransport(Identity(name));
             _listener = NodeListener.Start("127.0.0.1", 0, Identity(name), new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Data] = DataPlane.Handler(_transport) }, NullLogger.Instance);
             _blobs = new BlobClient(new PeerAddresses(new HostPort("127.0.0.1", gang._coordinator.Endpoint.Port)), Identity(name), NodeId.Coordinator);
-            Member = new(new(name), new("127.0.0.1", _listener.Endpoint.Port));
+            Member = new(new(name), new("127.0.0.1", _listener.Endpoint.Port), 1, new(1));
             _metrics.CreateWorker(new(name));
             var parts = new EngineParts(
-                new(name), _lanes, _studio, torch.CPU, new ShardCache(gang._cache.FullName), _blobs, _transport, new AllReduceFactory([new TcpEngine()], NullLogger.Instance), Facts, new StepMeter(new(name), _metrics), Points.Enqueue, gang._cache.FullName, static _ => { }, NullLogger.Instance);
+                new(name), _lanes, _studio, torch.CPU, new ShardCache(gang._cache.FullName), _blobs, _transport, new AllReduceFactory([new TcpEngine()], NullLogger.Instance), Facts, new StepMeter(new(name), _metrics), Points.Enqueue, gang._cache.FullName, static (_, _) => { }, NullLogger.Instance);
             var manifest = new DatasetManifest { Fingerprint = new string('0', 64), Source = DatasetSource.Sprites, Count = gang.Images.Count, HeldOut = PackRuns.HeldOut, Channels = 1, Height = 16, Width = 16, Classes = 0, HasLabels = false, ShardRows = gang.Images.Count, Shards = [] };
             var assignment = new ReplicaAssignment(
-                new(new("s-1"), 1), new(1), new(gang.Trials.Count, 4, 1, 1), gang.Trials.Select((trial, slot) => new SlotFill(slot, trial)).ToValueList(), true, manifest,
+                new(new("s-1"), 1), new(1), new(1), new(gang.Trials.Count, 4, 1, 1), gang.Trials.Select((trial, slot) => new SlotFill(slot, trial)).ToValueList(), true, manifest,
                 new DatasetSource { Source = DatasetSource.Sprites, Count = gang.Images.Count, Size = 16, Binarize = Binarize.Dynamic }, new() { Balance = BalanceMode.Even }, new ActorId(NodeId.Coordinator, "runner"));
             Engine = new ReplicaEngine(assignment, parts, _shelf);
             Prepared = Engine.PrepareAsync(gang.Images);
