@@ -23,6 +23,7 @@ internal sealed class Case
             "tiniest" => (new ModelSpec { Encoder = [16], Latent = 2 }, 8),
             "conv" => (new ModelSpec { Architecture = Architecture.Conv, Channels = [32, 32, 64, 64], Hidden = 256, Latent = 10 }, 64),
             "smallconv" => (new ModelSpec { Architecture = Architecture.Conv, Channels = [32, 64], Hidden = 256, Latent = 16 }, 28),
+            "resnet" => (new ModelSpec { Architecture = Architecture.Resnet, Channels = [32, 64], Hidden = 256, Latent = 16 }, 28),
             _ => throw new ArgumentException($"There is no model {model}.", nameof(model)),
         };
         Data = new DataShape(Rows - HeldOut, 1, size, size, HeldOut);

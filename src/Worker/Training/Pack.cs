@@ -23,6 +23,8 @@ internal sealed class Pack : IDisposable
         Network = PackNetworks.CreateEmpty(Spec, shape.Training, data.Shape, slots);
         Network.to(device);
         Objective = objective?.Invoke(Network) ?? PackObjectives.Create(Network, Spec, shape.Training);
+        if (Objective.Labels != LabelUse.None && shape.Model.Classes is { } classes && data.Classes > classes)
+            throw new ArgumentException($"The data set has labels from 0 to {data.Classes - 1}, but model.classes is {classes}; set it to {data.Classes}.", nameof(data));
         Flat = new FlatParameters(Network, PackStatistics.Length(slots, Objective));
         Optimizer = Optimizers.Create(shape.Training, Flat, FirstAuxiliary());
         for (var slot = 0; slot < slots; slot++) Optimizer.SetActive(slot, false);

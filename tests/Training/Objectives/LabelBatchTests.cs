@@ -79,6 +79,19 @@ public sealed class LabelBatchTests : TorchTest
         Assert.Contains("needs the label of each row", fault.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void More_classes_in_the_data_than_in_the_model_are_refused()
+    {
+        using var data = Numbered();
+        var trial = Trial(0, 1, 1);
+        trial = trial with { Model = trial.Model with { Classes = 4 } };
+
+        var fault = Assert.Throws<ArgumentException>(() => new PackTrainer(1, 2, trial, data, torch.CPU, gang: null, NumericPrecision.Float32,
+            network => new Checking(network, trial.Model, LabelUse.All, 1, (_, _) => 0)));
+
+        Assert.Contains("set it to 5", fault.Message, StringComparison.Ordinal);
+    }
+
     private sealed class Checking(PackNetwork network, ModelSpec model, LabelUse use, int slots, Func<int, int, int> expected) : PackObjective(network)
     {
         private readonly VaeObjective _bound = new((VaeNetwork)network, model);
