@@ -12,7 +12,8 @@ internal static class ModelCard
     /// <param name="config">Of the model.</param>
     /// <param name="name">What to call it.</param>
     /// <param name="license">Identifier of the licence the weights are given away under.</param>
-    public static string Write(ModelConfig config, string name, string license)
+    /// <param name="files">Names of the files beside the card.</param>
+    public static string Write(ModelConfig config, string name, string license, IReadOnlyCollection<string> files)
     {
         var trial = config.Trial;
         var dataset = DatasetName(config.Dataset);
@@ -30,6 +31,7 @@ internal static class ModelCard
         Line($"# {name}\n");
         Line($"A variational autoencoder: {SpecWord.Of(trial.Model.Architecture)}, {trial.Model.Latent} latent dimensions, {SpecWord.Of(trial.Model.Likelihood)} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
         text.Append("\n![Samples from the prior](samples.png)\n\n");
+        if (files.Contains("traversal.png")) text.Append("One row for each latent dimension, from -3 to 3 standard deviations of the prior; on the left its number and its rate (KL) in nats on held-out rows.\n\n![What each latent dimension does](traversal.png)\n\n");
         WriteResult(text, config);
         text.Append("## Training\n\n| | |\n| --- | --- |\n");
         Line($"| data set | {dataset} |");
@@ -45,10 +47,18 @@ internal static class ModelCard
         }
 
         text.Append("\n`config.json` holds every setting. `model.safetensors` holds the weights under PyTorch's names and layouts.\n\n## Use\n\n```\n");
-        text.Append("vae model generate . --count 64 --out samples.png\nvae model reconstruct . --images FILE --out reconstructions.png\n```\n");
+        text.Append("vae model generate . --count 64 --out samples.png\nvae model reconstruct . --images FILE --out reconstructions.png\nvae model encode . --images FILE --out latents.npy\n```\n");
+        if (files.Contains(PyTorchLoader.FileName)) WritePyTorch(text, config);
         return text.ToString();
 
         void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+    }
+
+    private static void WritePyTorch(StringBuilder text, ModelConfig config)
+    {
+        text.Append("\nIn plain PyTorch, with the loader beside this card:\n\n```python\nimport torch\nfrom load_model import load\n\nmodel = load(\".\")\n");
+        text.Append(CultureInfo.InvariantCulture, $"images = model.decode(torch.randn(64, {config.Trial.Model.Latent}))          # [64, {config.Image.Values}], channel, row, column\n");
+        text.Append("mean, log_variance = model.encode(images)\n```\n");
     }
 
     private static void WriteIndex(StringBuilder text, ModelConfig config, string name, string dataset)

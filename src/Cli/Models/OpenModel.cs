@@ -2,7 +2,9 @@ using Vae.Cli.Sources;
 using Vae.Data.Files;
 using Vae.Data.Png;
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 using Vae.Models.Files;
+using Vae.Models.Networks;
 using Vae.Shared.Datasets;
 using Vae.Worker.Engine;
 
@@ -15,12 +17,18 @@ internal sealed class OpenModel : IDisposable
     {
         Model = model;
         Pictures = new Pictures(model.Network, model.Objective);
+        Latents = LatentModel.Of(model.Network, model.Config.Trial.Model);
         Dataset = dataset;
     }
 
     public TrainedModel Model { get; }
 
     public Pictures Pictures { get; }
+
+    /// <summary>What the applications work on.</summary>
+    public LatentModel Latents { get; }
+
+    public ImageShape Image => Latents.Image;
 
     /// <summary>What it was trained on, with absolute paths; null when neither its config nor the store under --home tells.</summary>
     public DatasetSource? Dataset { get; }

@@ -20,7 +20,7 @@ public class ModelCardTests
     [Fact]
     public void The_front_matter_is_yaml_that_a_model_hub_reads()
     {
-        var front = Front(ModelCard.Write(Config, "no", "apache-2.0"));
+        var front = Front(ModelCard.Write(Config, "no", "apache-2.0", []));
 
         Assert.Equal("apache-2.0", Text(front, "license"));
         Assert.Contains("beta-vae", ((YamlSequenceNode)front["tags"]).Select(tag => tag.ToString()));
@@ -34,15 +34,22 @@ public class ModelCardTests
 
     [Fact]
     public void A_name_with_quotes_stays_a_name() =>
-        Assert.Equal("my \"best\" \\ model", Text((YamlMappingNode)((YamlSequenceNode)Front(ModelCard.Write(Config, "my \"best\" \\ model", "other"))["model-index"])[0], "name"));
+        Assert.Equal("my \"best\" \\ model", Text((YamlMappingNode)((YamlSequenceNode)Front(ModelCard.Write(Config, "my \"best\" \\ model", "other", []))["model-index"])[0], "name"));
 
     [Fact]
     public void A_model_of_unknown_origin_has_a_card_without_figures()
     {
-        var card = ModelCard.Write(Config with { Result = null, Run = null, Dataset = null }, "mine", "other");
+        var card = ModelCard.Write(Config with { Result = null, Run = null, Dataset = null }, "mine", "other", []);
 
         Assert.False(Front(card).Children.ContainsKey(new YamlScalarNode("model-index")));
         Assert.Contains("| data set | unknown |", card);
+    }
+
+    [Fact]
+    public void A_card_shows_how_to_load_the_model_only_where_the_loader_is_beside_it()
+    {
+        Assert.Contains("torch.randn(64, 10)", ModelCard.Write(Config, "mine", "other", [PyTorchLoader.FileName]));
+        Assert.DoesNotContain("torch", ModelCard.Write(Config, "mine", "other", []).Split("## Use")[1]);
     }
 
     private static YamlMappingNode Front(string card)

@@ -1,27 +1,96 @@
 using System.CommandLine;
 using Vae.Cli.Models;
+using Vae.Cli.Terminal;
+using Vae.Data.Files;
+using Vae.Data.Png;
+using Vae.Models.Applications;
 
 namespace Vae.Cli.Commands.Model;
 
 /// <summary><c>vae model generate</c>: new images.</summary>
 internal static class GenerateCommand
 {
+    private const string Prior = "prior", Gaussian = "gaussian", Mixture = "gmm";
+    private const int FitRowsMax = 20_000; // Enough for a few hundred covariances of usual size, and seconds to fit.
+
     public static Command Create()
     {
         var model = ModelOptions.Model();
         var device = ModelOptions.Device();
         var count = ModelOptions.Count(64, "Images.");
+        var density = new Option<string>("--density") { Description = "Where latents are drawn from: prior, or a Gaussian (gaussian) or a mixture of Gaussians (gmm) that is fitted to the latents of the training rows.", HelpName = "NAME", DefaultValueFactory = _ => Prior };
+        density.AcceptOnlyFromAmong(Prior, Gaussian, Mixture);
+        var components = ModelOptions.Number("--components", "N", 10, 1, LatentDensity.ComponentsMax, "Components of gmm.");
+        var latents = new Option<string?>("--latents") { Description = "Decode the latents in this .npy file of [n, latent] numbers, and draw none.", HelpName = "FILE" };
+        var inputs = new InputOptions(RowPart.Train, "What the density is fitted to");
         var seed = ModelOptions.Seed();
         var target = ModelOptions.Out("samples.png");
-        var command = new Command("generate", "Draw new images from the prior.") { model, count, seed, target, device };
+        var command = new Command("generate", "Draw new images from the prior or from a density over the latents of the training rows, or decode given latents.") { model, count, density, components, latents, seed, target, device };
+        inputs.AddTo(command);
         command.Do(async (parse, output, cancellation) =>
         {
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
-            var path = parse.GetRequiredValue(target);
-            OpenModel.Save(open.Pictures.Samples(parse.GetValue(count), parse.GetValue(seed)), path);
-            ModelOptions.Tell(output, "model_generate", path, parse.GetValue(count));
+            var wanted = parse.GetRequiredValue(density);
+            var (path, images, chosen) = (parse.GetRequiredValue(target), parse.GetValue(count), parse.GetValue(seed));
+            LatentDensity? fitted = null;
+            float[] values;
+            if (parse.GetValue(latents) is { } file)
+            {
+                if (wanted != Prior) throw new CliException(ExitCode.Usage, "--latents and --density are two answers to one question; give one.");
+                values = LatentRows.Decode(open.Latents, Read(file, open.Latents.Latent));
+                images = values.Length / open.Image.Values;
+            }
+            else if (wanted == Prior)
+            {
+                values = Generation.FromPrior(open.Latents, images, chosen);
+            }
+            else
+            {
+                fitted = Fit(open, inputs.Read(parse, open), wanted == Mixture ? parse.GetValue(components) : 1, chosen);
+                values = Generation.FromDensity(open.Latents, fitted, images, chosen);
+            }
+
+            OpenModel.Save(ImageGrid.Squarish(images).Compose(values, open.Image.Channels, open.Image.Height, open.Image.Width), path);
+            Tell(output, path, images, wanted, fitted);
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static LatentDensity Fit(OpenModel open, InputRows rows, int components, ulong seed)
+    {
+        if (open.Latents.Latent > LatentDensity.LatentMax) throw new CliException(ExitCode.InvalidInput, $"The model has {open.Latents.Latent:N0} latent dimensions; a density is fitted over at most {LatentDensity.LatentMax}.", "Draw from the prior.");
+        if (rows.Count < 2 * components) throw new CliException(ExitCode.InvalidInput, $"{components:N0} components need at least {2 * components:N0} rows, two for each; {rows.ShownAs} has {rows.Count:N0}.", "Ask for fewer --components.");
+        var encoded = LatentRows.Encode(open.Latents, rows.Values(FitRowsMax));
+        return LatentDensity.Fit(encoded.Draw(seed), open.Latents.Latent, components, seed);
+    }
+
+    private static float[] Read(string file, int latent)
+    {
+        var array = NpyReader.ReadFile(Path.GetFullPath(file), file);
+        if (array.Shape.Count != 2 || array.Shape[1] != latent) throw new CliException(ExitCode.InvalidInput, $"{file} holds {string.Join(" x ", array.Shape)} numbers; the model's latents are n x {latent}.");
+        if (array.Shape[0] is < 1 or > ModelOptions.ImagesMax) throw new CliException(ExitCode.InvalidInput, $"{file} holds {array.Shape[0]:N0} latents; a picture shows 1 to {ModelOptions.ImagesMax:N0}.");
+        return Array.TrueForAll(array.Values, float.IsFinite) ? array.Values : throw new CliException(ExitCode.InvalidInput, $"{file} holds numbers that are not finite.");
+    }
+
+    private static void Tell(Output output, string path, int images, string density, LatentDensity? fitted)
+    {
+        if (!output.Mode.Json)
+        {
+            output.Line($"{path}: {images:N0} images");
+            if (fitted is not null) output.Note($"{density}: {fitted.Components:N0} components, mean ln density of the latents {fitted.History[^1]:F2} nats after {fitted.History.Count:N0} rounds");
+            return;
+        }
+
+        output.Json("model_generate", json =>
+        {
+            json.WriteString("file", Path.GetFullPath(path));
+            json.WriteNumber("images", images);
+            json.WriteString("density", density);
+            if (fitted is null) return;
+            json.WriteNumber("components", fitted.Components);
+            json.WriteNumber("rounds", fitted.History.Count);
+            json.WriteFinite("mean_log_density", fitted.History[^1]);
+        });
     }
 }

@@ -1,0 +1,57 @@
+using System.CommandLine;
+using Vae.Cli.Models;
+using Vae.Data.Files;
+using Vae.Models.Applications;
+
+namespace Vae.Cli.Commands.Model;
+
+/// <summary><c>vae model encode</c>: the latents of images, for other programs.</summary>
+internal static class EncodeCommand
+{
+    public static Command Create()
+    {
+        var model = ModelOptions.Model();
+        var device = ModelOptions.Device();
+        var target = new Option<string>("--out") { Description = "File to write: .npy (float32), or .csv with the row's number and, where known, its label.", HelpName = "FILE", DefaultValueFactory = _ => "latents.npy" };
+        var logVariances = new Option<bool>("--log-variances") { Description = "Write the posterior's log variances too: .npy becomes [n, 2, latent], means first; .csv gets as many columns more." };
+        var inputs = new InputOptions(RowPart.HeldOut, "What to encode");
+        var command = new Command("encode", "Write the posterior means of images, for classifiers and plots elsewhere.") { model, target, logVariances, device };
+        inputs.AddTo(command);
+        command.Do(async (parse, output, cancellation) =>
+        {
+            var (file, both) = (parse.GetRequiredValue(target), parse.GetValue(logVariances));
+            var isCsv = Path.GetExtension(file).ToLowerInvariant() switch
+            {
+                ".csv" => true,
+                ".npy" => false,
+                _ => throw new CliException(ExitCode.Usage, $"--out {file}: which format?", "Let the name end in .npy or .csv."),
+            };
+            using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
+            var rows = inputs.Read(parse, open);
+            var latents = LatentRows.Encode(open.Latents, rows.Values());
+            if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder) Directory.CreateDirectory(folder);
+            AtomicFile.Write(file, stream =>
+            {
+                if (isCsv) LatentFiles.WriteCsv(stream, latents, both, rows.HasLabels ? [.. Enumerable.Range(0, rows.Count).Select(row => rows.Label(row)!.Value)] : []);
+                else LatentFiles.WriteNpy(stream, latents, both);
+            });
+            if (output.Mode.Json)
+            {
+                output.Json("model_encode", json =>
+                {
+                    json.WriteString("file", Path.GetFullPath(file));
+                    json.WriteNumber("rows", latents.Count);
+                    json.WriteNumber("latent", latents.Latent);
+                    json.WriteBoolean("log_variances", both);
+                });
+            }
+            else
+            {
+                output.Line($"{file}: {latents.Count:N0} rows of {latents.Latent:N0} means{(both ? " and log variances" : "")}");
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+}

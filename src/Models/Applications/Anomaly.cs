@@ -1,0 +1,105 @@
+using Vae.Models.Evaluation;
+using Vae.Torch;
+
+namespace Vae.Models.Applications;
+
+/// <summary>How strange each row is to a model, in nats: the negative evidence lower bound at beta = 1 and its two parts.</summary>
+/// <param name="Distortion">[n]: -ln p(x | z), mean over the draws of z: what the model cannot paint.</param>
+/// <param name="Rate">[n]: KL(q(z | x) || p(z)): how unusual the latent is.</param>
+public sealed record AnomalyScores(double[] Distortion, double[] Rate)
+{
+    /// <summary>[n]: distortion + rate, an estimate of -ELBO; higher is stranger.</summary>
+    public double[] Total { get; } = [.. Distortion.Zip(Rate, (distortion, rate) => distortion + rate)];
+}
+
+/// <summary>Finds rows that a model has not learnt.</summary>
+public static class Anomaly
+{
+    private const int RowsOfOnePass = 128;
+
+    /// <summary>Draws of z for each row, at most.</summary>
+    public const int SamplesMax = 10_000;
+
+    /// <summary>Scores rows. Grey values of a Bernoulli model are scored as what they are: the mean of the score over the bits they stand for, given the latent.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="images">[n, C, H, W], 0 to 1.</param>
+    /// <param name="samples">Draws of z for each row, 1 to <see cref="SamplesMax"/>.</param>
+    /// <param name="seed">The same seed gives the same scores, to the bit on one machine.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    /// <exception cref="ArgumentException">The values are no whole number of images.</exception>
+    public static AnomalyScores Score(LatentModel model, ReadOnlySpan<float> images, int samples, ulong seed, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(samples, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(samples, SamplesMax);
+        var count = LatentRows.Images(model.Image, images, nameof(images));
+        var (distortions, rates) = (new double[count], new double[count]);
+        using var mode = torch.no_grad();
+        for (var first = 0; first < count; first += RowsOfOnePass)
+        {
+            using var scope = torch.NewDisposeScope();
+            var rows = Math.Min(RowsOfOnePass, count - first);
+            var x = torch.tensor(images.Slice(first * model.Image.Values, rows * model.Image.Values), [rows, model.Image.Values], model.Device);
+            var posterior = model.Encode(x);
+            var (means, logVariances) = (posterior.Mean.contiguous().cpu().ToArray<float>(), posterior.LogVariance.contiguous().cpu().ToArray<float>());
+            var byDimension = model.Rates(means, logVariances);
+            for (var i = 0; i < byDimension.Length; i++) rates[first + (i / model.Latent)] += byDimension[i];
+            for (var sample = 0; sample < samples; sample++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using var inner = torch.NewDisposeScope();
+                var noise = torch.empty([1, rows, model.Latent], device: model.Device);
+                Noise.FillNormal(noise.select(0, 0), seed, NoiseStreams.Of(NoisePurpose.Application, sample), first);
+                var likelihood = model.LogLikelihood(x, LatentModel.Sample(posterior, noise)).contiguous().cpu().ToArray<float>();
+                for (var row = 0; row < rows; row++) distortions[first + row] -= (double)likelihood[row] / samples;
+            }
+        }
+
+        return new AnomalyScores(distortions, rates);
+    }
+
+    /// <summary>The score that a share of ordinary rows stays at or below (the nearest rank, so it is one of the scores).</summary>
+    /// <param name="reference">Scores of ordinary rows, at least one.</param>
+    /// <param name="quantile">0 to 1.</param>
+    /// <exception cref="ArgumentException">No scores.</exception>
+    public static double Threshold(IReadOnlyCollection<double> reference, double quantile)
+    {
+        if (reference.Count == 0) throw new ArgumentException("At least one score is needed.", nameof(reference));
+        if (!(quantile is >= 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(quantile), quantile, "0 to 1.");
+        var sorted = reference.Order().ToArray();
+        return sorted[Math.Clamp((int)Math.Ceiling(quantile * sorted.Length) - 1, 0, sorted.Length - 1)];
+    }
+
+    /// <summary>
+    /// Where in an image the model is wrong. Of a model of bits it is the divergence of what is painted from the pixel, x ln(x / p) + (1 - x) ln((1 - x) / (1 - p)) in nats: the pixel's share of the distortion without
+    /// what no model could have saved. Of other models it is the squared difference, to which a Gaussian distortion is proportional.
+    /// </summary>
+    /// <param name="images">[n, C, H, W], 0 to 1.</param>
+    /// <param name="painted">[n, C, H, W]: their reconstructions.</param>
+    /// <param name="channels">C; the values of a pixel's channels are added.</param>
+    /// <param name="areBits">Whether the model's likelihood is one of bits.</param>
+    /// <returns>[n, H, W], 0 or more.</returns>
+    /// <exception cref="ArgumentException">The two differ in length.</exception>
+    public static float[] HeatMaps(ReadOnlySpan<float> images, ReadOnlySpan<float> painted, int channels, int valuesOfImage, bool areBits)
+    {
+        if (images.Length != painted.Length) throw new ArgumentException($"{images.Length} values and {painted.Length} are no images with their reconstructions.", nameof(painted));
+        var plane = valuesOfImage / channels;
+        var heat = new float[images.Length / channels];
+        for (var i = 0; i < images.Length; i++)
+        {
+            var place = (i / valuesOfImage * plane) + (i % plane);
+            heat[place] += areBits ? Divergence(images[i], painted[i]) : (images[i] - painted[i]) * (images[i] - painted[i]);
+        }
+
+        return heat;
+    }
+
+    // A probability of a float's sigmoid may be exactly 0 or 1; ln 1e-7 is as strange as a colour needs to tell.
+    private static float Divergence(double x, double p)
+    {
+        const double least = 1e-7;
+        p = Math.Clamp(p, least, 1 - least);
+        return (float)Math.Max(0, Part(x, p) + Part(1 - x, 1 - p));
+
+        static double Part(double x, double p) => x > 0 ? x * Math.Log(x / p) : 0;
+    }
+}

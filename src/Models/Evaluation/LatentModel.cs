@@ -1,0 +1,93 @@
+using Vae.Models.Networks;
+using Vae.Shared.Sweeps;
+using Vae.Torch;
+
+namespace Vae.Models.Evaluation;
+
+/// <summary>Means and log variances of q(z | x) = N(mean, diag(exp(log variance))).</summary>
+/// <param name="Mean">[n, d].</param>
+/// <param name="LogVariance">[n, d].</param>
+public readonly record struct DiagonalPosterior(Tensor Mean, Tensor LogVariance);
+
+/// <summary>What a draw of z says about each row.</summary>
+/// <param name="LogLikelihood">ln p(x | z), [m, n], in nats.</param>
+/// <param name="LogRatio">ln p(z) - ln q(z | x), [m, n], in nats.</param>
+public readonly record struct BoundDraws(Tensor LogLikelihood, Tensor LogRatio);
+
+/// <summary>
+/// What evaluation and applications ask of one trained model with continuous latents, whatever its family: the posterior of a row, an image of a latent, and ln p(x | z). A family whose posterior is no
+/// diagonal Gaussian (a ladder), or whose prior is not N(0, I), overrides what differs; everything here works without gradients and in the caller's scope.
+/// </summary>
+public abstract class LatentModel
+{
+    /// <summary>What one row is.</summary>
+    public abstract ImageShape Image { get; }
+
+    /// <summary>Numbers of a latent: d, or the sum over the layers of a ladder.</summary>
+    public abstract int Latent { get; }
+
+    /// <summary>Whether ln p(x | z) is a density, whose bits per dimension depend on the scale of the values, and not a probability.</summary>
+    public abstract bool IsDensity { get; }
+
+    /// <summary>Where its tensors are.</summary>
+    public abstract torch.Device Device { get; }
+
+    /// <summary>The posterior of each row.</summary>
+    /// <param name="x">[n, D], values as the likelihood takes them.</param>
+    public abstract DiagonalPosterior Encode(Tensor x);
+
+    /// <summary>The image that a latent stands for: probabilities or means, [n, D].</summary>
+    /// <param name="z">[n, d].</param>
+    public abstract Tensor Decode(Tensor z);
+
+    /// <summary>ln p(x | z) in nats, summed over the values of an image: [m, n].</summary>
+    /// <param name="x">[n, D].</param>
+    /// <param name="z">[m, n, d]: m latents for each row.</param>
+    public abstract Tensor LogLikelihood(Tensor x, Tensor z);
+
+    /// <summary>ln p(z) in nats. Here: N(0, I).</summary>
+    /// <param name="z">[..., d].</param>
+    public virtual Tensor LogPrior(Tensor z) => (z.square().sum(-1) * -0.5) - (0.5 * Latent * Math.Log(2 * Math.PI));
+
+    /// <summary>Draws of z with what importance weights are made of, ln w = ln p(x|z) + ln p(z) - ln q(z|x). Never divided by a variance: with z = mean + deviation * noise, ln q needs the noise alone.</summary>
+    /// <param name="x">[n, D].</param>
+    /// <param name="posterior">Of the same rows.</param>
+    /// <param name="noise">[m, n, d], standard normal.</param>
+    public virtual BoundDraws Draw(Tensor x, DiagonalPosterior posterior, Tensor noise)
+    {
+        var z = Sample(posterior, noise);
+        var logPosterior = (noise.square().sum(-1) * -0.5) - (0.5 * Latent * Math.Log(2 * Math.PI)) - (posterior.LogVariance.sum(1) * 0.5);
+        return new BoundDraws(LogLikelihood(x, z), LogPrior(z) - logPosterior);
+    }
+
+    /// <summary>z = mean + exp(log variance / 2) noise, [m, n, d].</summary>
+    /// <param name="posterior">[n, d].</param>
+    /// <param name="noise">[m, n, d].</param>
+    public static Tensor Sample(DiagonalPosterior posterior, Tensor noise) => (noise * (posterior.LogVariance * 0.5).exp()) + posterior.Mean;
+
+    /// <summary>The rate of each row by latent dimension, in nats, [n, d]: the closed form against N(0, I) in double precision, with the terms that cancel near 0 kept apart. A family with another prior estimates it.</summary>
+    /// <param name="mean">[n, d].</param>
+    /// <param name="logVariance">[n, d].</param>
+    public virtual double[] Rates(ReadOnlySpan<float> mean, ReadOnlySpan<float> logVariance)
+    {
+        var rates = new double[mean.Length];
+        for (var i = 0; i < rates.Length; i++)
+        {
+            double l = logVariance[i];
+            var bracket = Math.Abs(l) < 0.05 ? l * l * (0.5 + (l * ((1.0 / 6) + (l * ((1.0 / 24) + (l / 120)))))) : Math.Exp(l) - 1 - l;
+            rates[i] = 0.5 * (((double)mean[i] * mean[i]) + bracket);
+        }
+
+        return rates;
+    }
+
+    /// <summary>The model of a network with one replica. A family with continuous latents plugs in here.</summary>
+    /// <param name="network">Stays the caller's.</param>
+    /// <param name="spec">Its shape and likelihood.</param>
+    /// <exception cref="ArgumentException">The family has no such latents, or the network has more than one replica.</exception>
+    public static LatentModel Of(PackNetwork network, ModelSpec spec) => network switch
+    {
+        VaeNetwork vae => new VaeLatentModel(vae, spec),
+        _ => throw new ArgumentException($"Models of the family {spec.Family} cannot be evaluated by their posterior.", nameof(network)),
+    };
+}
