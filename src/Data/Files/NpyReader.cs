@@ -47,6 +47,7 @@ public static partial class NpyReader
     /// <exception cref="DatasetException">It is damaged, or holds something else.</exception>
     public static NpyArray Read(Stream source, string shownAs)
     {
+        source.Position = 0;
         Span<byte> preamble = stackalloc byte[12];
         var got = source.ReadAtLeast(preamble, preamble.Length, throwOnEndOfStream: false);
         if (got < preamble.Length || !preamble.StartsWith(Magic)) throw new DatasetException(shownAs, 0, "a .npy file", "another signature", Advice);

@@ -39,7 +39,7 @@ public sealed class SweepRunTests : IDisposable
         _vae.Run("model", "reconstruct", "last/0", "--out", "r.png").Expect(0);
         Assert.Equal("PNG"u8.ToArray(), File.ReadAllBytes(_vae.PathTo("r.png"))[1..4]);
         _vae.Run("model", "export", "best:tiny", "--out", "mine").Expect(0);
-        Assert.Equal(["README.md", "config.json", "model.safetensors", "samples.png"], Directory.GetFiles(_vae.PathTo("mine")).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
+        Assert.Equal(["README.md", "config.json", "load_model.py", "model.safetensors", "samples.png", "traversal.png"], Directory.GetFiles(_vae.PathTo("mine")).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
         _vae.Run("model", "generate", "mine", "--out", "c.png", "--count", "9", "--seed", "3").Expect(0);
         Assert.Equal(File.ReadAllBytes(_vae.PathTo("a.png")), File.ReadAllBytes(_vae.PathTo("c.png")));
     }

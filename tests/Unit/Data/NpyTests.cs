@@ -14,7 +14,7 @@ public class NpyTests
 
         NpyWriter.Write(file, [3, 2], values);
 
-        var array = NpyReader.Read(Rewound(file), "a.npy");
+        var array = NpyReader.Read(file, "a.npy");
         Assert.Equal([3, 2], array.Shape);
         Assert.Equal(values, array.Values);
         Assert.Equal(0, (file.Length - 24) % 64); // The header is padded as numpy pads it, so that the numbers are aligned.
@@ -26,7 +26,7 @@ public class NpyTests
         using var bytes = new MemoryStream();
         NpyWriter.Write(bytes, 1, 3, new byte[] { 1, 2, 255 });
 
-        Assert.Equal([1f, 2f, 255f], NpyReader.Read(Rewound(bytes), "b.npy").Values);
+        Assert.Equal([1f, 2f, 255f], NpyReader.Read(bytes, "b.npy").Values);
         Assert.Equal([0.5f], NpyReader.Read(File("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", BitConverter.GetBytes(0.5)), "d.npy").Values);
     }
 
@@ -64,12 +64,6 @@ public class NpyTests
                 if (Record.Exception(() => NpyReader.Read(new MemoryStream(changed), "bad.npy")) is { } refused) Assert.IsType<DatasetException>(refused);
             }
         }
-    }
-
-    private static MemoryStream Rewound(MemoryStream file)
-    {
-        file.Position = 0;
-        return file;
     }
 
     private static MemoryStream File(string header, byte[] content) =>

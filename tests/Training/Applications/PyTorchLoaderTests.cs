@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Vae.Models.Applications;
+using Vae.Models.Evaluation;
+using Vae.Models.Files;
+using Vae.Shared.Sweeps;
+using Vae.Torch;
+using Activation = Vae.Shared.Sweeps.Activation;
+using Architecture = Vae.Shared.Sweeps.Architecture;
+
+namespace Vae.Tests.Training.Applications;
+
+public sealed class PyTorchLoaderTests : TorchTest, IDisposable
+{
+    private const int Rows = 5;
+    private const string Script = """
+        import importlib.util, struct, sys, torch
+        for folder in sys.argv[1:]:
+            spec = importlib.util.spec_from_file_location("load_model", f"{folder}/load_model.py")
+            loader = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(loader)
+            model = loader.load(folder)
+            with open(f"{folder}/x.bin", "rb") as file:
+                x = torch.frombuffer(bytearray(file.read()), dtype=torch.float32).reshape(5, -1)
+            mean, log_variance = model.encode(x)
+            values = torch.cat([mean.flatten(), log_variance.flatten(), model.decode(mean).flatten()]).tolist()
+            with open(f"{folder}/y.bin", "wb") as file:
+                file.write(struct.pack(f"<{len(values)}f", *values))
+        """;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("vae-loader-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [PyTorchFact]
+    public void Plain_pytorch_computes_what_this_program_computes()
+    {
+        ModelSpec[] specs =
+        [
+            TestModel.Spec(), TestModel.Spec() with { Activation = Activation.Tanh, Encoder = [16, 12], Decoder = [10] }, TestModel.Spec(likelihood: Likelihood.Gaussian) with { Activation = Activation.Gelu },
+            TestModel.Spec(Architecture.Conv) with { Activation = Activation.LeakyRelu }, TestModel.Spec(Architecture.Conv, Likelihood.Gaussian) with { Activation = Activation.Silu },
+            TestModel.Spec(Architecture.Conv) with { Activation = Activation.Elu, Channels = [6] },
+        ];
+        var x = TestModel.Images(Rows);
+        var folders = specs.Select((spec, i) => Export(spec, $"{i}", x)).ToArray();
+
+        var (code, said) = PyTorchFactAttribute.Run(PyTorchFactAttribute.Python, ["-c", Script, .. folders]);
+
+        Assert.True(code == 0, said);
+        for (var i = 0; i < specs.Length; i++)
+        {
+            using var network = TestModel.Network(specs[i]);
+            var model = TestModel.Of(network, specs[i]);
+            var ours = LatentRows.Encode(model, x);
+            var theirs = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(folders[i], "y.bin"))).ToArray();
+            float[] expected = [.. ours.Means, .. ours.LogVariances, .. Images(model, ours.Means)];
+            Assert.Equal(expected.Length, theirs.Length);
+            for (var j = 0; j < expected.Length; j++) Assert.True(Math.Abs(expected[j] - theirs[j]) < 1e-5, $"Model {i}, number {j}: {expected[j]} here, {theirs[j]} there.");
+        }
+    }
+
+    [Fact]
+    public void The_loader_is_about_a_page() => Assert.InRange(Encoding.UTF8.GetString(PyTorchLoader.Read()).Split('\n').Length, 20, 60);
+
+    // Not cut to 0 to 1, as a picture is: means of a Gaussian may lie outside.
+    private static float[] Images(LatentModel model, float[] latents)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var mode = torch.no_grad();
+        return model.Decode(torch.tensor(latents, [Rows, model.Latent])).contiguous().ToArray<float>();
+    }
+
+    private string Export(ModelSpec spec, string name, float[] x)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
+        var config = new ModelConfig(new TrialSpec { Index = 0, Assignments = [], Model = spec, Training = new TrainingSpec() }, null, TestModel.Image, null, null);
+        using var network = TestModel.Network(spec);
+        using (var file = File.Create(Path.Combine(folder, TrainedModel.FileName))) TrainedModel.Write(file, network, 0, config);
+        File.WriteAllText(Path.Combine(folder, ModelConfig.FileName), config.Write());
+        File.WriteAllBytes(Path.Combine(folder, PyTorchLoader.FileName), PyTorchLoader.Read());
+        File.WriteAllBytes(Path.Combine(folder, "x.bin"), MemoryMarshal.AsBytes<float>(x).ToArray());
+        return folder;
+    }
+}
