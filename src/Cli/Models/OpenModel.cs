@@ -17,7 +17,6 @@ internal sealed class OpenModel : IDisposable
     {
         Model = model;
         Pictures = new Pictures(model.Network, model.Objective);
-        Latents = LatentModel.Of(model.Network, model.Config.Trial.Model);
         Dataset = dataset;
     }
 
@@ -26,9 +25,10 @@ internal sealed class OpenModel : IDisposable
     public Pictures Pictures { get; }
 
     /// <summary>What the applications work on.</summary>
-    public LatentModel Latents { get; }
+    /// <exception cref="CliException">Models of this kind have no continuous latents to work on.</exception>
+    public LatentModel Latents => field ??= FindLatents();
 
-    public ImageShape Image => Latents.Image;
+    public ImageShape Image => Model.Network.Image;
 
     /// <summary>What it was trained on, with absolute paths; null when neither its config nor the store under --home tells.</summary>
     public DatasetSource? Dataset { get; }
@@ -40,6 +40,18 @@ internal sealed class OpenModel : IDisposable
         var (chosen, _) = DeviceProbe.Open(device, Environment.ProcessorCount);
         var model = TrainedModel.Load(path, chosen);
         return new OpenModel(model, model.Config.Dataset ?? DatasetOf(model.Config, home));
+    }
+
+    private LatentModel FindLatents()
+    {
+        try
+        {
+            return LatentModel.Of(Model.Network, Model.Config.Trial.Model);
+        }
+        catch (ArgumentException refused)
+        {
+            throw new CliException(ExitCode.InvalidInput, refused.Message);
+        }
     }
 
     private static DatasetSource? DatasetOf(ModelConfig config, string home)

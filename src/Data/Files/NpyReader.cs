@@ -1,7 +1,5 @@
 using System.Buffers.Binary;
-using System.Globalization;
-using System.Text;
-using System.Text.RegularExpressions;
+using Vae.Data.Npz;
 
 namespace Vae.Data.Files;
 
@@ -14,15 +12,9 @@ public sealed record NpyArray(IReadOnlyList<int> Shape, float[] Values);
 /// Reads NumPy's .npy files of float32, float64 and bytes in C order. Python objects, which numpy would unpickle (and so run), are refused like every other type; sizes are
 /// checked against the file's length before anything is allocated.
 /// </summary>
-public static partial class NpyReader
+public static class NpyReader
 {
-    /// <summary>What numpy allows.</summary>
-    public const int DimensionsMax = 32;
-
-    private const int HeaderMax = 64 * 1024;
     private const string Advice = "Save it with numpy.save as a float32 array in C order.";
-
-    private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
     /// <summary>Reads a file as numbers of single precision.</summary>
     /// <param name="path">The file.</param>
@@ -48,35 +40,22 @@ public static partial class NpyReader
     public static NpyArray Read(Stream source, string shownAs)
     {
         source.Position = 0;
-        Span<byte> preamble = stackalloc byte[12];
-        var got = source.ReadAtLeast(preamble, preamble.Length, throwOnEndOfStream: false);
-        if (got < preamble.Length || !preamble.StartsWith(Magic)) throw new DatasetException(shownAs, 0, "a .npy file", "another signature", Advice);
-        if (preamble[6] is < 1 or > 3) throw new DatasetException(shownAs, 6, "version 1, 2 or 3 of the format", $"{preamble[6]}", Advice);
-        var begin = preamble[6] == 1 ? 10 : 12;
-        long headerLength = preamble[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(preamble[8..]) : BinaryPrimitives.ReadUInt32LittleEndian(preamble[8..]);
-        if (headerLength > HeaderMax || begin + headerLength > source.Length) throw new DatasetException(shownAs, 8, $"a header of at most {Math.Min(HeaderMax, source.Length - begin):N0} bytes", $"one of {headerLength:N0}", Advice);
-        var header = new byte[headerLength];
-        source.Position = begin;
-        source.ReadExactly(header);
-        var (type, shape) = Parse(Encoding.UTF8.GetString(header), begin, shownAs);
-        var width = type switch { "<f4" => 4, "<f8" => 8, "|u1" => 1, _ => throw new DatasetException(shownAs, begin, "numbers of type <f4, <f8 or |u1", $"'{type}'", Advice) };
-        long count = 1;
-        foreach (var size in shape) count = size == 0 ? 0 : Math.Min(count * size, int.MaxValue + 1L);
-        var room = source.Length - begin - headerLength;
-        if (count > Array.MaxLength || count * width != room) throw new DatasetException(shownAs, begin + headerLength, $"{string.Join(" x ", shape)} numbers of {width} bytes", $"{room:N0} bytes", "The file is damaged or incomplete: write it again.");
-        return new NpyArray(shape, ReadValues(source, (int)count, width));
-    }
+        NpyHeader header;
+        try
+        {
+            header = NpyHeader.Read(source, shownAs, Advice);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new DatasetException(shownAs, source.Length, "a whole header", "the end of the file", Advice, e);
+        }
 
-    private static (string Type, int[] Shape) Parse(string header, long offset, string shownAs)
-    {
-        if (Header().Match(header) is not { Success: true } match) throw new DatasetException(shownAs, offset, "a header with descr, fortran_order and shape", "another", Advice);
-        if (match.Groups["order"].Value != "False") throw new DatasetException(shownAs, offset, "an array in C order", "one in Fortran order", Advice);
-        var sizes = match.Groups["shape"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        var shape = new int[sizes.Length];
-        for (var i = 0; i < sizes.Length; i++)
-            if (!int.TryParse(sizes[i], NumberStyles.None, CultureInfo.InvariantCulture, out shape[i])) throw new DatasetException(shownAs, offset, $"sizes of 0 to {int.MaxValue:N0}", sizes[i], Advice);
-        if (shape.Length > DimensionsMax) throw new DatasetException(shownAs, offset, $"at most {DimensionsMax} dimensions", $"{shape.Length}", Advice);
-        return (match.Groups["type"].Value, shape);
+        var width = header.Type switch { "<f4" => 4, "<f8" => 8, "|u1" => 1, _ => throw new DatasetException(shownAs, 10, "numbers of type <f4, <f8 or |u1", $"'{header.Type}'", Advice) };
+        long count = 1;
+        foreach (var size in header.Shape) count = Math.Min(count * size, int.MaxValue + 1L);
+        var room = source.Length - header.Bytes;
+        if (count > Array.MaxLength || count * width != room) throw new DatasetException(shownAs, header.Bytes, $"{string.Join(" x ", header.Shape)} numbers of {width} bytes", $"{room:N0} bytes", "The file is damaged or incomplete: write it again.");
+        return new NpyArray(header.Shape, ReadValues(source, (int)count, width));
     }
 
     private static float[] ReadValues(Stream source, int count, int width)
@@ -102,8 +81,4 @@ public static partial class NpyReader
 
         return values;
     }
-
-    // The keys in the order in which numpy writes them (sorted); a header is a Python literal, of which only this form is taken.
-    [GeneratedRegex(@"^\{\s*'descr':\s*'(?<type>[^']{1,16})',\s*'fortran_order':\s*(?<order>True|False),\s*'shape':\s*\((?<shape>[0-9, ]*)\),?\s*\}\s*$")]
-    private static partial Regex Header();
 }

@@ -8,6 +8,7 @@ namespace Vae.Data.Files;
 public static class NpyWriter
 {
     private const int Alignment = 64; // What numpy itself pads the header to.
+    private const int DimensionsMax = 32; // What numpy allows.
     private const int Preamble = 10; // Magic, version, length of the header.
 
     /// <summary>Writes a [rows, columns] table of bytes, row by row.</summary>
@@ -37,7 +38,7 @@ public static class NpyWriter
         long product = width;
         foreach (var dimension in shape) product = checked(product * dimension);
         var sizes = string.Join(", ", shape.ToArray());
-        if (shape.Length is < 1 or > NpyReader.DimensionsMax || product != bytes.Length) throw new ArgumentException($"{bytes.Length / width} values are no table of {sizes.Replace(", ", " x ", StringComparison.Ordinal)}.", nameof(bytes));
+        if (shape.Length is < 1 or > DimensionsMax || product != bytes.Length) throw new ArgumentException($"{bytes.Length / width} values are no table of {sizes.Replace(", ", " x ", StringComparison.Ordinal)}.", nameof(bytes));
         var text = $"{{'descr': '{type}', 'fortran_order': False, 'shape': ({sizes}{(shape.Length == 1 ? "," : "")}), }}";
         var length = (Preamble + text.Length + 1 + Alignment - 1) / Alignment * Alignment - Preamble;
         Span<byte> preamble = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', 1, 0, 0, 0];

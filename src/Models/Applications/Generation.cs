@@ -1,12 +1,11 @@
 using Vae.Models.Evaluation;
-using Vae.Torch;
 
 namespace Vae.Models.Applications;
 
 /// <summary>New images. A model that takes labels is a <see cref="LatentModel"/> with its labels chosen, so that each of these calls draws from one class of it.</summary>
 public static class Generation
 {
-    /// <summary>Images decoded from draws of the prior N(0, I): probabilities or means, not sampled pixels.</summary>
+    /// <summary>Images decoded from draws of the prior: probabilities or means, not sampled pixels.</summary>
     /// <param name="model">The model.</param>
     /// <param name="count">Images, 1 or more.</param>
     /// <param name="seed">The same seed gives the same images.</param>
@@ -14,10 +13,7 @@ public static class Generation
     public static float[] FromPrior(LatentModel model, int count, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        using var scope = torch.NewDisposeScope();
-        var z = torch.empty([count, model.Latent]);
-        Noise.FillNormal(z, seed, NoiseStreams.Of(NoisePurpose.Prior), 0);
-        return LatentRows.Decode(model, z.ToArray<float>());
+        return LatentRows.Decode(model, model.DrawPrior(count, seed));
     }
 
     /// <summary>Images decoded from draws of a density that was fitted to the latents of training rows (Ghosh et al. 2020, section 4: ex-post density estimation). It closes the gap between the prior and what the decoder has seen.</summary>

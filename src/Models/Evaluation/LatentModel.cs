@@ -49,6 +49,17 @@ public abstract class LatentModel
     /// <param name="z">[..., d].</param>
     public virtual Tensor LogPrior(Tensor z) => (z.square().sum(-1) * -0.5) - (0.5 * Latent * Math.Log(2 * Math.PI));
 
+    /// <summary>Latents from the prior, [count, d], in host memory. Here: N(0, I).</summary>
+    /// <param name="count">Latents, 1 or more.</param>
+    /// <param name="seed">The same seed gives the same latents, however many follow.</param>
+    public virtual float[] DrawPrior(int count, ulong seed)
+    {
+        using var scope = torch.NewDisposeScope();
+        var z = torch.empty([count, Latent]);
+        Noise.FillNormal(z, seed, NoiseStreams.Of(NoisePurpose.Prior), 0);
+        return z.ToArray<float>();
+    }
+
     /// <summary>Draws of z with what importance weights are made of, ln w = ln p(x|z) + ln p(z) - ln q(z|x). Never divided by a variance: with z = mean + deviation * noise, ln q needs the noise alone.</summary>
     /// <param name="x">[n, D].</param>
     /// <param name="posterior">Of the same rows.</param>

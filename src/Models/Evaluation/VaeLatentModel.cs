@@ -1,4 +1,5 @@
 using Vae.Models.Networks;
+using Vae.Models.Objectives;
 using Vae.Shared.Sweeps;
 using Vae.Torch;
 
@@ -8,20 +9,22 @@ namespace Vae.Models.Evaluation;
 internal sealed class VaeLatentModel : LatentModel
 {
     private readonly VaeNetwork _network;
-    private readonly Likelihood _likelihood;
+    private readonly Observation _observation;
 
     public VaeLatentModel(VaeNetwork network, ModelSpec spec)
     {
         if (network.Replicas != 1) throw new ArgumentException($"One replica is needed, not {network.Replicas}: take a view of it.", nameof(network));
         if (spec.Prior != Prior.Normal) throw new ArgumentException($"The prior {spec.Prior} needs a model of its own: here it is N(0, I).", nameof(spec));
-        (_network, _likelihood) = (network, spec.Likelihood);
+        _network = network;
+        _observation = new Observation(network, spec);
+        IsDensity = spec.Likelihood is Likelihood.Gaussian or Likelihood.ContinuousBernoulli;
     }
 
     public override ImageShape Image => _network.Image;
 
     public override int Latent => _network.Latent;
 
-    public override bool IsDensity => _likelihood == Likelihood.Gaussian;
+    public override bool IsDensity { get; }
 
     public override torch.Device Device => _network.parameters().First().device;
 
@@ -32,29 +35,13 @@ internal sealed class VaeLatentModel : LatentModel
         return new DiagonalPosterior(posterior.Mean.select(0, 0), posterior.LogVariance.select(0, 0));
     }
 
-    public override Tensor Decode(Tensor z)
-    {
-        var decoded = _network.Decode(z.unsqueeze(0)).select(0, 0);
-        return _likelihood == Likelihood.Bernoulli ? decoded.sigmoid() : decoded;
-    }
+    public override Tensor Decode(Tensor z) => _observation.ToImages(_network.Decode(z.unsqueeze(0))).select(0, 0);
 
     public override Tensor LogLikelihood(Tensor x, Tensor z)
     {
         var (draws, rows) = (z.size(0), z.size(1));
-        var decoded = _network.Decode(z.reshape(1, draws * rows, Latent)).view(draws, rows, Image.Values);
-        return _likelihood switch
-        {
-            // ln p = a x - softplus(a): from logits, so no probability is ever 0 or 1 and nothing is cut off at any number of nats.
-            Likelihood.Bernoulli => ((decoded * x) - decoded.softplus()).sum(2),
-            Likelihood.Gaussian => GaussianLogDensity(decoded, x),
-            _ => throw new InvalidOperationException($"Unknown likelihood {_likelihood}."),
-        };
-    }
-
-    private Tensor GaussianLogDensity(Tensor means, Tensor x)
-    {
-        var logVariance = _network.ObservationLogVariance!;
-        var squares = (means - x).square().sum(2);
-        return ((squares * (-logVariance).exp()) + ((logVariance + Math.Log(2 * Math.PI)) * Image.Values)) * -0.5;
+        var decoded = _network.Decode(z.reshape(1, draws * rows, Latent));
+        var each = x.unsqueeze(0).expand(draws, rows, Image.Values).reshape(1, draws * rows, Image.Values);
+        return -_observation.DistortionOfRows(decoded, each).view(draws, rows);
     }
 }

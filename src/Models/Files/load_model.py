@@ -2,7 +2,7 @@
 
     model = load(".")
     mean, log_variance = model.encode(x)    # x: [n, channels * height * width], values 0 to 1
-    images = model.decode(mean)             # probabilities (bernoulli) or means, in the shape of x
+    images = model.decode(mean)             # probabilities or means, in the shape of x
 """
 import json, struct, types
 import torch
@@ -22,31 +22,47 @@ def load(folder="."):
         config = json.load(file)
     spec, image, w = config["model"], config["image"], read_safetensors(f"{folder}/model.safetensors")
     activation = {"relu": F.relu, "tanh": torch.tanh, "gelu": F.gelu, "silu": F.silu, "leaky_relu": F.leaky_relu, "elu": F.elu}[spec["activation"]]
+    is_mlp, is_residual, likelihood = spec["architecture"] == "mlp", spec["architecture"] == "resnet", spec["likelihood"]
     linear = lambda x, name: F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
-    conv = lambda x, name: F.conv2d(x, w[f"{name}.weight"], w[f"{name}.bias"], stride=2, padding=1)
-    deconv = lambda x, name: F.conv_transpose2d(x, w[f"{name}.weight"], w[f"{name}.bias"], stride=2, padding=1)
+    down = lambda x, name: F.conv2d(x, w[f"{name}.weight"], w[f"{name}.bias"], stride=2, padding=1)
+    up = lambda x, name: F.conv_transpose2d(x, w[f"{name}.weight"], w[f"{name}.bias"], stride=2, padding=1)
+    same = lambda x, name: F.conv2d(x, w[f"{name}.weight"], w[f"{name}.bias"], padding=1)
+    norm = lambda x, name: F.group_norm(x, spec["groups"], w[f"{name}.weight"], w[f"{name}.bias"])
 
-    def stack(x, name, layer=linear, last=activation):
-        places = sorted(int(key.split(".")[1]) for key in w if key.startswith(f"{name}.") and key.endswith(".weight"))
+    def stack(x, name, layer=linear, active=True, last_active=True):
+        places = sorted({int(key.split(".")[1]) for key in w if key.startswith(f"{name}.")})
         for place in places:
-            x = (last if place == places[-1] else activation)(layer(x, f"{name}.{place}"))
+            here = f"{name}.{place}"
+            if f"{here}.norm1.weight" in w:    # a residual block
+                inner = same(activation(norm(x, f"{here}.norm1")), f"{here}.conv1")
+                x = x + same(activation(norm(inner, f"{here}.norm2")), f"{here}.conv2")
+            elif w[f"{here}.weight"].dim() == 1:
+                x = activation(norm(x, here))
+            else:
+                x = layer(x, here)
+                x = activation(x) if active and (last_active or place != places[-1]) else x
         return x
 
     def encode(x):
-        if spec["architecture"] == "conv":
-            x = stack(stack(x.reshape(-1, image["channels"], image["height"], image["width"]), "encoder", conv).flatten(1), "encoder_head")
-        else:
+        if is_mlp:
             x = stack(x, "encoder")
+        else:
+            x = x.reshape(-1, image["channels"], image["height"], image["width"])
+            x = stack(stack(x, "encoder", down, active=not is_residual).flatten(1), "encoder_head")
         mean, raw = linear(x, "posterior").chunk(2, dim=1)
         return mean, 8 - F.softplus(8 - (-12 + F.softplus(raw + 12)))
 
     def decode(z):
-        if spec["architecture"] == "conv":
-            halvings = 2 ** sum(key.startswith("decoder.") and key.endswith(".weight") for key in w)
-            x = stack(z, "decoder_head").reshape(len(z), -1, image["height"] // halvings, image["width"] // halvings)
-            x = stack(x, "decoder", deconv, last=lambda y: y).flatten(1)
-        else:
+        if is_mlp:
             x = linear(stack(z, "decoder"), "output")
-        return torch.sigmoid(x) if spec["likelihood"] == "bernoulli" else x
+        else:
+            halvings = 2 ** sum(key.startswith("decoder.") and key.count(".") == 2 and w[key].dim() == 4 for key in w)
+            x = stack(z, "decoder_head", last_active=not is_residual).reshape(len(z), -1, image["height"] // halvings, image["width"] // halvings)
+            x = stack(x, "decoder", up, active=not is_residual, last_active=False).flatten(1)
+        if likelihood == "bernoulli":
+            return torch.sigmoid(x)
+        if likelihood == "continuous_bernoulli":
+            return torch.where(x.abs() < 0.1, 0.5 + x / 12, 1 / (1 - torch.exp(-x)) - 1 / x)
+        return x.clamp(0, 1) if likelihood == "discretised_logistic" else x
 
     return types.SimpleNamespace(config=config, weights=w, encode=encode, decode=decode)

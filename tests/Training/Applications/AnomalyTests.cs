@@ -8,7 +8,7 @@ namespace Vae.Tests.Training.Applications;
 
 public sealed class AnomalyTests : TorchTest
 {
-    [Theory, InlineData(Likelihood.Bernoulli), InlineData(Likelihood.Gaussian)]
+    [Theory, InlineData(Likelihood.Bernoulli), InlineData(Likelihood.Gaussian), InlineData(Likelihood.ContinuousBernoulli), InlineData(Likelihood.DiscretisedLogistic)]
     public void Scores_add_up_to_the_bound_of_the_training_objective(Likelihood likelihood)
     {
         var spec = TestModel.Spec(likelihood: likelihood);
