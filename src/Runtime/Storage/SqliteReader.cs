@@ -7,7 +7,7 @@ using Vae.Shared.Wire;
 namespace Vae.Runtime.Storage;
 
 /// <summary>Reads a store, also while another process writes it: every call sees what was committed when it began. Safe from any thread.</summary>
-public sealed class SqliteReader : IEventReader, IPointReader
+public sealed class SqliteReader : IStoreReader
 {
     private const int BucketPoints = 2; // The lowest and the highest of each run.
     private const int EndPoints = 2; // The first and the last of the curve.

@@ -9,43 +9,11 @@ namespace Vae.Runtime.Storage;
 /// Facts and points in one SQLite file (write-ahead log, <c>synchronous=FULL</c>). One thread writes; whatever has queued up while the last
 /// transaction was synced goes into the next one, so the price of a sync is shared by all actors that wait for it.
 /// </summary>
-public sealed class SqliteStore : IStore
+public sealed class SqliteStore : DurableStore
 {
-    private readonly Catalog _catalog;
-    private readonly SqliteReader _reader;
-    private readonly GroupCommit _commits;
-
     private SqliteStore(string path, SqliteConnection connection, Term term, TimeProvider time, Catalog catalog)
+        : base(path, term, catalog, new SqliteReader(path, catalog), new(new SqliteWriter(connection, path, term, time), path, time, Timeout.InfiniteTimeSpan))
     {
-        (Place, Term, _catalog) = (path, term, catalog);
-        _reader = new(path, catalog);
-        _commits = new(new SqliteWriter(connection, path, term, time), path, time, Timeout.InfiniteTimeSpan);
-    }
-
-    /// <inheritdoc/>
-    public string Place { get; }
-
-    /// <inheritdoc/>
-    public Term Term { get; }
-
-    /// <inheritdoc/>
-    public StoreException? Trouble => _commits.Trouble;
-
-    /// <inheritdoc/>
-    public Task Failure => _commits.Failure;
-
-    /// <inheritdoc/>
-    public Action<TimeSpan, int, bool>? OnCommit
-    {
-        get => _commits.OnCommit;
-        set => _commits.OnCommit = value;
-    }
-
-    /// <inheritdoc/>
-    public Action<StoreException?>? OnTrouble
-    {
-        get => _commits.OnTrouble;
-        set => _commits.OnTrouble = value;
     }
 
     /// <summary>Opens or makes the store and takes the next term: from now on an older writer of the same file is refused.</summary>
@@ -83,34 +51,4 @@ public sealed class SqliteStore : IStore
             };
         }
     }
-
-    /// <inheritdoc/>
-    public async Task AppendAsync(IReadOnlyList<NewEvent> batch) => await _commits.EnqueueAsync(PendingWrite.Of(batch, _catalog));
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<MetricPoint>> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null) => _commits.EnqueueAsync(new([], points, marks ?? []));
-
-    /// <inheritdoc/>
-    public IReadOnlyList<PointMark> ReadMarks() => _reader.ReadMarks();
-
-    /// <inheritdoc/>
-    public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) => _reader.ReadStream(stream, afterSequence);
-
-    /// <inheritdoc/>
-    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0, Action<DamagedEvent>? damaged = null) => _reader.ReadAll(afterSequence, damaged);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<Attempt> ReadAttempts(TrialId trial) => _reader.ReadAttempts(trial);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000) => _reader.ReadTrainSteps(trial, attempt, pointsMax);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt) => _reader.ReadEpochs(trial, attempt);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000) => _reader.ReadGaps(trial, attempt, gapsMax);
-
-    /// <summary>Commits what is queued, then closes the file.</summary>
-    public ValueTask DisposeAsync() => _commits.DisposeAsync();
 }

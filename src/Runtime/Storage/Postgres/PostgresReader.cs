@@ -7,7 +7,7 @@ using Vae.Shared.Wire;
 namespace Vae.Runtime.Storage.Postgres;
 
 /// <summary>Reads a store, also while another process writes it. Safe from any thread. A server that is being restarted is waited for.</summary>
-public sealed class PostgresReader : IEventReader, IPointReader, IDisposable
+public sealed class PostgresReader : IStoreReader, IDisposable
 {
     private const int BucketPoints = 2; // The lowest and the highest of each run.
     private const int EndPoints = 2; // The first and the last of the curve.

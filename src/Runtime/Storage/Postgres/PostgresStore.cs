@@ -6,43 +6,12 @@ using Vae.Shared.Wire;
 namespace Vae.Runtime.Storage.Postgres;
 
 /// <summary>Facts and points in a PostgreSQL database, for clusters whose coordinator has a standby. Keeps the promises of <see cref="SqliteStore"/>: one writer, group commit, each transaction checks the term.</summary>
-public sealed class PostgresStore : IStore
+public sealed class PostgresStore : DurableStore
 {
-    private readonly Catalog _catalog;
-    private readonly PostgresReader _reader;
-    private readonly GroupCommit _commits;
-
-    private PostgresStore(PostgresAddress address, NpgsqlConnection session, bool locked, Term term, long lastSequence, TimeProvider time, Catalog? catalog)
+    private PostgresStore(PostgresAddress address, NpgsqlConnection session, bool locked, Term term, long lastSequence, TimeProvider time, Catalog catalog)
+        : base(address.ToString(), term, catalog, new PostgresReader(address, catalog),
+            new(new PostgresWriter(address, session, locked, term, lastSequence, time), address.ToString(), time, PostgresStandby.BeatEvery))
     {
-        (Place, Term, _catalog) = (address.ToString(), term, catalog ?? MessageCatalog.Default);
-        _reader = new(address, catalog);
-        _commits = new(new PostgresWriter(address, session, locked, term, lastSequence, time), Place, time, PostgresStandby.BeatEvery);
-    }
-
-    /// <inheritdoc/>
-    public string Place { get; }
-
-    /// <inheritdoc/>
-    public Term Term { get; }
-
-    /// <inheritdoc/>
-    public StoreException? Trouble => _commits.Trouble;
-
-    /// <inheritdoc/>
-    public Task Failure => _commits.Failure;
-
-    /// <inheritdoc/>
-    public Action<TimeSpan, int, bool>? OnCommit
-    {
-        get => _commits.OnCommit;
-        set => _commits.OnCommit = value;
-    }
-
-    /// <inheritdoc/>
-    public Action<StoreException?>? OnTrouble
-    {
-        get => _commits.OnTrouble;
-        set => _commits.OnTrouble = value;
     }
 
     /// <summary>Waits until no other coordinator is active on the database, then makes its tables where they lack and takes the next term.</summary>
@@ -78,40 +47,6 @@ public sealed class PostgresStore : IStore
         return Take(address, session, locked: false, home, time, catalog);
     }
 
-    /// <inheritdoc/>
-    public async Task AppendAsync(IReadOnlyList<NewEvent> batch) => await _commits.EnqueueAsync(PendingWrite.Of(batch, _catalog));
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<MetricPoint>> StoreAsync(IReadOnlyList<MetricPoint> points, IReadOnlyList<PointMark>? marks = null) => _commits.EnqueueAsync(new([], points, marks ?? []));
-
-    /// <inheritdoc/>
-    public IReadOnlyList<PointMark> ReadMarks() => _reader.ReadMarks();
-
-    /// <inheritdoc/>
-    public IEnumerable<StoredEvent> ReadStream(string stream, long afterSequence = 0) => _reader.ReadStream(stream, afterSequence);
-
-    /// <inheritdoc/>
-    public IEnumerable<StoredEvent> ReadAll(long afterSequence = 0, Action<DamagedEvent>? damaged = null) => _reader.ReadAll(afterSequence, damaged);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<Attempt> ReadAttempts(TrialId trial) => _reader.ReadAttempts(trial);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000) => _reader.ReadTrainSteps(trial, attempt, pointsMax);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt) => _reader.ReadEpochs(trial, attempt);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000) => _reader.ReadGaps(trial, attempt, gapsMax);
-
-    /// <summary>Commits what is queued, then closes the session, which frees the lock for the standby.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await _commits.DisposeAsync();
-        _reader.Dispose();
-    }
-
     private static PostgresStore Take(PostgresAddress address, NpgsqlConnection session, bool locked, string home, TimeProvider time, Catalog? catalog)
     {
         try
@@ -133,7 +68,7 @@ public sealed class PostgresStore : IStore
             last = (long)session.Scalar("SELECT coalesce(max(seq), 0) FROM vae.events")!;
             session.Execute("SET application_name = 'vae coordinator'"); // It began as a standby.
             transaction.Commit();
-            return new(address, session, locked, new(term), last, time, catalog);
+            return new(address, session, locked, new(term), last, time, catalog ?? MessageCatalog.Default);
         }
         catch (Exception exception)
         {
