@@ -1,3 +1,4 @@
+using Vae.Shared.Actors;
 using Vae.Shared.Messages;
 using static Vae.Shared.Wire.Codecs;
 using static Vae.Shared.Wire.IdCodecs;
@@ -40,10 +41,8 @@ internal static class MessageCodecs
         .Field("HeartbeatEvery", Ticks, x => x.HeartbeatEvery)
         .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Ticks.Read(ref r), Ticks.Read(ref r)));
 
-    public static readonly RecordCodec<AgentMessage.HeartbeatAck> HeartbeatAck = Record<AgentMessage.HeartbeatAck>()
-        .Field("Term", TermNumber, x => x.Term)
-        .Field("Sequence", I64, x => x.Sequence)
-        .ReadBy((ref r) => new(TermNumber.Read(ref r), I64.Read(ref r)));
+    public static readonly RecordCodec<AgentMessage.HeartbeatAck> HeartbeatAck =
+        OfTermAnd<AgentMessage.HeartbeatAck, long>(x => x.Term, "Sequence", I64, x => x.Sequence, (term, value) => new(term, value));
 
     public static readonly RecordCodec<AgentMessage.RegisterAgain> RegisterAgain = Record<AgentMessage.RegisterAgain>()
         .Field("Term", TermNumber, x => x.Term)
@@ -76,10 +75,8 @@ internal static class MessageCodecs
         .Field("Text", Text, x => x.Text)
         .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r), Text.Read(ref r)));
 
-    public static readonly RecordCodec<AgentMessage.Left> Left = Record<AgentMessage.Left>()
-        .Field("Term", TermNumber, x => x.Term)
-        .Field("Incarnation", U64, x => x.Incarnation)
-        .ReadBy((ref r) => new(TermNumber.Read(ref r), U64.Read(ref r)));
+    public static readonly RecordCodec<AgentMessage.Left> Left =
+        OfTermAnd<AgentMessage.Left, ulong>(x => x.Term, "Incarnation", U64, x => x.Incarnation, (term, value) => new(term, value));
 
     public static readonly RecordCodec<MetricsMessage.PointBatch> PointBatch = Record<MetricsMessage.PointBatch>()
         .Field("Worker", Node, x => x.Worker)
@@ -114,9 +111,8 @@ internal static class MessageCodecs
         .Field("Reason", Text, x => x.Reason)
         .ReadBy((ref r) => new(AttemptNumber.Read(ref r), U64.Read(ref r), GenerationNumber.Read(ref r), GenerationNumber.Read(ref r), Text.Read(ref r)));
 
-    public static readonly RecordCodec<PackMessage.ReplicaReady> ReplicaReady = Record<PackMessage.ReplicaReady>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r)));
+    public static readonly RecordCodec<PackMessage.ReplicaReady> ReplicaReady =
+        OfAttempt<PackMessage.ReplicaReady>(x => x.Attempt, attempt => new(attempt));
 
     public static readonly RecordCodec<PackMessage.ReplicaDone> ReplicaDone = Record<PackMessage.ReplicaDone>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
@@ -130,15 +126,11 @@ internal static class MessageCodecs
         .Field("Text", Text, x => x.Text)
         .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Failure.Read(ref r), Text.Read(ref r)));
 
-    public static readonly RecordCodec<PackMessage.ReplicaTraining> ReplicaTraining = Record<PackMessage.ReplicaTraining>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Generation", GenerationNumber, x => x.Generation)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
+    public static readonly RecordCodec<PackMessage.ReplicaTraining> ReplicaTraining =
+        OfAttemptAnd<PackMessage.ReplicaTraining, Generation>(x => x.Attempt, "Generation", GenerationNumber, x => x.Generation, (attempt, value) => new(attempt, value));
 
-    public static readonly RecordCodec<PackMessage.SlotsChanged> SlotsChanged = Record<PackMessage.SlotsChanged>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Through", I64, x => x.Through)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I64.Read(ref r)));
+    public static readonly RecordCodec<PackMessage.SlotsChanged> SlotsChanged =
+        OfAttemptAnd<PackMessage.SlotsChanged, long>(x => x.Attempt, "Through", I64, x => x.Through, (attempt, value) => new(attempt, value));
 
     public static readonly RecordCodec<PackMessage.SlotEnded> SlotEnded = Record<PackMessage.SlotEnded>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
@@ -146,10 +138,8 @@ internal static class MessageCodecs
         .Field("Result", Result, x => x.Result)
         .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I32.Read(ref r), Result.Read(ref r)));
 
-    public static readonly RecordCodec<PackMessage.ReplicaHalting> ReplicaHalting = Record<PackMessage.ReplicaHalting>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Generation", GenerationNumber, x => x.Generation)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
+    public static readonly RecordCodec<PackMessage.ReplicaHalting> ReplicaHalting =
+        OfAttemptAnd<PackMessage.ReplicaHalting, Generation>(x => x.Attempt, "Generation", GenerationNumber, x => x.Generation, (attempt, value) => new(attempt, value));
 
     public static readonly RecordCodec<PackMessage.ReplicaHalted> ReplicaHalted = Record<PackMessage.ReplicaHalted>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
@@ -160,15 +150,11 @@ internal static class MessageCodecs
         .Field("Silent", Nodes, x => x.Silent)
         .ReadBy((ref r) => new(AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), I64.Read(ref r), Failure.Read(ref r), Text.Read(ref r), Nodes.Read(ref r)));
 
-    public static readonly RecordCodec<PackMessage.ReplicaLeaving> ReplicaLeaving = Record<PackMessage.ReplicaLeaving>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Reason", Text, x => x.Reason)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Text.Read(ref r)));
+    public static readonly RecordCodec<PackMessage.ReplicaLeaving> ReplicaLeaving =
+        OfAttemptAnd<PackMessage.ReplicaLeaving, string>(x => x.Attempt, "Reason", Text, x => x.Reason, (attempt, value) => new(attempt, value));
 
-    public static readonly RecordCodec<PackMessage.CheckpointMade> CheckpointMade = Record<PackMessage.CheckpointMade>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Checkpoint", Checkpoint, x => x.Checkpoint)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), Checkpoint.Read(ref r)));
+    public static readonly RecordCodec<PackMessage.CheckpointMade> CheckpointMade =
+        OfAttemptAnd<PackMessage.CheckpointMade, CheckpointInfo>(x => x.Attempt, "Checkpoint", Checkpoint, x => x.Checkpoint, (attempt, value) => new(attempt, value));
 
     public static readonly RecordCodec<PackMessage.ReplicaState> ReplicaState = Record<PackMessage.ReplicaState>()
         .Field("Attempt", AttemptNumber, x => x.Attempt)
@@ -184,10 +170,8 @@ internal static class MessageCodecs
         .Field("Orders", Orders, x => x.Orders)
         .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r), Orders.Read(ref r)));
 
-    public static readonly RecordCodec<ReplicaMessage.SlotEndAccepted> SlotEndAccepted = Record<ReplicaMessage.SlotEndAccepted>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Trial", I32, x => x.Trial)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I32.Read(ref r)));
+    public static readonly RecordCodec<ReplicaMessage.SlotEndAccepted> SlotEndAccepted =
+        OfAttemptAnd<ReplicaMessage.SlotEndAccepted, int>(x => x.Attempt, "Trial", I32, x => x.Trial, (attempt, value) => new(attempt, value));
 
     public static readonly RecordCodec<ReplicaMessage.FormRing> FormRing = Record<ReplicaMessage.FormRing>()
         .Field("Term", TermNumber, x => x.Term)
@@ -203,24 +187,17 @@ internal static class MessageCodecs
         .Field("Generation", GenerationNumber, x => x.Generation)
         .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r)));
 
-    public static readonly RecordCodec<ReplicaMessage.SaveCheckpoint> SaveCheckpoint = Record<ReplicaMessage.SaveCheckpoint>()
-        .Field("Term", TermNumber, x => x.Term)
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r)));
+    public static readonly RecordCodec<ReplicaMessage.SaveCheckpoint> SaveCheckpoint =
+        OfTermAnd<ReplicaMessage.SaveCheckpoint, Attempt>(x => x.Term, "Attempt", AttemptNumber, x => x.Attempt, (term, value) => new(term, value));
 
-    public static readonly RecordCodec<ReplicaMessage.CheckpointAccepted> CheckpointAccepted = Record<ReplicaMessage.CheckpointAccepted>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .Field("Position", I64, x => x.Position)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I64.Read(ref r)));
+    public static readonly RecordCodec<ReplicaMessage.CheckpointAccepted> CheckpointAccepted =
+        OfAttemptAnd<ReplicaMessage.CheckpointAccepted, long>(x => x.Attempt, "Position", I64, x => x.Position, (attempt, value) => new(attempt, value));
 
-    public static readonly RecordCodec<ReplicaMessage.Attach> Attach = Record<ReplicaMessage.Attach>()
-        .Field("Term", TermNumber, x => x.Term)
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .ReadBy((ref r) => new(TermNumber.Read(ref r), AttemptNumber.Read(ref r)));
+    public static readonly RecordCodec<ReplicaMessage.Attach> Attach =
+        OfTermAnd<ReplicaMessage.Attach, Attempt>(x => x.Term, "Attempt", AttemptNumber, x => x.Attempt, (term, value) => new(term, value));
 
-    public static readonly RecordCodec<ReplicaMessage.OutcomeAccepted> OutcomeAccepted = Record<ReplicaMessage.OutcomeAccepted>()
-        .Field("Attempt", AttemptNumber, x => x.Attempt)
-        .ReadBy((ref r) => new(AttemptNumber.Read(ref r)));
+    public static readonly RecordCodec<ReplicaMessage.OutcomeAccepted> OutcomeAccepted =
+        OfAttempt<ReplicaMessage.OutcomeAccepted>(x => x.Attempt, attempt => new(attempt));
 
     public static readonly RecordCodec<ReplicaMessage.Dismissed> Dismissed = Record<ReplicaMessage.Dismissed>()
         .Field("Term", TermNumber, x => x.Term)
@@ -302,4 +279,13 @@ internal static class MessageCodecs
     public static readonly RecordCodec<ObserverMessage.AggregatesChanged> AggregatesChanged = Record<ObserverMessage.AggregatesChanged>()
         .Field("Sweeps", Aggregates, x => x.Sweeps)
         .ReadBy((ref r) => new(Aggregates.Read(ref r)));
+
+    private static RecordCodec<T> OfAttempt<T>(Func<T, Attempt> attempt, Func<Attempt, T> make) where T : Message =>
+        Record<T>().Field("Attempt", AttemptNumber, attempt).ReadBy((ref r) => make(AttemptNumber.Read(ref r)));
+
+    private static RecordCodec<T> OfAttemptAnd<T, TField>(Func<T, Attempt> attempt, string name, Codec<TField> codec, Func<T, TField> get, Func<Attempt, TField, T> make)
+        where T : Message => Record<T>().Field("Attempt", AttemptNumber, attempt).Field(name, codec, get).ReadBy((ref r) => make(AttemptNumber.Read(ref r), codec.Read(ref r)));
+
+    private static RecordCodec<T> OfTermAnd<T, TField>(Func<T, Term> term, string name, Codec<TField> codec, Func<T, TField> get, Func<Term, TField, T> make)
+        where T : Message => Record<T>().Field("Term", TermNumber, term).Field(name, codec, get).ReadBy((ref r) => make(TermNumber.Read(ref r), codec.Read(ref r)));
 }

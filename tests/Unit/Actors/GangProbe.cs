@@ -29,12 +29,19 @@ internal sealed class GangProbe
 
     public static GangProbe Training(int workers)
     {
+        var gang = Preparing(workers);
+        for (var worker = 0; worker < workers; worker++) gang.Ready(worker);
+        gang.AllTrain(1, Enumerable.Range(0, workers).ToArray());
+        return gang;
+    }
+
+    /// <summary>A gang that was granted and recorded, and of which nobody is ready yet.</summary>
+    public static GangProbe Preparing(int workers)
+    {
         var gang = new GangProbe(workers);
         gang.Feed(new Signal.Started());
         gang.Feed(new PackMessage.GangGranted(Enumerable.Range(0, workers).Select(Some.Member).ToValueList(), 0));
         gang.Feed(Some.Recorded(Attempt.Value));
-        for (var worker = 0; worker < workers; worker++) gang.Tell(worker, new PackMessage.ReplicaReady(Attempt));
-        gang.AllTrain(1, Enumerable.Range(0, workers).ToArray());
         return gang;
     }
 
@@ -85,6 +92,19 @@ internal sealed class GangProbe
     public IReadOnlyList<Effect> Halted(int worker, int generation, long position, params int[] silent) => Tell(worker, new PackMessage.ReplicaHalted(
         Attempt, new(generation), position, silent.Length > 0 ? FailureKind.PeerLost : FailureKind.Preempted, silent.Length > 0 ? "no word" : "ordered", silent.Select(Some.Worker).ToValueList()));
 
+    /// <summary>All of them halt where the order found them.</summary>
+    public IReadOnlyList<Effect> AllHalted(int generation, long position, params int[] workers)
+    {
+        foreach (var worker in workers) Halted(worker, generation, position);
+        return Last;
+    }
+
+    public IReadOnlyList<Effect> Ready(int worker) => Tell(worker, new PackMessage.ReplicaReady(Attempt));
+
+    public IReadOnlyList<Effect> Done(int worker, int generation) => Tell(worker, new PackMessage.ReplicaDone(Attempt, new(generation), []));
+
+    public IReadOnlyList<Effect> Leaves(int worker) => Tell(worker, new PackMessage.ReplicaLeaving(Attempt, "SIGTERM"));
+
     public IReadOnlyList<Effect> Lose(int worker, bool preempted = false) => Feed(new PackMessage.MemberLost(Some.Worker(worker), preempted, "gone"));
 
     public IReadOnlyList<Effect> Break(int worker) => Feed(new Signal.Terminated(Agent(worker), "connection lost"));
@@ -104,6 +124,17 @@ internal sealed class GangProbe
     }
 
     /// <summary>The generation is durable and its members are told, with this source.</summary>
+    /// <summary>The last message ended the attempt in this way.</summary>
+    public SweepMessage.PackFailed AssertFails(FailureKind kind)
+    {
+        var failed = Assert.Single(Last.Sent<SweepMessage.PackFailed>());
+        Assert.Equal(kind, failed.Kind);
+        return failed;
+    }
+
+    /// <summary>The last message let just this worker go.</summary>
+    public void AssertReleases(int worker) => Assert.Equal(Some.Process(worker), Assert.Single(Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+
     public void AssertForms(int generation, int? source, params int[] workers)
     {
         Recorded(generation);

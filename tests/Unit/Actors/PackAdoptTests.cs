@@ -57,7 +57,7 @@ public class PackAdoptTests
         Return(gang, 0, 1);
         State(gang, 0, ReplicaPhase.Preparing, generation: 0);
         State(gang, 1, ReplicaPhase.Ready, generation: 0);
-        Assert.Equal([1], gang.Tell(0, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.FormRing>().Select(order => order.Generation.Value).Distinct());
+        Assert.Equal([1], gang.Ready(0).Sent<ReplicaMessage.FormRing>().Select(order => order.Generation.Value).Distinct());
         Assert.Equal(2, gang.Last.Sent<ReplicaMessage.FormRing>().Count);
     }
 
@@ -117,7 +117,7 @@ public class PackAdoptTests
         var gang = Adopted(2);
         Return(gang, 0, 1);
         gang.After(2);
-        Assert.Equal(FailureKind.Preempted, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+        gang.AssertFails(FailureKind.Preempted);
     }
 
     [Fact]
@@ -125,9 +125,9 @@ public class PackAdoptTests
     {
         var gang = Adopted(2);
         Return(gang, 0, 1);
-        gang.Tell(1, new PackMessage.ReplicaDone(Now, new(1), []));
+        gang.Done(1, 1);
         Assert.Single(gang.Tell(0, new PackMessage.SlotEnded(Now, 0, Some.Done(0, -1))).Sent<SweepMessage.SlotEnded>());
-        Assert.Single(gang.Tell(0, new PackMessage.ReplicaDone(Now, new(1), [])).Sent<SweepMessage.PackDone>());
+        Assert.Single(gang.Done(0, 1).Sent<SweepMessage.PackDone>());
     }
 
     [Fact]
@@ -136,7 +136,7 @@ public class PackAdoptTests
         var gang = Adopted(2);
         Return(gang, 0, 1);
         gang.Tell(1, new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"));
-        Assert.Equal(FailureKind.OutOfMemory, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+        gang.AssertFails(FailureKind.OutOfMemory);
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public class PackAdoptTests
     {
         var gang = Adopted(2);
         Return(gang, 0, 1);
-        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Leaves(1);
         State(gang, 1, ReplicaPhase.Training);
         State(gang, 0, ReplicaPhase.Training);
         Assert.Equal(2, gang.Last.Sent<ReplicaMessage.HaltTraining>().Count);
@@ -154,10 +154,10 @@ public class PackAdoptTests
     public void A_worker_that_was_joining_when_the_coordinator_ended_is_stopped_and_may_join_anew()
     {
         var gang = Adopted(1);
-        Assert.Empty(gang.Tell(5, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.Dismissed>()); // Nobody knows yet who is whose.
+        Assert.Empty(gang.Ready(5).Sent<ReplicaMessage.Dismissed>()); // Nobody knows yet who is whose.
         Return(gang, 0);
         State(gang, 0, ReplicaPhase.Training);
-        gang.Tell(5, new PackMessage.ReplicaReady(Now));
+        gang.Ready(5);
         Assert.Equal([Some.Replica(5, Now.Value)], gang.Told<ReplicaMessage.Dismissed>());
     }
 

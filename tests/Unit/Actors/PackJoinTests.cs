@@ -22,10 +22,9 @@ public class PackJoinTests
     {
         var gang = Grown(2, 3);
         Assert.Equal([GangProbe.Agent(2), GangProbe.Agent(3)], gang.Told<AgentMessage.AssignReplica>());
-        Assert.Empty(gang.Tell(2, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.HaltTraining>());
-        Assert.Equal(2, gang.Tell(3, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.HaltTraining>().Count);
-        gang.Halted(0, 1, 40);
-        gang.Halted(1, 1, 40);
+        Assert.Empty(gang.Ready(2).Sent<ReplicaMessage.HaltTraining>());
+        Assert.Equal(2, gang.Ready(3).Sent<ReplicaMessage.HaltTraining>().Count);
+        gang.AllHalted(1, 40, 0, 1);
         gang.AssertRegroups(2, 0, 1, 2, 3);
         Assert.Equal("w2 joins; w3 joins", gang.Regrouped.Reason);
         gang.AssertForms(2, source: 0, 0, 1, 2, 3);
@@ -62,13 +61,13 @@ public class PackJoinTests
         if (how == "lost") gang.Lose(2);
         else if (how == "failed") gang.Tell(2, new PackMessage.ReplicaFailed(Now, FailureKind.OutOfMemory, "8 GB asked"));
         else if (how == "refused") gang.Refuse(2, "busy");
-        else if (how == "leaving") gang.Tell(2, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        else if (how == "leaving") gang.Leaves(2);
         else gang.After(30);
         Assert.Equal(how == "lost" ? 0 : 1, gang.Last.Sent<PlacementMessage.ReleaseMember>().Count);
         Assert.Empty(gang.Last.Sent<ReplicaMessage.HaltTraining>());
         Assert.Empty(gang.Last.Sent<SweepMessage.PackFailed>());
-        gang.Tell(1, new PackMessage.ReplicaDone(Now, new(1), []));
-        Assert.Single(gang.Tell(0, new PackMessage.ReplicaDone(Now, new(1), [])).Sent<SweepMessage.PackDone>());
+        gang.Done(1, 1);
+        Assert.Single(gang.Done(0, 1).Sent<SweepMessage.PackDone>());
     }
 
     [Fact]
@@ -84,22 +83,21 @@ public class PackJoinTests
     public void A_loss_while_joiners_prepare_takes_those_along_that_are_ready()
     {
         var gang = Grown(2, 3);
-        gang.Tell(3, new PackMessage.ReplicaReady(Now));
+        gang.Ready(3);
         gang.Lose(1);
         gang.Halted(0, 1, 40, silent: 1);
         gang.AssertRegroups(2, 0, 3);
         gang.AssertForms(2, source: 0, 0, 3);
         gang.AllTrain(2, 0, 3);
-        Assert.Equal(2, gang.Tell(2, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.HaltTraining>().Count);
+        Assert.Equal(2, gang.Ready(2).Sent<ReplicaMessage.HaltTraining>().Count);
     }
 
     [Fact]
     public void A_joiner_that_no_state_has_reached_cannot_go_on_alone()
     {
         var gang = Grown(2);
-        gang.Tell(2, new PackMessage.ReplicaReady(Now));
-        gang.Halted(0, 1, 40);
-        gang.Halted(1, 1, 40);
+        gang.Ready(2);
+        gang.AllHalted(1, 40, 0, 1);
         gang.Recorded(2);
         gang.Lose(0);
         gang.Lose(1);
@@ -111,22 +109,20 @@ public class PackJoinTests
     public void F05_A_leaver_is_let_go_when_the_others_have_what_it_has()
     {
         var gang = GangProbe.Training(3);
-        Assert.Equal(3, gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM")).Sent<ReplicaMessage.HaltTraining>().Count);
-        Assert.Empty(gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM")));
-        gang.Halted(0, 1, 40);
-        gang.Halted(1, 1, 40);
-        gang.Halted(2, 1, 40);
+        Assert.Equal(3, gang.Leaves(1).Sent<ReplicaMessage.HaltTraining>().Count);
+        Assert.Empty(gang.Leaves(1));
+        gang.AllHalted(1, 40, 0, 1, 2);
         Assert.Empty(gang.Last.Sent<SweepMessage.PackRegrouped>()); // Others may have been told to leave as well.
         gang.After(0.25);
         gang.AssertRegroups(2, 0, 2);
-        Assert.Equal(Some.Process(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        gang.AssertReleases(1);
     }
 
     [Fact]
     public void F05_A_leaver_that_alone_is_ahead_hands_its_state_over_first()
     {
         var gang = GangProbe.Training(2);
-        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Leaves(1);
         gang.Halted(0, 1, 40);
         gang.Halted(1, 1, 41);
         gang.After(0.25);
@@ -134,8 +130,7 @@ public class PackJoinTests
         gang.AssertForms(2, source: 1, 1, 0);
         gang.AllTrain(2, 0, 1);
         Assert.Equal(2, gang.Last.Sent<ReplicaMessage.HaltTraining>().Count);
-        gang.Halted(0, 2, 42);
-        gang.Halted(1, 2, 42);
+        gang.AllHalted(2, 42, 0, 1);
         gang.AssertRegroups(3, 0);
         gang.AssertForms(3, source: 0, 0);
     }
@@ -144,7 +139,7 @@ public class PackJoinTests
     public void F05_A_leaver_that_is_always_ahead_is_let_go_at_last()
     {
         var gang = GangProbe.Training(2);
-        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Leaves(1);
         for (var generation = 1; generation <= PackRunner.CarriesMax + 1; generation++)
         {
             gang.Halted(0, generation, 40 * generation);
@@ -162,8 +157,8 @@ public class PackJoinTests
     public void F05_When_all_leave_the_state_is_stored_before_the_attempt_ends()
     {
         var gang = GangProbe.Training(2);
-        gang.Tell(0, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
-        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Leaves(0);
+        gang.Leaves(1);
         gang.Halted(0, 1, 40);
         gang.Halted(1, 1, 41);
         Assert.Equal([Some.Replica(1, Now.Value)], gang.Told<ReplicaMessage.SaveCheckpoint>());
@@ -171,7 +166,7 @@ public class PackJoinTests
         gang.Tell(1, new PackMessage.CheckpointMade(Now, new(Some.Pack(0), Now, 41, 9, "ab", [])));
         Assert.Empty(gang.Feed(new PackMessage.CheckpointSettled(Now, 30)).Sent<SweepMessage.PackFailed>()); // An older one.
         gang.Feed(new PackMessage.CheckpointSettled(Now, 41));
-        Assert.Equal(FailureKind.Preempted, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+        gang.AssertFails(FailureKind.Preempted);
         Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseGang>());
     }
 
@@ -179,22 +174,19 @@ public class PackJoinTests
     public void F05_What_cannot_be_stored_in_time_is_lost()
     {
         var gang = GangProbe.Training(1);
-        gang.Tell(0, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Leaves(0);
         gang.Halted(0, 1, 40);
         Assert.Single(gang.Last.Sent<ReplicaMessage.SaveCheckpoint>());
         gang.After(PackRunner.SaveWithin.TotalSeconds);
-        Assert.Equal(FailureKind.Lost, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+        gang.AssertFails(FailureKind.Lost);
     }
 
     [Fact]
     public void A_worker_told_to_leave_before_it_trains_leaves_the_others_to_it()
     {
-        var gang = new GangProbe(2);
-        gang.Feed(new Signal.Started());
-        gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)], 0));
-        gang.Feed(Some.Recorded(2));
-        gang.Tell(0, new PackMessage.ReplicaReady(Now));
-        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        var gang = GangProbe.Preparing(2);
+        gang.Ready(0);
+        gang.Leaves(1);
         gang.AssertRegroups(2, 0);
         gang.AssertForms(2, source: null, 0);
     }
@@ -204,10 +196,9 @@ public class PackJoinTests
     {
         var gang = GangProbe.Training(3);
         gang.Lose(2);
-        gang.Halted(0, 1, 40);
-        gang.Halted(1, 1, 40);
+        gang.AllHalted(1, 40, 0, 1);
         gang.AssertRegroups(2, 0, 1);
-        gang.Tell(1, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Leaves(1);
         gang.AssertRegroups(3, 0);
     }
 
@@ -227,7 +218,7 @@ public class PackJoinTests
         var gang = Dropped();
         var order = Assert.Single(gang.Feed(new PackMessage.GangGrown([Some.Member(1)])).Sent<AgentMessage.AssignReplica>());
         Assert.Equal((1UL, new Generation(3)), (order.Incarnation, order.Assignment.Generation));
-        Assert.Single(gang.Tell(1, new PackMessage.ReplicaReady(Now)).Sent<ReplicaMessage.HaltTraining>());
+        Assert.Single(gang.Ready(1).Sent<ReplicaMessage.HaltTraining>());
         gang.Halted(0, 2, 60);
         gang.AssertForms(3, source: 0, 0, 1);
     }
@@ -239,7 +230,7 @@ public class PackJoinTests
         gang.Feed(new PackMessage.GangGrown([Some.Member(1)]));
         Assert.Equal(new(6), Assert.Single(gang.Refuse(1, "the attempt was stopped already", stoppedThrough: 5).Sent<AgentMessage.AssignReplica>()).Assignment.Generation);
         Assert.Empty(gang.Last.Sent<PlacementMessage.ReleaseMember>());
-        gang.Tell(1, new PackMessage.ReplicaReady(Now));
+        gang.Ready(1);
         gang.Halted(0, 2, 60);
         gang.AssertForms(6, source: 0, 0, 1); // Numbers only have to grow.
     }

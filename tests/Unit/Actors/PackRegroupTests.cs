@@ -21,7 +21,7 @@ public class PackRegroupTests
         gang.Break(1);
         gang.AssertRegroups(2, 2, 0); // Readings of act 41 are with w2 alone, so it has to publish them.
         Assert.Contains("w1", gang.Regrouped.Reason, StringComparison.Ordinal);
-        Assert.Equal(Some.Process(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        gang.AssertReleases(1);
         gang.AssertForms(2, source: 2, 2, 0);
         gang.AllTrain(2, 0, 2);
         Assert.Empty(gang.Last.Sent<SweepMessage.PackFailed>());
@@ -46,8 +46,7 @@ public class PackRegroupTests
     public void A_broken_connection_halts_a_ring_that_is_being_formed_where_nobody_would_notice()
     {
         var gang = GangProbe.Training(2);
-        gang.Halted(0, 1, 40);
-        gang.Halted(1, 1, 40);
+        gang.AllHalted(1, 40, 0, 1);
         gang.Recorded(2);
         Assert.Equal(2, gang.Break(1).Sent<ReplicaMessage.HaltTraining>().Count);
         gang.Halted(0, 2, 40);
@@ -65,7 +64,7 @@ public class PackRegroupTests
         gang.After(1.9);
         Assert.Equal(2, gang.Last.Sent<ReplicaMessage.HaltTraining>().Count);
         gang.After(0.2);
-        Assert.Equal(Some.Process(1), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        gang.AssertReleases(1);
         Assert.Empty(gang.Last.Sent<SweepMessage.PackRegrouped>()); // w2 is busy, and lives.
         gang.Halted(2, 1, 40);
         gang.AssertRegroups(2, 0, 2);
@@ -89,8 +88,7 @@ public class PackRegroupTests
     {
         var gang = GangProbe.Training(3);
         gang.Halted(0, 1, 40, silent: [1, 2]);
-        gang.Halted(1, 1, 40);
-        gang.Halted(2, 1, 40);
+        gang.AllHalted(1, 40, 1, 2);
         gang.AssertRegroups(2, 0, 1, 2);
     }
 
@@ -109,7 +107,7 @@ public class PackRegroupTests
         }
 
         gang.AssertRegroups(PackRunner.FailuresMax + 1, 1, 2);
-        Assert.Equal(Some.Process(0), Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseMember>()).Worker);
+        gang.AssertReleases(0);
     }
 
     [Fact]
@@ -123,7 +121,7 @@ public class PackRegroupTests
             if (generation < PackRunner.FailuresMax) gang.Recorded(generation + 1);
         }
 
-        Assert.Equal(FailureKind.Lost, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+        gang.AssertFails(FailureKind.Lost);
     }
 
     [Fact]
@@ -164,8 +162,8 @@ public class PackRegroupTests
         gang.AssertRegroups(2, 1, 2);
         gang.AssertForms(2, source: 1, 1, 2);
         gang.AllTrain(2, 1, 2);
-        Assert.Empty(gang.Tell(2, new PackMessage.ReplicaDone(Now, new(2), [])).Sent<SweepMessage.PackDone>());
-        Assert.Single(gang.Tell(1, new PackMessage.ReplicaDone(Now, new(2), [])).Sent<SweepMessage.PackDone>());
+        Assert.Empty(gang.Done(2, 2).Sent<SweepMessage.PackDone>());
+        Assert.Single(gang.Done(1, 2).Sent<SweepMessage.PackDone>());
     }
 
     [Fact]
@@ -173,8 +171,7 @@ public class PackRegroupTests
     {
         var gang = GangProbe.Training(3);
         gang.Lose(2);
-        gang.Halted(0, 1, 7);
-        gang.Halted(1, 1, 7);
+        gang.AllHalted(1, 7, 0, 1);
         gang.AssertRegroups(2, 0, 1);
         gang.Lose(1);
         gang.AssertRegroups(3, 0);
@@ -187,8 +184,7 @@ public class PackRegroupTests
     {
         var gang = GangProbe.Training(3);
         gang.Lose(2);
-        gang.Halted(0, 1, 7);
-        gang.Halted(1, 1, 7);
+        gang.AllHalted(1, 7, 0, 1);
         gang.After(1);
         gang.AssertRegroups(2, 0, 1);
         gang.Recorded(2);
@@ -226,7 +222,7 @@ public class PackRegroupTests
         gang.Recorded(2);
         gang.Lose(1);
         gang.Halted(0, 2, -1, silent: 1);
-        Assert.Equal(FailureKind.Lost, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+        gang.AssertFails(FailureKind.Lost);
         Assert.Single(gang.Last.Sent<PlacementMessage.ReleaseGang>());
     }
 
@@ -241,12 +237,9 @@ public class PackRegroupTests
     [Fact]
     public void A_loss_before_the_first_ring_goes_on_without_it_and_nobody_has_anything_to_take_over()
     {
-        var gang = new GangProbe(3);
-        gang.Feed(new Signal.Started());
-        gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1), Some.Member(2)], 0));
-        gang.Feed(Some.Recorded(2));
-        gang.Tell(1, new PackMessage.ReplicaReady(Now));
-        gang.Tell(2, new PackMessage.ReplicaReady(Now));
+        var gang = GangProbe.Preparing(3);
+        gang.Ready(1);
+        gang.Ready(2);
         gang.Lose(0);
         gang.AssertRegroups(2, 1, 2);
         gang.AssertForms(2, source: null, 1, 2);
@@ -255,10 +248,7 @@ public class PackRegroupTests
     [Fact]
     public void A_refusal_costs_the_gang_one_worker_and_a_gang_of_refusers_its_attempt()
     {
-        var gang = new GangProbe(2);
-        gang.Feed(new Signal.Started());
-        gang.Feed(new PackMessage.GangGranted([Some.Member(0), Some.Member(1)], 0));
-        gang.Feed(Some.Recorded(2));
+        var gang = GangProbe.Preparing(2);
         Assert.Empty(gang.Refuse(0, "busy").Sent<SweepMessage.PackFailed>());
         Assert.Equal(FailureKind.Refused, Assert.Single(gang.Refuse(1, "busy").Sent<SweepMessage.PackFailed>()).Kind);
     }
@@ -331,7 +321,7 @@ public class PackRegroupTests
     {
         var gang = GangProbe.Training(2);
         gang.Halted(1, 1, 7, silent: 0);
-        Assert.Single(gang.Tell(0, new PackMessage.ReplicaDone(Now, new(1), [])).Sent<SweepMessage.PackDone>());
+        Assert.Single(gang.Done(0, 1).Sent<SweepMessage.PackDone>());
     }
 
     [Fact]
@@ -339,10 +329,10 @@ public class PackRegroupTests
     {
         var gang = GangProbe.Training(3);
         gang.Lose(0);
-        gang.Tell(1, new PackMessage.ReplicaDone(Now, new(1), []));
+        gang.Done(1, 1);
         gang.Halted(2, 1, 99, silent: 0);
         gang.AssertForms(2, source: 1, 1, 2);
-        Assert.Empty(gang.Tell(1, new PackMessage.ReplicaDone(Now, new(1), [])).Sent<SweepMessage.PackDone>()); // Of before: it has not told them yet.
-        Assert.Single(gang.Tell(1, new PackMessage.ReplicaDone(Now, new(2), [])).Sent<SweepMessage.PackDone>());
+        Assert.Empty(gang.Done(1, 1).Sent<SweepMessage.PackDone>()); // Of before: it has not told them yet.
+        Assert.Single(gang.Done(1, 2).Sent<SweepMessage.PackDone>());
     }
 }
