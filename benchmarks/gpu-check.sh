@@ -21,6 +21,8 @@ publish() {
   cp -r src/Torch/native/. "$target/native"
   cp -r examples/. "$target/examples"
   cp -r benchmarks/gpu-check.sh benchmarks/sweep.sh "$target/benchmarks"
+  mkdir -p "$target/benchmarks/shared"
+  cp benchmarks/shared/report.sh "$target/benchmarks/shared"
   mkdir -p "$target/benchmarks/gpu" "$target/benchmarks/training" "$target/benchmarks/sweep"
   cp benchmarks/gpu/*.py "$target/benchmarks/gpu"
   cp benchmarks/training/pytorch_step.py "$target/benchmarks/training"

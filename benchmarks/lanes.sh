@@ -1,29 +1,15 @@
 #!/usr/bin/env bash
 # Lanes of one process beside processes of one lane: as many packs at a time as there are cores, one thread each, alternately.
 # usage: benchmarks/lanes.sh [--rounds 3] [--seconds 2] [--cases "MODEL,BATCH,SLOTS ..."] [--save]      --save writes benchmarks/results/lanes-<date>.md
-set -euo pipefail
-cd "$(dirname "$0")/.."
-command="benchmarks/lanes.sh $*"
-rounds=3 seconds=2 cases="mlp,32,1 tiny,32,4 smallconv,64,1" save=no
-while [ $# -gt 0 ]; do
-  case "$1" in
-    --rounds) rounds=$2; shift 2 ;;
-    --seconds) seconds=$2; shift 2 ;;
-    --cases) cases=$2; shift 2 ;;
-    --save) save=yes; shift ;;
-    *) echo "unknown option $1; see the head of $0" >&2; exit 2 ;;
-  esac
-done
-dotnet build -c Release benchmarks/planning -v q --nologo >&2
+# shellcheck source=benchmarks/shared/report.sh
+source "$(dirname "$0")/shared/report.sh"
+rounds=3 seconds=2 cases="mlp,32,1 tiny,32,4 smallconv,64,1"
+read_options "rounds seconds cases" "" "" "$@"
+build_benchmark planning
 
 report() {
-  echo "# Lanes of one process beside processes of one lane"
-  echo
-  echo "- date $(date -u +%F), commit $(git rev-parse --short HEAD)$([ -z "$(git status --porcelain)" ] || echo ' with changes')"
-  echo "- processor $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, Linux $(uname -r), OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-unset}, load average before $(cut -d' ' -f1-3 /proc/loadavg)"
-  echo "- as many packs at a time as cores, one thread each; updates of single trials per second, medians of $rounds rounds of $seconds s; resident memory of all processes together"
-  echo "- command: \`$command\`"
-  echo
+  head_of "Lanes of one process beside processes of one lane" \
+    "as many packs at a time as cores, one thread each; updates of single trials per second, medians of $rounds rounds of $seconds s; resident memory of all processes together"
   python3 - "$rounds" "$seconds" "$cases" <<'PYTHON'
 import json, os, statistics, subprocess, sys
 rounds, seconds, cases = int(sys.argv[1]), sys.argv[2], sys.argv[3].split()
@@ -46,9 +32,4 @@ for case in cases:
     print(f"| {model} | {batch} | {slots} | {a:.0f} | {b:.0f} | {c:.0f} | {d:.0f} | {a / c:.2f} |")
 PYTHON
 }
-if [ "$save" = yes ]; then
-  mkdir -p benchmarks/results
-  report | tee "benchmarks/results/lanes-$(date -u +%F).md"
-else
-  report
-fi
+publish lanes

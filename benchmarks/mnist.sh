@@ -2,19 +2,12 @@
 # The held-out curve of one MLP on MNIST, trained by one worker process and by two: the same curve is expected from both.
 # usage: benchmarks/mnist.sh IMAGES.gz [--epochs 20] [--save]
 # IMAGES.gz: 10,000 images in IDX format; the first 8,000 train. --save writes benchmarks/results/mnist-<date>.md.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=benchmarks/shared/report.sh
+source "$(dirname "$0")/shared/report.sh"
 images=$(realpath "${1:?usage: benchmarks/mnist.sh IMAGES.gz [--epochs 20] [--save]}")
 shift
-command="benchmarks/mnist.sh $(basename "$images") $*"
-epochs=20 save=no
-while [ $# -gt 0 ]; do
-  case "$1" in
-    --epochs) epochs=$2; shift 2 ;;
-    --save) save=yes; shift ;;
-    *) echo "unknown option $1; see the head of $0" >&2; exit 2 ;;
-  esac
-done
+epochs=20
+read_options "epochs" "" "" "$@"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for workers in 1 2; do
@@ -30,14 +23,9 @@ YAML
 done
 
 report() {
-  echo "# MNIST, one worker and two"
-  echo
-  echo "- date $(date -u +%F), commit $(git rev-parse --short HEAD)$([ -z "$(git status --porcelain)" ] || echo ' with changes')"
-  echo "- processor $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, Linux $(uname -r)"
-  echo "- the 10,000 test images of MNIST, first 8,000 to train on, last 2,000 held out, dynamic binarisation; MLP 784-512-256-16, batch 128, Adam 1e-3, beta 1, one thread for each worker"
-  echo "- held-out ELBO at beta = 1, one sample of z for each row, nats per image"
-  echo "- command: \`$command\`"
-  echo
+  head_of "MNIST, one worker and two" \
+    "the 10,000 test images of MNIST, first 8,000 to train on, last 2,000 held out, dynamic binarisation; MLP 784-512-256-16, batch 128, Adam 1e-3, beta 1, one thread for each worker" \
+    "held-out ELBO at beta = 1, one sample of z for each row, nats per image"
   python3 - "$work" <<'PY'
 import csv, glob, sys
 
@@ -57,9 +45,4 @@ print(f"Largest relative difference of the training loss between 1 and 2 workers
 print(f"Training time: {float(one[-1]['seconds']):.1f} s with 1 worker, {float(two[-1]['seconds']):.1f} s with 2.")
 PY
 }
-if [ "$save" = yes ]; then
-  mkdir -p benchmarks/results
-  report | tee "benchmarks/results/mnist-$(date -u +%F).md"
-else
-  report
-fi
+publish mnist
