@@ -2,6 +2,7 @@
 # A sweep of 60 small trials on two workers of this machine while its coordinator is killed (-9) at random instants and started again at once, beside the same sweep undisturbed: trials lost or begun again, steps trained
 # twice, how long workers stood still, how long recovery took, and whether the winner is the same.
 # usage: benchmarks/coordinator-kills.sh [--kills 200] [--trials 60] [--epochs N] [--gap 3] [--seed 1] [--store postgres://...] [--calm FILE] [--keep] [--save]
+# --store postgres://USER@HOST/DATABASE: on that server each of the two runs makes a database of its own and drops it afterwards (needs psql).
 # VAE_PROGRAM names another build. --save writes benchmarks/results/recovery-coordinator-<date>.md. Needs python3 without any package.
 # shellcheck source=benchmarks/shared/report.sh
 source "$(dirname "$0")/shared/report.sh"

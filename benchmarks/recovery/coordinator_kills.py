@@ -1,5 +1,5 @@
 """A sweep of small trials on two workers while its coordinator is killed again and again, beside the same sweep undisturbed. Only the standard library."""
-import argparse, json, os, random, shutil, signal, socket, sqlite3, statistics, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
+import argparse, json, os, random, shutil, signal, socket, sqlite3, statistics, subprocess, sys, tempfile, threading, time, urllib.error, urllib.parse, urllib.request
 
 p = argparse.ArgumentParser()
 p.add_argument("--vae", required=True)
@@ -8,7 +8,7 @@ p.add_argument("--trials", type=int, default=60)
 p.add_argument("--epochs", type=int, default=0, help="of a trial; 0 makes the sweep long enough for all kills")
 p.add_argument("--gap", type=float, default=3.0, help="most seconds between a recovery and the next kill")
 p.add_argument("--seed", type=int, default=1)
-p.add_argument("--store", default="", help="URL of an empty PostgreSQL database; default SQLite")
+p.add_argument("--store", default="", help="URL of a database of a PostgreSQL server; each run makes one of its own beside it (needs psql). Default SQLite")
 p.add_argument("--calm", default="", help="file that keeps the undisturbed sweep's result from one measurement of the same setting to the next")
 p.add_argument("--keep", action="store_true", help="keep the folder with store and logs")
 a = p.parse_args()
@@ -35,8 +35,23 @@ def series(text, name):
     return sum(found) if found else None
 
 
+class Database:
+    """A database of its own for one run: a home and a database belong together."""
+
+    def __init__(self, name):
+        self.name, self.url = f"vae_{name}_{os.getpid()}", urllib.parse.urlsplit(a.store)._replace(path=f"/vae_{name}_{os.getpid()}").geturl()
+        self.ask(f"CREATE DATABASE {self.name}", a.store)
+
+    def ask(self, sql, url=None):
+        return subprocess.run(["psql", "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-Atc", sql, url or self.url], check=True, capture_output=True, text=True).stdout.strip()
+
+    def drop(self):
+        self.ask(f"DROP DATABASE {self.name} WITH (FORCE)", a.store)
+
+
 class Cluster:
-    def __init__(self, epochs):
+    def __init__(self, epochs, name):
+        self.database = Database(name) if a.store else None
         self.folder = tempfile.mkdtemp(prefix="vae-kills-")
         self.port, self.http = free_port(), free_port()
         self.worker_http = {name: free_port() for name in WORKERS}
@@ -70,7 +85,7 @@ search:
         return process
 
     def start_coordinator(self):
-        store = ["--store", a.store] if a.store else []
+        store = ["--store", self.database.url] if self.database else []
         self.coordinator = self.start("coordinator", ["coordinator", "--port", str(self.port), "--http-port", str(self.http), *store])
 
     def all_joined(self):
@@ -136,7 +151,7 @@ class Watch(threading.Thread):
 
 
 def run(epochs, kills):
-    cluster = Cluster(epochs)
+    cluster = Cluster(epochs, "kills" if kills else "calm")
     try:
         draw, recoveries, made = random.Random(a.seed), [], 0
         sweep, started = cluster.submit(), time.monotonic()
@@ -168,13 +183,16 @@ def run(epochs, kills):
 
 def repeated(cluster, sweep):
     """Trials that were started more than once, steps that were trained more than once, steps without a point."""
-    if a.store:
-        return None
+    schema = "vae." if a.store else ""
+    queries = [
+        f"SELECT count(*) FROM (SELECT trial FROM {schema}series WHERE sweep = '{sweep}' GROUP BY trial HAVING count(*) > 1) AS again",
+        f"SELECT count(*) FROM (SELECT s.trial, t.step FROM {schema}train_step t JOIN {schema}series s ON s.id = t.series WHERE s.sweep = '{sweep}' GROUP BY s.trial, t.step HAVING count(*) > 1) AS twice",
+        f"SELECT count(*) FROM (SELECT DISTINCT s.trial, t.step FROM {schema}train_step t JOIN {schema}series s ON s.id = t.series WHERE s.sweep = '{sweep}') AS points",
+    ]
+    if cluster.database:
+        return [int(cluster.database.ask(query)) for query in queries]
     with sqlite3.connect(os.path.join(cluster.folder, "home", "coordinator.db")) as store:
-        again = store.execute("SELECT count(*) FROM (SELECT trial FROM series WHERE sweep = ? GROUP BY trial HAVING count(*) > 1)", (sweep,)).fetchone()[0]
-        twice = store.execute("SELECT count(*) FROM (SELECT s.trial, t.step FROM train_step t JOIN series s ON s.id = t.series WHERE s.sweep = ? GROUP BY s.trial, t.step HAVING count(*) > 1)", (sweep,)).fetchone()[0]
-        points = store.execute("SELECT count(*) FROM (SELECT DISTINCT s.trial, t.step FROM train_step t JOIN series s ON s.id = t.series WHERE s.sweep = ?)", (sweep,)).fetchone()[0]
-        return again, twice, points
+        return [store.execute(query).fetchone()[0] for query in queries]
 
 
 def winner(document):
@@ -192,7 +210,7 @@ epochs = a.epochs or max(20, int(a.kills * (a.gap / 2 + 2) * 2 * 400 / a.trials 
 
 def undisturbed():
     """Document, longest pause and time of the sweep without a kill; from the file if it holds them for this setting."""
-    setting = [a.trials, epochs, a.seed]
+    setting = [a.trials, epochs, a.seed, bool(a.store)]
     if a.calm and os.path.exists(a.calm):
         with open(a.calm, encoding="utf-8") as file:
             kept = json.load(file)
@@ -210,8 +228,10 @@ def undisturbed():
 
 def drop(done):
     if a.keep:
-        print(f"  kept {done.folder}", file=sys.stderr)
+        print(f"  kept {done.folder}" + (f" and {done.database.name}" if done.database else ""), file=sys.stderr)
     else:
+        if done.database:
+            done.database.drop()
         shutil.rmtree(done.folder, ignore_errors=True)
 
 
@@ -231,10 +251,10 @@ print(f"| trials | {calm['sweep']['trials']} of {epochs * STEPS} steps | the sam
 print(f"| time of the sweep | {calm_time:.0f} s | {elapsed:.0f} s |")
 print(f"| kills of the coordinator (-9) while it ran | 0 | {len(recoveries)} |")
 print(f"| trials done / failed / lost on the way | {calm['sweep']['counts']['done']} / {calm['sweep']['counts']['failed']} / 0 | {counts['done']} / {counts['failed']} / {trials - counts['done'] - counts['failed']} |")
-if again:
-    print(f"| trials begun more than once | 0 | {again[0]} (greatest attempt number {max(attempts)}) |")
-    print(f"| steps trained more than once, of {expected} | 0 | {again[1]} |")
-    print(f"| steps without a point in the store | 0 | {expected - again[2]} |")
+print(f"| store | {'PostgreSQL' if a.store else 'SQLite'} | the same, a database of its own |")
+print(f"| trials begun more than once | 0 | {again[0]} (greatest attempt number {max(attempts)}) |")
+print(f"| steps trained more than once, of {expected} | 0 | {again[1]} |")
+print(f"| steps without a point in the store | 0 | {expected - again[2]} |")
 print(f"| longest pause between two steps, any worker | {calm_pause:.2f} s | {max(max(v) for v in pauses.values()):.2f} s |")
 if recoveries:
     print(f"| restart to ready, median / p99 / longest | | {statistics.median(ready):.2f} / {quantile(ready, .99):.2f} / {max(ready):.2f} s |")
