@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Vae.Coordinator.Actors;
 using Vae.Coordinator.Projections;
@@ -20,20 +18,16 @@ namespace Vae.Coordinator.Hosting;
 /// <summary>One coordinator in this process: actors, store, listener. What <c>vae coordinator</c> runs and what <c>vae sweep run</c> embeds.</summary>
 public sealed partial class CoordinatorHost : IAsyncDisposable
 {
-    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan TroubleWithin = TimeSpan.FromSeconds(5); // A store that is back sooner is not worth a word.
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
-
     private readonly HomeLock? _lock;
     private readonly IStore _store;
     private readonly CoordinatorFront _front;
     private readonly ActorSystem _system;
     private readonly ControlPlane _plane;
     private readonly Publisher _publisher;
+    private readonly ActorQuestions _questions;
     private readonly NodeListener _listener;
     private readonly HashSet<SweepId> _damaged = [];
     private readonly TaskCompletionSource _vitalGone = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _inboxes;
     private volatile bool _stopping;
 
     private CoordinatorHost(CoordinatorOptions options, HomeLock? taken, ClusterToken token, string tokenFile, IStore store, CoordinatorFront front, ILoggerFactory loggers)
@@ -58,6 +52,7 @@ public sealed partial class CoordinatorHost : IAsyncDisposable
             LogDamaged(logger, view.Id, view.Damage!);
         }
 
+        _questions = new ActorQuestions(_system, store, Views);
         var shelf = new DatasetShelf(options.DataRoot);
         shelf.Register(_system);
         _system.RegisterPort<StorePointsJob>(JobPort.Answering<StorePointsJob>(StorePointsAsync));
@@ -70,7 +65,7 @@ public sealed partial class CoordinatorHost : IAsyncDisposable
         metrics.Watch(store);
         var checkpoints = new CheckpointFolder(Folders, Views, logger);
         checkpoints.CleanUp(); // Before anybody can send a file.
-        _publisher = new Publisher(feed, Views, store, Folders, checkpoints, new FleetMetrics(metrics, Views), logger);
+        _publisher = new Publisher(feed, Views, store, Folders, checkpoints, new FleetMetrics(metrics, Views, TimeProvider.System), logger);
         _system.SpawnRoot(Addresses.Placement.Name, () => new Placement(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Planner.Name, () => new Planner(context), Supervision.Never);
         _system.SpawnRoot(Addresses.Cluster.Name, () => new Cluster(context), Supervision.Never);
@@ -150,58 +145,7 @@ public sealed partial class CoordinatorHost : IAsyncDisposable
 
     /// <summary>Takes a sweep; it is durable when the task ends.</summary>
     /// <exception cref="UserFitException">It was turned away; the text says why.</exception>
-    public async Task<SweepId> SubmitAsync(SweepDefinition definition, string source, string baseDirectory, CancellationToken cancellation)
-    {
-        if (_store.Trouble is { } known) throw known;
-        var startedAt = Stopwatch.GetTimestamp();
-        var sweep = SweepIds.New();
-        var inbox = _system.OpenInbox($"submit-{Interlocked.Increment(ref _inboxes)}");
-        try
-        {
-            _system.Post(Addresses.Sweeps, new SweepBookMessage.SubmitSweep(sweep, definition, source, baseDirectory, inbox.Id));
-            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            deadline.CancelAfter(AnswerWithin);
-            while (true)
-            {
-                if (_store.Trouble is { } trouble && Stopwatch.GetElapsedTime(startedAt) > TroubleWithin)
-                {
-                    throw new StoreException(trouble.Fault, $"{trouble.Message} The sweep may still be taken when the store is back: look at the list before sending it again.", trouble);
-                }
-
-                using var look = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
-                look.CancelAfter(LookAgain);
-                if (!await WaitAsync(inbox.Reader, look.Token, deadline.Token)) continue;
-                if (!inbox.Reader.TryRead(out var answer)) continue;
-                switch (answer.Message)
-                {
-                    case ObserverMessage.SweepAccepted accepted when accepted.Sweep == sweep: return sweep;
-                    case ObserverMessage.SweepRejected rejected when rejected.Sweep == sweep: throw new UserFitException(rejected.Text);
-                    default: break;
-                }
-            }
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            throw new UserFitException($"The sweep was not taken within {AnswerWithin.TotalSeconds:F0} s; the coordinator's log says more.");
-        }
-        finally
-        {
-            await _system.StopRoot(inbox.Id, "answered");
-        }
-    }
-
-    // False when it is time to look at something else.
-    private static async Task<bool> WaitAsync<T>(ChannelReader<T> reader, CancellationToken look, CancellationToken deadline)
-    {
-        try
-        {
-            return await reader.WaitToReadAsync(look);
-        }
-        catch (OperationCanceledException) when (!deadline.IsCancellationRequested)
-        {
-            return false;
-        }
-    }
+    public Task<SweepId> SubmitAsync(SweepDefinition definition, string source, string baseDirectory, CancellationToken cancellation) => _questions.SubmitAsync(definition, source, baseDirectory, cancellation);
 
     /// <summary>What changes from now on: durable facts, stored points, workers. A trial's end comes after its files are written.</summary>
     public IAsyncEnumerable<ObserverMessage> ObserveAsync(CancellationToken cancellation) => _publisher.ListenAsync(cancellation);
@@ -214,36 +158,7 @@ public sealed partial class CoordinatorHost : IAsyncDisposable
 
     /// <summary>Who is there, and what for.</summary>
     /// <exception cref="UserFitException">The actors did not answer in time.</exception>
-    public async Task<ClusterDocument> DescribeAsync(CancellationToken cancellation)
-    {
-        var inbox = _system.OpenInbox($"describe-{Interlocked.Increment(ref _inboxes)}");
-        try
-        {
-            _system.Post(Addresses.Cluster, new ClusterMessage.DescribeCluster(inbox.Id));
-            _system.Post(Addresses.Placement, new PlacementMessage.DescribePlacement(inbox.Id));
-            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            deadline.CancelAfter(AnswerWithin);
-            (ObserverMessage.ClusterDescribed? Members, ObserverMessage.PlacementDescribed? Placed) answer = default;
-            while (answer.Members is null || answer.Placed is null)
-            {
-                var message = (await inbox.Reader.ReadAsync(deadline.Token)).Message;
-                answer = (message as ObserverMessage.ClusterDescribed ?? answer.Members, message as ObserverMessage.PlacementDescribed ?? answer.Placed);
-            }
-
-            return ClusterDocument.Of(_store.Term, answer.Members, answer.Placed, PackOf);
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            throw new UserFitException($"The coordinator did not answer within {AnswerWithin.TotalSeconds:F0} s; its log says more.");
-        }
-        finally
-        {
-            await _system.StopRoot(inbox.Id, "answered");
-        }
-    }
-
-    private (int? Generation, int? Trials) PackOf(PackId pack, Attempt attempt) => Views.Read(pack.Sweep, view =>
-        view.Packs.TryGetValue(pack.Number, out var row) && row.Attempt == attempt ? ((int?)row.Generation.Value, (int?)row.Live.Count) : default);
+    public Task<ClusterDocument> DescribeAsync(CancellationToken cancellation) => _questions.DescribeAsync(cancellation);
 
     /// <summary>Every fact about a sweep, oldest first.</summary>
     public IReadOnlyList<SweepEvent> History(SweepId sweep) => HistoryOf(sweep);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using Vae.Runtime.Actors;
 using Vae.Shared;
@@ -19,7 +18,7 @@ internal sealed class PeerConnection : IAsyncDisposable
 
     private readonly Stream _stream;
     private readonly Catalog _catalog;
-    private readonly IRemoteSink _sink;
+    private readonly ArrivedFrames _arrived;
     private readonly RemotingOptions _options;
     private readonly RemotingCounters _counters;
     private readonly TimeProvider _time;
@@ -35,7 +34,8 @@ internal sealed class PeerConnection : IAsyncDisposable
 
     public PeerConnection(NodeId node, Stream stream, Catalog catalog, IRemoteSink sink, RemotingOptions options, RemotingCounters counters, TimeProvider time)
     {
-        (Node, _stream, _catalog, _sink, _options, _counters, _time) = (node, stream, catalog, sink, options, counters, time);
+        (Node, _stream, _catalog, _options, _counters, _time) = (node, stream, catalog, options, counters, time);
+        _arrived = new(this, catalog, sink, counters);
         _heardAt = time.GetTimestamp();
     }
 
@@ -169,9 +169,9 @@ internal sealed class PeerConnection : IAsyncDisposable
                 var result = await reader.ReadAsync(_closing.Token);
                 Heard();
                 var rest = result.Buffer;
-                while (TryTakeFrame(ref rest, out var header, out var body))
+                while (ArrivedFrames.TryTake(ref rest, out var header, out var body))
                 {
-                    if (!await HandleAsync(header, body)) return;
+                    if (!await _arrived.HandleAsync(header, body)) return;
                     Heard();
                 }
 
@@ -214,90 +214,4 @@ internal sealed class PeerConnection : IAsyncDisposable
     }
 
     private void Heard() => Volatile.Write(ref _heardAt, _time.GetTimestamp());
-
-    private static bool TryTakeFrame(ref ReadOnlySequence<byte> rest, out FrameHeader header, out ReadOnlySequence<byte> body)
-    {
-        (header, body) = (default, default);
-        if (rest.Length < FrameHeader.Size) return false;
-        Span<byte> head = stackalloc byte[FrameHeader.Size];
-        rest.Slice(0, FrameHeader.Size).CopyTo(head);
-        if (FrameHeader.TryRead(head, out header) == OperationStatus.InvalidData) MsgPackReader.Throw(ProtocolErrorKind.FrameTooLong, 0, $"a body is at most {FrameHeader.BodyLengthMax} bytes");
-        if (rest.Length < FrameHeader.Size + header.BodyLength) return false;
-        body = rest.Slice(FrameHeader.Size, header.BodyLength);
-        rest = rest.Slice(body.End);
-        return true;
-    }
-
-    private ValueTask<bool> HandleAsync(FrameHeader header, ReadOnlySequence<byte> body)
-    {
-        if (header.Tag <= FrameHeader.HostTagMax)
-        {
-            HandleHostFrame(header, body);
-            return new(true);
-        }
-
-        Envelope envelope;
-        try
-        {
-            envelope = Decode(header, body);
-        }
-        catch (ProtocolException exception) when (exception.Kind is ProtocolErrorKind.UnknownTag)
-        {
-            // A newer peer may know messages that this build does not: it is told, and everything else goes on.
-            _counters.CountProtocolError(exception.Kind);
-            TrySend(HostTag.Unsupported, header.Tag, static (ref writer, tag) => writer.Write((long)tag));
-            return new(true);
-        }
-
-        if (envelope.Sender.Node != Node)
-        {
-            _counters.CountForged();
-            Close($"{Node} sent a message in the name of {envelope.Sender.Node}");
-            return new(false);
-        }
-
-        return DeliverAsync(envelope);
-
-        async ValueTask<bool> DeliverAsync(Envelope arrived)
-        {
-            if (await _sink.DeliverAsync(arrived.Sender, new(_sink.Node, arrived.Target), arrived.Body)) return true;
-            Close($"the mailbox of {arrived.Target} stayed full");
-            return false;
-        }
-    }
-
-    private Envelope Decode(FrameHeader header, in ReadOnlySequence<byte> body)
-    {
-        if (body.IsSingleSegment) return EnvelopeCodec.Decode(_catalog, header, body.FirstSpan);
-        var length = (int)body.Length;
-        var rented = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            body.CopyTo(rented);
-            return EnvelopeCodec.Decode(_catalog, header, rented.AsSpan(0, length));
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(rented);
-        }
-    }
-
-    private void HandleHostFrame(FrameHeader header, in ReadOnlySequence<byte> body)
-    {
-        if (header.Tag == HostTag.Ping) return;
-        var reader = new MsgPackReader(body.IsSingleSegment ? body.FirstSpan : body.ToArray());
-        switch (header.Tag)
-        {
-            case HostTag.Watch:
-                reader.BeginArray();
-                _sink.WatchFromRemote(new(Node, reader.ReadString()), new(_sink.Node, reader.ReadString()));
-                break;
-            case HostTag.Terminated:
-                reader.BeginArray();
-                _sink.TerminatedFromRemote(new(_sink.Node, reader.ReadString()), new(Node, reader.ReadString()), reader.ReadString());
-                break;
-            case HostTag.Unsupported: _counters.CountProtocolError(ProtocolErrorKind.UnknownTag); break;
-            default: _counters.CountProtocolError(ProtocolErrorKind.UnknownTag); break; // A newer peer's host frame.
-        }
-    }
 }
