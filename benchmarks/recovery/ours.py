@@ -35,7 +35,7 @@ class Watch(threading.Thread):
 
     def __init__(self, port, sweep):
         super().__init__(daemon=True)
-        self.port, self.pattern, self.changes, self.stopped = port, re.compile(r'^vae_train_steps_total\{[^}]*sweep="%s"[^}]*\} (\S+)' % sweep, re.M), [], False
+        self.port, self.pattern, self.changes, self.stopped = port, re.compile(r"^vae_train_steps_total\{[^}]*\} (\S+)", re.M), [], False
 
     def run(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)

@@ -5,10 +5,10 @@ using Vae.Shared.Messages;
 
 namespace Vae.Coordinator.Hosting;
 
-/// <summary>Shows sweeps and workers to Prometheus. Series of sweeps that ended are dropped once more than a few hundred have, so that their number stays bounded.</summary>
+/// <summary>Shows sweeps and workers to Prometheus. Series of sweeps that ended are dropped once ten more have, so that their number stays bounded.</summary>
 internal sealed class FleetMetrics
 {
-    private const int EndedMax = 50;
+    private const int EndedMax = 10;
     private const int GoneMax = 20; // Pods come back under new names; the old ones must not stay down for ever.
 
     private readonly Queue<SweepId> _ended = new();
@@ -16,10 +16,11 @@ internal sealed class FleetMetrics
     private readonly Dictionary<SweepId, (int Filled, int Empty)> _slots; // Of sweeps with packs that train.
     private readonly VaeMetrics _metrics;
     private readonly SweepViews _views;
+    private readonly TimeProvider _time;
 
-    public FleetMetrics(VaeMetrics metrics, SweepViews views)
+    public FleetMetrics(VaeMetrics metrics, SweepViews views, TimeProvider time)
     {
-        (_metrics, _views) = (metrics, views);
+        (_metrics, _views, _time) = (metrics, views, time);
         _slots = views.ReadAll(view => (view.Id, Slots: Slots(view))).Where(one => one.Slots != default).ToDictionary(one => one.Id, one => one.Slots);
         ShowSlots();
     }
@@ -69,7 +70,8 @@ internal sealed class FleetMetrics
     private void Record(SweepEvent fact)
     {
         if (fact is SweepEvent.Submitted) _metrics.CreateSweep(fact.Sweep);
-        if (fact is SweepEvent.TrialEnded ended) _metrics.TrialFinished(fact.Sweep, ended.Result.State);
+        if (fact is SweepEvent.TrialEnded ended) _metrics.TrialFinished(ended.Result.State);
+        if (fact is SweepEvent.CheckpointStored stored) _metrics.CheckpointKept(stored.Checkpoint.Bytes, _time.GetUtcNow());
         var counts = _views.Read(fact.Sweep, Counts);
         foreach (var (state, count) in counts ?? []) _metrics.SetTrials(fact.Sweep, state, count);
         CountSlots(fact);

@@ -80,7 +80,7 @@ internal sealed class MetricFamily(string name, string help, MetricKind kind, IR
             return;
         }
 
-        if (kind == MetricKind.Histogram) WriteBuckets(output, key, series);
+        WriteBuckets(output, key, series);
         PrometheusText.WriteSample(output, name, "_sum", key, null, series.Value);
         PrometheusText.WriteSample(output, name, "_count", key, null, series.Observations);
     }

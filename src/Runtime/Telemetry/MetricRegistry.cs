@@ -14,9 +14,6 @@ public enum MetricKind
 
     /// <summary>Counts observations in buckets.</summary>
     Histogram,
-
-    /// <summary>Sum and number of observations: means over time and over nodes, at two series instead of nineteen.</summary>
-    Summary,
 }
 
 /// <summary>
@@ -25,9 +22,6 @@ public enum MetricKind
 /// </summary>
 public sealed class MetricRegistry : IDisposable
 {
-    /// <summary>Upper bounds of every histogram in seconds: 1 ms to 100 s, three per decade.</summary>
-    public static readonly IReadOnlyList<double> SecondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100];
-
     // No label takes unbounded values; this stops a mistake from filling the memory before somebody sees it.
     private const int SeriesMax = 2_000;
 

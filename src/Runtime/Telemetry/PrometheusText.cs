@@ -11,7 +11,7 @@ internal static class PrometheusText
 
     public static void WriteHeader(IBufferWriter<byte> output, string name, string help, MetricKind kind)
     {
-        var type = kind switch { MetricKind.Counter => "counter", MetricKind.Gauge => "gauge", MetricKind.Summary => "summary", _ => "histogram" };
+        var type = kind switch { MetricKind.Counter => "counter", MetricKind.Gauge => "gauge", _ => "histogram" };
         Write(output, $"# HELP {name} {Escape(help, quotes: false)}\n# TYPE {name} {type}\n");
     }
 

@@ -18,18 +18,20 @@ public sealed class VaeMetrics : IDisposable
     /// <summary>The parts of a training step, in the order in which they run.</summary>
     public static readonly IReadOnlyList<string> StepPhases = ["load", "forward", "backward", "allreduce", "update"];
 
-    /// <summary>The parts of a checkpoint: the copy while training stands still, then what goes on beside it.</summary>
-    public static readonly IReadOnlyList<string> CheckpointPhases = ["copy", "write"];
+    // An alert asks whether one in a hundred takes longer than a second.
+    private static readonly double[] HttpBuckets = [0.01, 0.1, 1, 10];
+    private static readonly double[] StoreBuckets = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 25];
 
     private const string MeterName = "Vae.Distributed";
+    private const string DeadLetters = "Messages that reached nobody.";
     private const string AuthRejected = "Connections turned away at the handshake, by rule.";
     private const string ProtocolErrors = "Frames of members that broke the protocol, by rule.";
 
     private readonly Meter _meter;
-    private readonly MetricFamily _trials, _packSlots, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits, _checkpointTime, _active, _storeTrouble;
+    private readonly MetricFamily _trials, _packSlots, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits, _active, _storeTrouble, _checkpointTime;
     private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes, _checkpoints, _checkpointFailures, _checkpointBytes;
-    private readonly Counter<double> _allreduceSeconds, _allreduceExposed;
-    private readonly Histogram<double> _stepDuration, _allreduceWait, _checkpointDuration, _storeWrite, _httpRequest;
+    private readonly Counter<double> _stepSeconds, _allreduceWait;
+    private readonly Histogram<double> _storeWrite, _httpRequest;
 
     /// <param name="version">Version of the program.</param>
     /// <param name="commit">Commit that it was built from, or <c>unknown</c>.</param>
@@ -48,26 +50,23 @@ public sealed class VaeMetrics : IDisposable
         _activeUnits = Registry.Declare("vae_sweep_active_units", "Active latent dimensions of a sweep's best trial.", MetricKind.Gauge, ["sweep"]);
         _active = Registry.Declare("vae_coordinator_active", "1 while this coordinator is the active one, 0 while it stands by.", MetricKind.Gauge, []);
         _storeTrouble = Registry.Declare("vae_store_trouble", "1 while the store takes no writes; they wait and are tried again.", MetricKind.Gauge, []);
-        foreach (var ofCoordinators in (MetricFamily[])[_active, _storeTrouble]) ofCoordinators.Remove(); // A worker shows neither.
+        _checkpointTime = Registry.Declare("vae_checkpoint_last_timestamp_seconds", "When any worker stored a checkpoint last, in seconds since 1970; 0 before the first.", MetricKind.Gauge, []);
+        foreach (var ofCoordinators in (MetricFamily[])[_active, _storeTrouble, _checkpointTime]) ofCoordinators.Remove(); // A worker shows none of them.
 
-        _finished = Counter("vae_trials_finished_total", "Trials that reached their end, by outcome.", "sweep", "outcome");
-        _steps = Counter("vae_train_steps_total", "Optimizer updates done by this worker.", "sweep", "worker");
-        _samples = Counter("vae_train_samples_total", "Training samples processed by this worker.", "sweep", "worker");
+        _finished = Counter("vae_trials_finished_total", "Trials that reached their end, by outcome.", "outcome");
+        _checkpointBytes = Counter("vae_checkpoint_bytes_total", "Bytes of the checkpoints that workers stored with this coordinator.");
+        Registry.Find("vae_checkpoint_bytes_total").Remove();
+
+        // What follows is there once for each worker, so it is little: under 2,000 series for a coordinator with 100 workers (docs/operations.md).
+        _steps = Counter("vae_train_steps_total", "Optimizer updates done by this worker, those of each trial counted.", "worker");
+        _samples = Counter("vae_train_samples_total", "Training samples processed by this worker.", "worker");
+        _stepSeconds = Seconds("vae_train_step_seconds_total", "Time of the parts of training steps; of allreduce, what training stood still for.", "phase");
         _allreduceBytes = Counter("vae_allreduce_bytes_total", "Gradient bytes that this worker sent to its peers.", "worker");
-
-        _allreduceSeconds = Seconds("vae_allreduce_seconds_total", "Time that this worker's gradients were being exchanged.", "worker");
-        _allreduceExposed = Seconds("vae_allreduce_exposed_seconds_total", "Time that training stood still for the exchange; the rest went on behind backward.", "worker");
-
-        // Every worker has these: with buckets they would be half of all series of a cluster.
-        _stepDuration = Summary("vae_train_step_duration_seconds", "Time of the parts of a training step.", ["phase"]);
-        _allreduceWait = Summary("vae_allreduce_wait_seconds", "Time that a step waited for its peers' gradients.", ["worker"]);
+        _allreduceWait = Seconds("vae_allreduce_wait_seconds_total", "Time that this worker waited for its peers' gradients.", "worker");
         _checkpoints = Counter("vae_checkpoint_written_total", "Checkpoints that this worker stored with the coordinator.", "worker");
         _checkpointFailures = Counter("vae_checkpoint_failed_total", "Checkpoints that this worker could not store; training went on.", "worker");
-        _checkpointBytes = Counter("vae_checkpoint_bytes_total", "Bytes of the checkpoints that this worker stored.", "worker");
-        _checkpointTime = Registry.Declare("vae_checkpoint_last_timestamp_seconds", "When this worker stored a checkpoint last, in seconds since 1970; 0 before the first.", MetricKind.Gauge, ["worker"]);
-        _checkpointDuration = Summary("vae_checkpoint_duration_seconds", "Time of the parts of a checkpoint: training stands still for the copy alone.", ["phase"]);
-        _storeWrite = Histogram("vae_store_write_duration_seconds", "Time of a store transaction, its sync included.", ["outcome"], []);
-        _httpRequest = Histogram("vae_http_request_duration_seconds", "Time of an HTTP request by route and status.", ["route", "status"], []);
+        _storeWrite = Histogram("vae_store_write_duration_seconds", "Time of a store transaction, its sync included.", ["outcome"], StoreBuckets);
+        _httpRequest = Histogram("vae_http_request_duration_seconds", "Time of an HTTP request by route and status.", ["route", "status"], HttpBuckets);
         Registry.Start();
     }
 
@@ -88,10 +87,9 @@ public sealed class VaeMetrics : IDisposable
     public void CreateSweep(SweepId sweep)
     {
         foreach (var state in Enum.GetValues<TrialState>()) SetTrials(sweep, state, 0);
-        foreach (var outcome in (TrialState[])[TrialState.Done, TrialState.Failed, TrialState.Pruned, TrialState.Cancelled]) _finished.Add(0, new("sweep", sweep.Value), new("outcome", Label(outcome)));
     }
 
-    /// <summary>Drops the series of a sweep that ended, so that their number stays bounded. Counters stay: a counter must not vanish before it was scraped.</summary>
+    /// <summary>Drops the series of a sweep that ended, so that their number stays bounded.</summary>
     public void ForgetSweep(SweepId sweep)
     {
         foreach (var state in Enum.GetValues<TrialState>()) _trials.Remove(sweep.Value, Label(state));
@@ -100,7 +98,7 @@ public sealed class VaeMetrics : IDisposable
     }
 
     /// <summary>A trial reached its end.</summary>
-    public void TrialFinished(SweepId sweep, TrialState outcome) => _finished.Add(1, new("sweep", sweep.Value), new("outcome", Label(outcome)));
+    public void TrialFinished(TrialState outcome) => _finished.Add(1, Tag("outcome", Label(outcome)));
 
     /// <summary>The best trial of a sweep so far.</summary>
     public void SetBest(SweepId sweep, double elbo, int activeUnits)
@@ -140,62 +138,53 @@ public sealed class VaeMetrics : IDisposable
     {
         SetPackSlots(0, 0);
         foreach (var standing in Enum.GetValues<WorkerStanding>()) SetWorkers(standing, 0);
+        foreach (var outcome in (TrialState[])[TrialState.Done, TrialState.Failed, TrialState.Pruned, TrialState.Cancelled]) _finished.Add(0, Tag("outcome", Label(outcome)));
+        _checkpointBytes.Add(0);
+        _checkpointTime.Set(0);
         foreach (var outcome in (string[])["ok", "failed"]) Registry.Find("vae_store_write_duration_seconds").Create(outcome);
     }
 
     /// <summary>Makes the worker's own series at zero.</summary>
     public void CreateWorker(NodeId worker)
     {
-        _allreduceBytes.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
-        _allreduceSeconds.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
-        _allreduceExposed.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
-        Registry.Find("vae_allreduce_wait_seconds").Create(worker.Value);
-        foreach (var phase in StepPhases) Registry.Find("vae_train_step_duration_seconds").Create(phase);
-        foreach (var phase in CheckpointPhases) Registry.Find("vae_checkpoint_duration_seconds").Create(phase);
-        foreach (var counter in (Counter<long>[])[_checkpoints, _checkpointFailures, _checkpointBytes]) counter.Add(0, new KeyValuePair<string, object?>("worker", worker.Value));
-        _checkpointTime.Set(0, worker.Value);
+        foreach (var counter in (Counter<long>[])[_steps, _samples, _allreduceBytes, _checkpoints, _checkpointFailures]) counter.Add(0, Of(worker));
+        foreach (var phase in StepPhases) StepPhase(phase, TimeSpan.Zero);
+        _allreduceWait.Add(0, Of(worker));
     }
 
-    /// <summary>A checkpoint is stored.</summary>
-    /// <param name="worker">This worker.</param>
+    /// <summary>This worker stored a checkpoint.</summary>
+    public void CheckpointWritten(NodeId worker) => _checkpoints.Add(1, Of(worker));
+
+    /// <summary>This worker could not store a checkpoint.</summary>
+    public void CheckpointFailed(NodeId worker) => _checkpointFailures.Add(1, Of(worker));
+
+    /// <summary>A worker's checkpoint is durable with this coordinator.</summary>
     /// <param name="bytes">Its length.</param>
-    /// <param name="copy">Time that training stood still.</param>
-    /// <param name="write">Time from there to the coordinator's word that it is on its disk.</param>
     /// <param name="at">Now.</param>
-    public void CheckpointStored(NodeId worker, long bytes, TimeSpan copy, TimeSpan write, DateTimeOffset at)
+    public void CheckpointKept(long bytes, DateTimeOffset at)
     {
-        _checkpoints.Add(1, new KeyValuePair<string, object?>("worker", worker.Value));
-        _checkpointBytes.Add(bytes, new KeyValuePair<string, object?>("worker", worker.Value));
-        _checkpointDuration.Record(copy.TotalSeconds, new KeyValuePair<string, object?>("phase", "copy"));
-        _checkpointDuration.Record(write.TotalSeconds, new KeyValuePair<string, object?>("phase", "write"));
-        _checkpointTime.Set(at.ToUnixTimeMilliseconds() / 1e3, worker.Value);
+        _checkpointBytes.Add(bytes);
+        _checkpointTime.Set(at.ToUnixTimeMilliseconds() / 1e3);
     }
 
-    /// <summary>A checkpoint could not be stored.</summary>
-    public void CheckpointFailed(NodeId worker) => _checkpointFailures.Add(1, new KeyValuePair<string, object?>("worker", worker.Value));
-
-    /// <summary>Steps and samples done for a sweep.</summary>
-    public void Trained(SweepId sweep, NodeId worker, long steps, long samples)
+    /// <summary>Steps and samples done.</summary>
+    public void Trained(NodeId worker, long steps, long samples)
     {
-        _steps.Add(steps, new("sweep", sweep.Value), new("worker", worker.Value));
-        _samples.Add(samples, new("sweep", sweep.Value), new("worker", worker.Value));
+        _steps.Add(steps, Of(worker));
+        _samples.Add(samples, Of(worker));
     }
 
     /// <summary>One part of one step; <paramref name="phase"/> is one of <see cref="StepPhases"/>.</summary>
-    public void StepPhase(string phase, TimeSpan duration) => _stepDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("phase", phase));
+    public void StepPhase(string phase, TimeSpan duration) => _stepSeconds.Add(duration.TotalSeconds, Tag("phase", phase));
 
     /// <summary>What one step's all-reduce cost.</summary>
     /// <param name="worker">This worker.</param>
     /// <param name="bytesSent">Bytes handed to peers.</param>
     /// <param name="waited">Time asleep until peers' gradients came.</param>
-    /// <param name="busy">Time that the exchange took.</param>
-    /// <param name="exposed">The part of <paramref name="busy"/> that training stood still for.</param>
-    public void AllReduced(NodeId worker, long bytesSent, TimeSpan waited, TimeSpan busy, TimeSpan exposed)
+    public void AllReduced(NodeId worker, long bytesSent, TimeSpan waited)
     {
-        _allreduceSeconds.Add(busy.TotalSeconds, new KeyValuePair<string, object?>("worker", worker.Value));
-        _allreduceExposed.Add(exposed.TotalSeconds, new KeyValuePair<string, object?>("worker", worker.Value));
-        _allreduceBytes.Add(bytesSent, new KeyValuePair<string, object?>("worker", worker.Value));
-        _allreduceWait.Record(waited.TotalSeconds, new KeyValuePair<string, object?>("worker", worker.Value));
+        _allreduceBytes.Add(bytesSent, Of(worker));
+        _allreduceWait.Add(waited.TotalSeconds, Of(worker));
     }
 
     /// <summary>One HTTP request; <paramref name="route"/> is the route's pattern, never the path that was asked for.</summary>
@@ -204,7 +193,7 @@ public sealed class VaeMetrics : IDisposable
         if (TimesRequests) _httpRequest.Record(duration.TotalSeconds, new("route", route), new("status", status));
     }
 
-    /// <summary>Whether HTTP requests are timed. Default true; a worker is asked for its health alone, at 19 series for each route.</summary>
+    /// <summary>Whether HTTP requests are timed. Default true; a worker is asked for its health alone, at 7 series for each route.</summary>
     public bool TimesRequests { get; init; } = true;
 
     /// <summary>Shows an actor system's mailboxes, dead letters and crashes.</summary>
@@ -212,18 +201,17 @@ public sealed class VaeMetrics : IDisposable
     {
         Observe("vae_mailbox_depth", "Messages that wait, by kind of actor.", MetricKind.Gauge, ["actor"],
             () => system.MailboxDepths().Select(depth => Measure(depth.Value, ("actor", depth.Key))));
-        Observe("vae_dead_letters_total", "Messages that reached nobody.", MetricKind.Counter, [], () => [Measure(system.DeadLettersTotal)]);
+        Observe("vae_dead_letters_total", DeadLetters, MetricKind.Counter, [], () => [Measure(system.DeadLettersTotal)]);
         Observe("vae_mailbox_dropped_total", "Messages refused by a full mailbox.", MetricKind.Counter, [], () => [Measure(system.MailboxRefusedTotal)]);
         Observe("vae_actor_crashes_total", "Crashes of actors.", MetricKind.Counter, [], () => [Measure(system.CrashesTotal)]);
     }
 
-    /// <summary>Shows what happens at a port of a worker: all rules together, for there are many workers. Its log names the rule.</summary>
-    public void WatchInTotal(RemotingCounters counters)
+    /// <summary>Shows what goes wrong in a worker in two series, for there are many workers; its log says more.</summary>
+    public void WatchInTotal(ActorSystem system, RemotingCounters counters)
     {
-        Observe("vae_auth_rejected_total", AuthRejected, MetricKind.Counter, ["port", "kind"],
-            () => [Measure(Enum.GetValues<HandshakeRule>().Sum(counters.Rejected), ("port", "node"), ("kind", "any"))]);
-        Observe("vae_protocol_errors_total", ProtocolErrors, MetricKind.Counter, ["port", "kind"],
-            () => [Measure(Enum.GetValues<ProtocolErrorKind>().Sum(counters.ProtocolErrors) + counters.ForgedSenders + counters.SlowPeers, ("port", "node"), ("kind", "any"))]);
+        Observe("vae_dead_letters_total", DeadLetters, MetricKind.Counter, [], () => [Measure(system.DeadLettersTotal + system.MailboxRefusedTotal)]);
+        Observe("vae_protocol_errors_total", ProtocolErrors, MetricKind.Counter, ["port", "kind"], () => [Measure(
+            Enum.GetValues<HandshakeRule>().Sum(counters.Rejected) + Enum.GetValues<ProtocolErrorKind>().Sum(counters.ProtocolErrors) + counters.ForgedSenders + counters.SlowPeers, ("port", "node"), ("kind", "any"))]);
     }
 
     /// <summary>Shows what happens at a port.</summary>
@@ -248,6 +236,10 @@ public sealed class VaeMetrics : IDisposable
         _meter.Dispose();
     }
 
+    private static KeyValuePair<string, object?> Of(NodeId worker) => Tag("worker", worker.Value);
+
+    private static KeyValuePair<string, object?> Tag(string label, string value) => new(label, value);
+
     private static string Label<T>(T value) where T : struct, Enum =>
         string.Concat(value.ToString().Select((c, i) => char.IsUpper(c) ? (i > 0 ? "_" : "") + char.ToLowerInvariant(c) : c.ToString()));
 
@@ -270,16 +262,9 @@ public sealed class VaeMetrics : IDisposable
         return _meter.CreateCounter<double>(name, "s");
     }
 
-    private Histogram<double> Histogram(string name, string help, string[] labels, IEnumerable<string[]> created)
+    private Histogram<double> Histogram(string name, string help, string[] labels, double[] buckets)
     {
-        var family = Registry.Declare(name, help, MetricKind.Histogram, labels, MetricRegistry.SecondsBuckets);
-        foreach (var values in created) family.Create(values);
-        return _meter.CreateHistogram<double>(name, "s");
-    }
-
-    private Histogram<double> Summary(string name, string help, string[] labels)
-    {
-        Registry.Declare(name, help, MetricKind.Summary, labels);
+        Registry.Declare(name, help, MetricKind.Histogram, labels, buckets);
         return _meter.CreateHistogram<double>(name, "s");
     }
 

@@ -124,7 +124,7 @@ internal sealed partial class CheckpointWriter : IAsyncDisposable
             _last = info;
             _pace.Stored(begun, copied + cost);
             var took = Now - begun - copied;
-            _parts.Meter.CheckpointStored(info.Bytes, copied, took, DateTimeOffset.UtcNow);
+            _parts.Meter.CheckpointStored();
             LogStored(_parts.Logger, _assignment.Pack, info.Position, info.Bytes, copied.TotalMilliseconds, cost.TotalMilliseconds, took.TotalMilliseconds);
             _parts.Stored(_assignment, info);
             return info;

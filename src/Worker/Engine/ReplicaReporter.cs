@@ -84,11 +84,11 @@ internal sealed partial class ReplicaReporter : ITrainingListener
 
     public void StepTimed(StepClock clock, int trials, int rows)
     {
-        _meter.Step(_assignment.Pack.Sweep, clock, trials, rows);
+        _meter.Step(clock, trials, rows);
         if (_allReduce.WorldSize == 1) return;
         var statistics = _allReduce.Statistics;
         var waited = statistics.ReduceScatterWait + statistics.AllGatherWait;
-        _meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor, TimeSpan.FromSeconds(clock.ExchangeSeconds), TimeSpan.FromSeconds(clock.Seconds(StepPhase.AllReduce)));
+        _meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor);
         (_bytes, _peersWaitedFor) = (statistics.BytesSent, waited);
     }
 

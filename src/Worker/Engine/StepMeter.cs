@@ -22,7 +22,7 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
     private double _sampledWaiting;
 
     /// <summary>A step of <paramref name="trials"/> trials was applied; this replica computed <paramref name="rows"/> rows of it.</summary>
-    public void Step(SweepId sweep, StepClock clock, int trials, int rows)
+    public void Step(StepClock clock, int trials, int rows)
     {
         lock (_gate)
         {
@@ -32,18 +32,18 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
             _steps += trials;
         }
 
-        metrics.Trained(sweep, worker, trials, rows);
+        metrics.Trained(worker, trials, rows);
         for (var phase = StepPhase.Load; phase <= StepPhase.Update; phase++)
         {
             metrics.StepPhase(VaeMetrics.StepPhases[(int)phase], TimeSpan.FromSeconds(clock.Seconds(phase)));
         }
     }
 
-    /// <summary>What the step's all-reduce sent, how long it waited for peers, how long it took, and how long training stood still for it.</summary>
-    public void AllReduced(long bytesSent, TimeSpan waited, TimeSpan busy, TimeSpan exposed) => metrics.AllReduced(worker, bytesSent, waited, busy, exposed);
+    /// <summary>What the step's all-reduce sent, and how long it waited for peers.</summary>
+    public void AllReduced(long bytesSent, TimeSpan waited) => metrics.AllReduced(worker, bytesSent, waited);
 
-    /// <summary>A checkpoint is stored: its length, how long training stood still for the copy, and how long the rest took.</summary>
-    public void CheckpointStored(long bytes, TimeSpan copy, TimeSpan write, DateTimeOffset at) => metrics.CheckpointStored(worker, bytes, copy, write, at);
+    /// <summary>A checkpoint is stored.</summary>
+    public void CheckpointStored() => metrics.CheckpointWritten(worker);
 
     /// <summary>A checkpoint could not be stored.</summary>
     public void CheckpointFailed() => metrics.CheckpointFailed(worker);

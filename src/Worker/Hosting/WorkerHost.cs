@@ -48,8 +48,7 @@ public sealed class WorkerHost : IAsyncDisposable
         Facts = facts;
         _system = new ActorSystem(options.Name, TimeProvider.System, logger);
         _plane = new ControlPlane(_system, TimeProvider.System, logger);
-        _metrics.Watch(_system);
-        _metrics.WatchInTotal(_plane.Counters);
+        _metrics.WatchInTotal(_system, _plane.Counters);
         _metrics.CreateWorker(options.Name);
         _meter = new StepMeter(options.Name, _metrics);
         _transport = new DataPlaneTransport(identity);

@@ -36,14 +36,14 @@ internal static partial class ExportedMetrics
         metrics.Watch(new RemotingCounters());
         metrics.CreateCoordinator();
         metrics.CreateSweep(sweep);
-        metrics.TrialFinished(sweep, TrialState.Done);
+        metrics.TrialFinished(TrialState.Done);
         metrics.SetBest(sweep, -100, 4);
         metrics.SetWorkerUp(worker, true);
         metrics.SetWorkerSlowdown(worker, 1);
         metrics.SetActive(false);
         metrics.CreateWorker(worker);
-        metrics.Trained(sweep, worker, 1, 64);
-        metrics.AllReduced(worker, 1_024, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(3), TimeSpan.FromMilliseconds(2));
+        metrics.Trained(worker, 1, 64);
+        metrics.AllReduced(worker, 1_024, TimeSpan.FromMilliseconds(1));
         metrics.HttpRequest("/metrics", 200, TimeSpan.FromMilliseconds(1));
         var text = new ArrayBufferWriter<byte>();
         metrics.Registry.Write(text);

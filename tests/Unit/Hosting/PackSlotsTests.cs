@@ -21,7 +21,7 @@ public sealed class PackSlotsTests : IDisposable
     [Fact]
     public void Slots_are_counted_as_filled_until_their_trial_ends_and_no_more_once_the_pack_is_gone()
     {
-        var fleet = new FleetMetrics(_metrics, _views);
+        var fleet = new FleetMetrics(_metrics, _views, TimeProvider.System);
         Assert.Equal((0, 0), Shown());
 
         Tell(fleet, TestSweep.Submitted, OfTwo);
@@ -37,7 +37,7 @@ public sealed class PackSlotsTests : IDisposable
     [Fact]
     public void A_cancelled_sweep_has_no_slots()
     {
-        var fleet = new FleetMetrics(_metrics, _views);
+        var fleet = new FleetMetrics(_metrics, _views, TimeProvider.System);
 
         Tell(fleet, TestSweep.Submitted, OfTwo, TestSweep.Ended(SweepState.Cancelled));
 
@@ -49,7 +49,7 @@ public sealed class PackSlotsTests : IDisposable
     {
         foreach (var fact in (SweepEvent[])[TestSweep.Submitted, OfTwo]) _views.Apply(fact);
 
-        _ = new FleetMetrics(_metrics, _views);
+        _ = new FleetMetrics(_metrics, _views, TimeProvider.System);
 
         Assert.Equal((2, 0), Shown());
     }
