@@ -8,18 +8,16 @@ namespace Vae.Cli.Commands;
 /// <summary><c>vae cluster status|drain</c>: the workers of a coordinator that runs.</summary>
 internal static class ClusterCommands
 {
-    private const string DefaultAddress = "http://127.0.0.1:7432";
-
     public static Command Create() => new("cluster", "Look at the workers of a cluster, or send one away.") { CreateStatus(), CreateDrain() };
 
     private static Command CreateStatus()
     {
-        var source = SourceOptions.OfCluster(DefaultAddress);
+        var source = SourceOptions.OfCluster(SourceOptions.DefaultAddress);
         var command = new Command("status", "Show the workers, what they train, and which are in quarantine and why.");
         source.AddTo(command);
         command.Do(async (parse, output, cancellation) =>
         {
-            using var cluster = source.OpenCluster(parse, DefaultAddress);
+            using var cluster = source.OpenCluster(parse, SourceOptions.DefaultAddress);
             var document = await cluster.DescribeAsync(cancellation);
             if (output.Mode.Json) ClusterReport.WriteJson(document, output);
             else ClusterReport.WriteText(document, output);
@@ -31,14 +29,14 @@ internal static class ClusterCommands
     private static Command CreateDrain()
     {
         var name = new Argument<string>("WORKER") { Description = "Name of the worker, as `vae cluster status` shows it." };
-        var source = SourceOptions.OfCluster(DefaultAddress);
+        var source = SourceOptions.OfCluster(SourceOptions.DefaultAddress);
         var command = new Command("drain", "Tell a worker to hand over what it trains and to leave. It gets no more work until a new process of its name registers.") { name };
         source.AddTo(command);
         command.Do(async (parse, output, cancellation) =>
         {
             var worker = parse.GetRequiredValue(name);
             if (!NodeId.IsValid(worker)) throw new CliException(ExitCode.Usage, $"{worker} is no name of a worker.", "Names have 1 to 63 of a-z, 0-9 and -; `vae cluster status` lists them.");
-            using var cluster = source.OpenCluster(parse, DefaultAddress);
+            using var cluster = source.OpenCluster(parse, SourceOptions.DefaultAddress);
             if ((await cluster.DescribeAsync(cancellation)).Workers.All(known => known.Name != worker))
                 throw new CliException(ExitCode.InvalidInput, $"the cluster has no worker named {worker}.", "`vae cluster status` lists them.");
             var answer = await cluster.DrainAsync(worker, cancellation);

@@ -11,9 +11,13 @@ internal static class SweepCommands
         SweepPlanCommand.Create(),
         SweepRunCommand.Create(),
         SweepResumeCommand.Create(),
+        SweepClusterCommands.CreateSubmit(),
         SweepReadCommands.CreateList(),
         SweepReadCommands.CreateStatus(),
         SweepReadCommands.CreateResults(),
+        SweepClusterCommands.CreateWatch(),
+        SweepClusterCommands.CreateCancel(),
+        SweepClusterCommands.CreateExport(),
     };
 
     public static Argument<string> FileArgument() => new("FILE") { Description = "The sweep file (YAML), for example examples/quickstart.yaml." };

@@ -61,9 +61,12 @@ internal static class SweepReadCommands
         else SweepReport.WriteTrial(found, sweeps.FolderOf(document.Sweep.Id, index), output);
     }
 
+    public static Argument<string> SweepArgument() =>
+        new("SWEEP") { Description = "Id of the sweep, the beginning of it, its name, or `last`. Default: last.", DefaultValueFactory = _ => SweepLookup.Last };
+
     private static Command Create(string name, string description, Action<ISweepSource, SweepDocument, Output, ParseResult> show)
     {
-        var id = new Argument<string>("SWEEP") { Description = "Id of the sweep, the beginning of it, its name, or `last`. Default: last.", DefaultValueFactory = _ => SweepLookup.Last };
+        var id = SweepArgument();
         var source = new SourceOptions();
         var command = new Command(name, description) { id };
         source.AddTo(command);

@@ -182,7 +182,7 @@ internal sealed class LocalSweep(LocalSweepOptions options, Output output) : IAs
     private ExitCode Conclude(CoordinatorHost host, SweepId sweep, bool interrupted)
     {
         var view = host.View(sweep);
-        var document = SweepDocument.Of(view);
+        var document = SweepDocument.Of(view).WithGaps(host.Folders);
         if (interrupted && view.State == SweepState.Running)
         {
             if (output.Mode.Json) SweepReport.WriteJson(document with { Sweep = document.Sweep with { State = SweepSummary.Interrupted, Reason = "stopped by the user" } }, output);

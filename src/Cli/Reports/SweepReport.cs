@@ -9,12 +9,13 @@ namespace Vae.Cli.Reports;
 internal static class SweepReport
 {
     private const int PlansMax = 4;
+    private const int GapsMax = 5;
 
     /// <summary>What a script learns of a sweep that has ended, or still runs.</summary>
     public static ExitCode CodeOf(SweepSummary sweep) => sweep.State switch
     {
         "done_with_failures" => ExitCode.SomeTrialsFailed,
-        "failed" => ExitCode.Failed,
+        "failed" or SweepSummary.Interrupted => ExitCode.Failed,
         _ => ExitCode.Ok,
     };
 
@@ -38,6 +39,7 @@ internal static class SweepReport
             table.WriteTo(output.Results);
         }
 
+        foreach (var trial in document.Trials.Where(trial => trial.LackingSteps > 0)) output.Line($"trial {trial.Trial}: its curve lacks {Lacks(trial)}");
         foreach (var trial in document.Trials.Where(trial => trial.State == "failed")) output.Line($"trial {trial.Trial} failed: {trial.Label}: {trial.Reason}");
     }
 
@@ -74,6 +76,7 @@ internal static class SweepReport
         if (trial.KlPerDimension.Count > 0) output.Line($"rate by dimension {string.Join(' ', trial.KlPerDimension.Select(Units.Nats))}");
         output.Line($"steps             {Units.Whole(trial.Steps)} in {Whole(trial.Epochs)} epochs, {Units.Seconds(trial.Seconds)} s");
         output.Line($"parameters        {Units.Whole(trial.Parameters)}");
+        if (trial.LackingSteps > 0) output.Line($"curve             lacks {Lacks(trial)}");
         if (trial.Reason.Length > 0) output.Line($"remark            {trial.Reason}");
         if (folder is null || !Directory.Exists(folder)) return;
         output.Line($"files             {folder}");
@@ -105,15 +108,15 @@ internal static class SweepReport
     /// <summary>One JSON object per sweep, oldest first.</summary>
     public static void WriteListJson(IReadOnlyList<SweepSummary> sweeps, Output output)
     {
-        foreach (var sweep in sweeps)
-        {
-            output.Json("sweep", json =>
-            {
-                using var members = JsonSerializer.SerializeToDocument(sweep, SweepDocumentJson.Default.SweepSummary);
-                foreach (var member in members.RootElement.EnumerateObject()) member.WriteTo(json);
-            });
-        }
+        foreach (var sweep in sweeps) WriteSummaryJson(sweep, output, "sweep");
     }
+
+    /// <summary>One sweep without its trials.</summary>
+    public static void WriteSummaryJson(SweepSummary sweep, Output output, string type) => output.Json(type, json =>
+    {
+        using var members = JsonSerializer.SerializeToDocument(sweep, SweepDocumentJson.Default.SweepSummary);
+        foreach (var member in members.RootElement.EnumerateObject()) member.WriteTo(json);
+    });
 
     private static void WriteHead(SweepSummary sweep, Output output)
     {
@@ -121,6 +124,12 @@ internal static class SweepReport
         output.Line($"state   {sweep.State}{(sweep.Reason.Length > 0 ? $": {sweep.Reason}" : "")}");
         var counts = sweep.Counts.Where(pair => pair.Value > 0).Select(pair => $"{pair.Value:N0} {pair.Key}");
         output.Line($"trials  {sweep.Trials:N0}: {string.Join(", ", counts)}");
+    }
+
+    private static string Lacks(TrialDocument trial)
+    {
+        var runs = (trial.Gaps ?? []).Take(GapsMax).Select(gap => gap.First == gap.Last ? Units.Whole(gap.First) : $"{Units.Whole(gap.First)} to {Units.Whole(gap.Last)}");
+        return $"{Units.Whole(trial.LackingSteps)} of {Units.Whole(trial.Steps)} steps: {string.Join(", ", runs)}{(trial.Gaps?.Count > GapsMax ? ", ..." : "")}";
     }
 
     // Pack and slot, as in the live table.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -21,6 +22,9 @@ internal sealed class ClusterClient : ISweepSource
         _http = new HttpClient { BaseAddress = address, Timeout = Patience };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
+
+    /// <summary>As the user may type it after <c>--cluster</c>.</summary>
+    public string Address => _http.BaseAddress!.GetLeftPart(UriPartial.Authority);
 
     /// <exception cref="CliException">The address is none, or the token cannot be read.</exception>
     public static ClusterClient Open(string address, string tokenFile)
@@ -59,19 +63,57 @@ internal sealed class ClusterClient : ISweepSource
     public Task<DrainDocument> DrainAsync(string worker, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, $"api/v1/workers/{Uri.EscapeDataString(worker)}/drain", null, ClusterDocumentJson.Default.DrainDocument, cancellation);
 
+    /// <summary>Stops a sweep for good; it ends a moment later.</summary>
+    public async Task CancelAsync(string id, CancellationToken cancellation)
+    {
+        using var response = await AskAsync(HttpMethod.Delete, $"api/v1/sweeps/{Uri.EscapeDataString(id)}", null, cancellation);
+    }
+
+    public async Task<string> SourceOfAsync(string id, CancellationToken cancellation)
+    {
+        using var response = await AskAsync(HttpMethod.Get, $"api/v1/sweeps/{Uri.EscapeDataString(id)}/file", null, cancellation);
+        return await response.Content.ReadAsStringAsync(cancellation);
+    }
+
+    public async Task<Stream?> OpenFileAsync(string sweep, int trial, string name, CancellationToken cancellation)
+    {
+        try
+        {
+            var path = $"api/v1/sweeps/{Uri.EscapeDataString(sweep)}/trials/{trial.ToString(CultureInfo.InvariantCulture)}/files/{Uri.EscapeDataString(name)}";
+            return await (await AskAsync(HttpMethod.Get, path, null, cancellation)).Content.ReadAsStreamAsync(cancellation); // The stream ends the answer when it is disposed of.
+        }
+        catch (CliException missing) when (missing.Code == ExitCode.InvalidInput)
+        {
+            return null;
+        }
+    }
+
     public string? FolderOf(string sweep, int trial) => null;
 
     public void Dispose() => _http.Dispose();
 
     private async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> form, CancellationToken cancellation)
     {
+        using var response = await AskAsync(method, path, body, cancellation);
+        try
+        {
+            return JsonSerializer.Deserialize(await response.Content.ReadAsStringAsync(cancellation), form) ?? throw new JsonException("an empty answer");
+        }
+        catch (JsonException exception)
+        {
+            throw new CliException(ExitCode.Failed, $"{_http.BaseAddress}{path} gave an answer that is not understood: {exception.Message}", "Do both ends have the same version? `vae --version` tells.");
+        }
+    }
+
+    // The answer's head; its body may be a model and is read by the caller.
+    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? body, CancellationToken cancellation)
+    {
         using var request = new HttpRequestMessage(method, path) { Content = body };
         try
         {
-            using var response = await _http.SendAsync(request, cancellation);
-            var text = await response.Content.ReadAsStringAsync(cancellation);
-            if (!response.IsSuccessStatusCode) throw Refusal(response.StatusCode, path, text);
-            return JsonSerializer.Deserialize(text, form) ?? throw new JsonException("an empty answer");
+            var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            if (response.IsSuccessStatusCode) return response;
+            using (response) throw Refusal(response.StatusCode, path, await response.Content.ReadAsStringAsync(cancellation));
         }
         catch (HttpRequestException exception)
         {
@@ -80,10 +122,6 @@ internal sealed class ClusterClient : ISweepSource
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             throw new CliException(ExitCode.NotReachable, $"{_http.BaseAddress} has not answered within {Patience.TotalSeconds:F0} s.");
-        }
-        catch (JsonException exception)
-        {
-            throw new CliException(ExitCode.Failed, $"{_http.BaseAddress}{path} gave an answer that is not understood: {exception.Message}", "Do both ends have the same version? `vae --version` tells.");
         }
     }
 

@@ -15,6 +15,12 @@ internal interface ISweepSource : IDisposable
     /// <param name="cancellation">Ctrl-C.</param>
     Task<SweepDocument> ReadAsync(string id, CancellationToken cancellation);
 
+    /// <summary>The sweep file, to the letter.</summary>
+    Task<string> SourceOfAsync(string id, CancellationToken cancellation);
+
+    /// <summary>One of the files that <see cref="TrialDocument.Files"/> names; null when it is not there.</summary>
+    Task<Stream?> OpenFileAsync(string sweep, int trial, string name, CancellationToken cancellation);
+
     /// <summary>Where the files of a trial lie; null when they are on another machine.</summary>
     string? FolderOf(string sweep, int trial);
 }
@@ -22,6 +28,9 @@ internal interface ISweepSource : IDisposable
 /// <summary>The options that name a source, and the source they name.</summary>
 internal sealed class SourceOptions
 {
+    /// <summary>Of a coordinator on this machine that was told nothing else.</summary>
+    public const string DefaultAddress = "http://127.0.0.1:7432";
+
     public Option<string?> Cluster { get; } = new("--cluster")
     {
         Description = "HTTP address of a coordinator, for example http://127.0.0.1:7432. Without it: this machine, the store under --home.",

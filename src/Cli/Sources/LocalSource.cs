@@ -25,7 +25,16 @@ internal sealed class LocalSource : ISweepSource
         Task.FromResult<IReadOnlyList<SweepSummary>>([.. (_reader?.All() ?? []).Where(view => view.Submission is not null).Select(SweepDocument.Summarize).Select(Honest)]);
 
     public Task<SweepDocument> ReadAsync(string id, CancellationToken cancellation) =>
-        Task.FromResult(Honest(SweepDocument.Of(_reader?.Find(id) ?? throw new CliException(ExitCode.InvalidInput, $"There is no sweep {id}."))));
+        Task.FromResult(Honest(SweepDocument.Of(_reader?.Find(id) ?? throw new CliException(ExitCode.InvalidInput, $"There is no sweep {id}.")).WithGaps(_folders)));
+
+    public Task<string> SourceOfAsync(string id, CancellationToken cancellation) =>
+        Task.FromResult(_reader?.Find(id)?.Submission?.Source ?? throw new CliException(ExitCode.InvalidInput, $"There is no sweep {id}."));
+
+    public Task<Stream?> OpenFileAsync(string sweep, int trial, string name, CancellationToken cancellation)
+    {
+        var path = Path.Combine(FolderOf(sweep, trial), name);
+        return Task.FromResult<Stream?>(File.Exists(path) ? File.OpenRead(path) : null);
+    }
 
     /// <summary>What a sweep of this store was submitted with, and the folder its paths are meant from.</summary>
     public (SweepDefinition Definition, string BaseDirectory) SubmissionOf(string sweep) =>
@@ -40,7 +49,7 @@ internal sealed class LocalSource : ISweepSource
         _reader?.Find(sweep) is { } view && trial < view.Trials ? view.Row(trial).Result?.Artifacts.FirstOrDefault(artifact => artifact.Kind == ArtifactKind.Model) : null;
 
     // A process that was killed leaves its sweep `running` in the store, and nobody there who runs it. `vae sweep resume`, or the next `vae coordinator` of this folder, goes on with it.
-    private SweepSummary Honest(SweepSummary sweep) => sweep.State == "running" && !_isInUse.Value
+    private SweepSummary Honest(SweepSummary sweep) => sweep.State == SweepSummary.Running && !_isInUse.Value
         ? sweep with { State = SweepSummary.Interrupted, Reason = $"the process that ran it is gone; go on with it: vae sweep resume {sweep.Id}{HomeArgument}" }
         : sweep;
 

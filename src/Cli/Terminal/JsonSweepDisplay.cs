@@ -15,6 +15,7 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
             case ObserverMessage.PointsRecorded points:
                 foreach (var point in points.Points.OfType<MetricPoint.Evaluation>()) Write(point);
                 break;
+            case ObserverMessage.CurveLacks lacks: Write(lacks); break;
             case ObserverMessage.WorkersChanged workers:
                 output.Json("workers_changed", json =>
                 {
@@ -43,6 +44,23 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
         json.WriteNumber("active_units", point.ActiveUnits);
         json.WriteFinite("train_loss", point.TrainLoss);
         json.WriteFinite("seconds", point.Seconds);
+    });
+
+    private void Write(ObserverMessage.CurveLacks lacks) => output.Json("curve_lacks", json =>
+    {
+        json.WriteString("sweep", lacks.Trial.Sweep.Value);
+        json.WriteNumber("trial", lacks.Trial.Index);
+        json.WriteNumber("lacking_steps", lacks.Gaps.Sum(gap => gap.Steps));
+        json.WriteStartArray("gaps");
+        foreach (var gap in lacks.Gaps)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("first", gap.First.Value);
+            json.WriteNumber("last", gap.Last.Value);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     });
 
     private void Write(SweepEvent fact)

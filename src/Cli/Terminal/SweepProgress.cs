@@ -46,6 +46,7 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
         {
             case ObserverMessage.FactRecorded { Fact: var fact } when fact.Sweep == sweep: return Record(fact) is { } line ? [new(line)] : [];
             case ObserverMessage.PointsRecorded points: return Record(points.Points);
+            case ObserverMessage.CurveLacks lacks when lacks.Trial.Sweep == sweep: return [new($"trial {lacks.Trial.Index}: {lacks.Gaps.Sum(gap => gap.Steps):N0} steps of its curve lack; curves.csv names them")];
             case ObserverMessage.WorkersChanged workers:
                 _workers = workers.Alive;
                 return workers.Text.Length == 0 ? [] : [new($"workers: {workers.Alive} ({workers.Text})")];

@@ -6,30 +6,66 @@ using Vae.Shared.Messages;
 
 namespace Vae.Coordinator.Hosting;
 
-/// <summary>Writes <c>curves.csv</c> of a trial from the stored points.</summary>
+/// <summary>Writes <c>curves.csv</c> of a trial from the stored points. What the curve lacks comes first, so that a reader knows it from the head of the file.</summary>
 internal static class CurveWriter
 {
     private const int TrainPointsMax = 20_000; // 1.5 MB of text; longer curves are thinned by the store, spikes kept.
 
-    private const string Header = "kind,step,epoch,loss,distortion,rate,beta,elbo,active_units,seconds";
+    private const string Header = "kind,step,epoch,loss,distortion,rate,beta,elbo,active_units,last_step,seconds";
+    private const string Gap = "gap", Thinned = "thinned";
 
-    public static void Write(string path, IPointReader points, TrialId trial, Attempt attempt)
+    /// <summary>Writes the file.</summary>
+    /// <param name="path">The file; replaced as a whole.</param>
+    /// <param name="points">The store.</param>
+    /// <param name="trial">The trial.</param>
+    /// <param name="attempt">Its last attempt.</param>
+    /// <param name="end">Its last step.</param>
+    /// <returns>The steps without a point.</returns>
+    public static IReadOnlyList<CurveGap> Write(string path, IPointReader points, TrialId trial, Attempt attempt, Step end)
     {
+        var steps = TrialCurve.TrainSteps(points, trial, attempt, TrainPointsMax);
+        var gaps = TrialCurve.Gaps(points, trial, attempt, end);
         AtomicFile.Write(path, stream =>
         {
             using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
             writer.WriteLine(Header);
-            foreach (var p in TrialCurve.TrainSteps(points, trial, attempt, TrainPointsMax))
+            foreach (var gap in gaps) WriteRange(writer, Gap, gap.First, gap.Last);
+            if (steps.Count > 0 && steps.Count < end.Value - gaps.Sum(gap => gap.Steps)) WriteRange(writer, Thinned, steps[0].Step, steps[^1].Step);
+            foreach (var p in steps)
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"train,{p.Step.Value},{p.EpochIndex},{p.Loss:R},{p.Distortion:R},{p.Rate:R},{p.Beta:R},,,{p.Seconds:R}"));
+                    $"train,{p.Step.Value},{p.EpochIndex},{p.Loss:R},{p.Distortion:R},{p.Rate:R},{p.Beta:R},,,,{p.Seconds:R}"));
             }
 
             foreach (var p in TrialCurve.Epochs(points, trial, attempt))
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"held_out,{p.Step.Value},{p.EpochsDone},{p.TrainLoss:R},{p.Distortion:R},{p.Rate:R},,{p.Elbo:R},{p.ActiveUnits},{p.Seconds:R}"));
+                    $"held_out,{p.Step.Value},{p.EpochsDone},{p.TrainLoss:R},{p.Distortion:R},{p.Rate:R},,{p.Elbo:R},{p.ActiveUnits},,{p.Seconds:R}"));
             }
         });
+        return gaps;
     }
+
+    /// <summary>What the head of a file says that its curve lacks; nothing of a file that is not there, or was written before that was said.</summary>
+    public static IReadOnlyList<CurveGap> ReadGaps(string path)
+    {
+        try
+        {
+            var gaps = new List<CurveGap>();
+            foreach (var line in File.ReadLines(path).Skip(1))
+            {
+                if (line.Split(',') is not [Gap, var first, .., var last, _]) break;
+                if (long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var from) && long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var to)) gaps.Add(new(new(from), new(to)));
+            }
+
+            return gaps;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static void WriteRange(StreamWriter writer, string kind, Step first, Step last) =>
+        writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind},{first.Value},,,,,,,,{last.Value},"));
 }

@@ -76,20 +76,26 @@ internal sealed partial class Publisher : IAsyncDisposable
             {
                 _views.Apply(fact);
                 _checkpoints.Observe(fact);
-                if (fact is SweepEvent.TrialEnded { Result.State: TrialState.Done } ended) await WriteCurvesAsync(ended);
             }
 
+            var lacks = message is ObserverMessage.FactRecorded { Fact: SweepEvent.TrialEnded { Result.State: TrialState.Done } ended } ? await WriteCurvesAsync(ended) : null;
             _metrics.Observe(message);
             _log.Observe(message);
-            lock (_gate)
-            {
-                foreach (var listener in _listeners) listener.Writer.TryWrite(message);
-            }
+            Pass(message);
+            if (lacks is not null) Pass(lacks);
+        }
+    }
+
+    private void Pass(ObserverMessage message)
+    {
+        lock (_gate)
+        {
+            foreach (var listener in _listeners) listener.Writer.TryWrite(message);
         }
     }
 
     // The last points of a trial travel on their own way and may come a moment after its result.
-    private async Task WriteCurvesAsync(SweepEvent.TrialEnded ended)
+    private async Task<ObserverMessage.CurveLacks?> WriteCurvesAsync(SweepEvent.TrialEnded ended)
     {
         var trial = new TrialId(ended.Sweep, ended.Result.TrialIndex);
         try
@@ -100,13 +106,20 @@ internal sealed partial class Publisher : IAsyncDisposable
                 await Task.Delay(LookAgain, _stop.Token);
             }
 
-            CurveWriter.Write(Path.Combine(_folders.Trial(trial), SweepFolders.FileName(ArtifactKind.Curves)), _points, trial, ended.Attempt);
+            var gaps = CurveWriter.Write(_folders.File(trial, ArtifactKind.Curves), _points, trial, ended.Attempt, new(ended.Result.Steps));
+            if (gaps.Count == 0) return null;
+            LogGaps(_logger, trial, gaps.Sum(gap => gap.Steps), ended.Result.Steps);
+            return new(trial, gaps.ToValueList());
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or StoreException)
         {
             LogNoCurves(_logger, trial, exception.Message);
+            return null;
         }
     }
+
+    [LoggerMessage(EventId = 4002, Level = LogLevel.Warning, Message = "The curve of trial {Trial} lacks {Lacking} of {Steps} steps: their points were lost or thinned. Its curves.csv names them.")]
+    private static partial void LogGaps(ILogger logger, TrialId trial, long lacking, long steps);
 
     [LoggerMessage(EventId = 4001, Level = LogLevel.Error, Message = "The curves of trial {Trial} could not be written: {Reason}. Its model and result are stored.")]
     private static partial void LogNoCurves(ILogger logger, TrialId trial, string reason);

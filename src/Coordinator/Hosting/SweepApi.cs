@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Vae.Coordinator.Projections;
@@ -10,7 +11,7 @@ using Vae.Shared.Sweeps;
 namespace Vae.Coordinator.Hosting;
 
 /// <summary>
-/// The coordinator over HTTP: submit, list, look, cancel. Every route asks for the cluster token, reads included, and refuses browsers of other
+/// The coordinator over HTTP: submit, list, look, fetch files, cancel. Every route asks for the cluster token, reads included, and refuses browsers of other
 /// origins. Clients send sweep files and opaque ids, never paths: data files named by a sweep are looked up below the data root only.
 /// </summary>
 internal sealed class SweepApi(CoordinatorFront front, ClusterToken token, string? dataRoot)
@@ -25,6 +26,8 @@ internal sealed class SweepApi(CoordinatorFront front, ClusterToken token, strin
         application.MapPost("/api/v1/sweeps", (RequestDelegate)(context => _answers.GuardAsync(context, SubmitAsync)));
         application.MapGet("/api/v1/sweeps", (RequestDelegate)(context => _answers.GuardAsync(context, ListAsync)));
         application.MapGet("/api/v1/sweeps/{id}", (RequestDelegate)(context => _answers.GuardAsync(context, ShowAsync)));
+        application.MapGet("/api/v1/sweeps/{id}/file", (RequestDelegate)(context => _answers.GuardAsync(context, SourceAsync)));
+        application.MapGet("/api/v1/sweeps/{id}/trials/{trial}/files/{name}", (RequestDelegate)(context => _answers.GuardAsync(context, FileAsync)));
         application.MapDelete("/api/v1/sweeps/{id}", (RequestDelegate)(context => _answers.GuardAsync(context, CancelAsync)));
     }
 
@@ -73,8 +76,41 @@ internal sealed class SweepApi(CoordinatorFront front, ClusterToken token, strin
         ApiAnswers.AnswerAsync(context, new SweepListDocument(host.Views.ReadAll(SweepDocument.Summarize)), SweepDocumentJson.Default.SweepListDocument);
 
     private Task ShowAsync(HttpContext context, CoordinatorHost host) => host.Views.Read(IdOf(context), view => view.Submission is null ? null : SweepDocument.Of(view, TrialsOfOnePage)) is { } document
-        ? ApiAnswers.AnswerAsync(context, document, SweepDocumentJson.Default.SweepDocument)
+        ? ApiAnswers.AnswerAsync(context, document.WithGaps(host.Folders), SweepDocumentJson.Default.SweepDocument)
         : ApiAnswers.ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such sweep.");
+
+    private static async Task SourceAsync(HttpContext context, CoordinatorHost host)
+    {
+        if (host.Views.Read(IdOf(context), view => view.Submission?.Source) is not { } source)
+        {
+            await ApiAnswers.ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such sweep.");
+            return;
+        }
+
+        context.Response.ContentType = "application/yaml";
+        await context.Response.WriteAsync(source);
+    }
+
+    // What the client names is looked up among the names that there are; the path is made from ids and an enum.
+    private static async Task FileAsync(HttpContext context, CoordinatorHost host)
+    {
+        var (id, name) = (IdOf(context), context.Request.RouteValues["name"]?.ToString());
+        var kinds = Enum.GetValues<ArtifactKind>().Where(kind => SweepFolders.FileName(kind) == name).ToList();
+        if (kinds.Count == 1 && int.TryParse(context.Request.RouteValues["trial"]?.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var trial)
+            && host.Views.Read(id, view => trial < view.Trials))
+        {
+            var file = new FileInfo(host.Folders.File(new(id, trial), kinds[0]));
+            if (file.Exists)
+            {
+                context.Response.ContentType = "application/octet-stream";
+                context.Response.ContentLength = file.Length;
+                await context.Response.SendFileAsync(file.FullName, context.RequestAborted);
+                return;
+            }
+        }
+
+        await ApiAnswers.ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such file.");
+    }
 
     private async Task CancelAsync(HttpContext context, CoordinatorHost host)
     {

@@ -32,6 +32,9 @@ public sealed class SweepFolders(string home)
     /// <summary>The published files of a trial.</summary>
     public string Trial(TrialId trial) => Path.Combine(Sweep(trial.Sweep), "trials", Number(trial.Index));
 
+    /// <summary>A published file of a trial.</summary>
+    public string File(TrialId trial, ArtifactKind kind) => Path.Combine(Trial(trial), FileName(kind));
+
     /// <summary>Files of one attempt, before the trial's result is durable.</summary>
     public string Staging(TrialId trial, Attempt attempt) =>
         Path.Combine(Sweep(trial.Sweep), "staging", $"{Number(trial.Index)}-{attempt.Value.ToString(CultureInfo.InvariantCulture)}");

@@ -18,6 +18,9 @@ namespace Vae.Coordinator.Projections;
 public sealed record SweepSummary(
     string Id, string Name, string State, string Reason, int Trials, IReadOnlyDictionary<string, int> Counts, int? BestTrial, double? BestElbo)
 {
+    /// <summary>The state of a sweep that has not ended.</summary>
+    public const string Running = "running";
+
     /// <summary>The state of a sweep that nobody runs although it has not ended.</summary>
     public const string Interrupted = "interrupted";
 }
@@ -43,10 +46,17 @@ public sealed record SweepSummary(
 /// <param name="Files">Names of its files, in the trial's folder.</param>
 /// <param name="Pack">The pack that it was last in; null before it was in any.</param>
 /// <param name="Slot">Its place in that pack.</param>
+/// <param name="LackingSteps">Steps of its curve without a point; null before the curve is written.</param>
+/// <param name="Gaps">The first runs of those steps.</param>
 public sealed record TrialDocument(
     int? Rank, int Trial, string State, string Label, IReadOnlyDictionary<string, string> Hyperparameters, double? Elbo, double? Distortion, double? Rate, int? ActiveUnits,
     IReadOnlyList<double?> KlPerDimension, long? Steps, int? Epochs, double? Seconds, long? Parameters, IReadOnlyList<string> Workers, int Attempts, string Reason, IReadOnlyList<string> Files,
-    int? Pack, int? Slot);
+    int? Pack, int? Slot, long? LackingSteps = null, IReadOnlyList<GapDocument>? Gaps = null);
+
+/// <summary>A run of steps without a point.</summary>
+/// <param name="First">The first one.</param>
+/// <param name="Last">The last one.</param>
+public sealed record GapDocument(long First, long Last);
 
 /// <summary>How the packs of one signature are trained.</summary>
 /// <param name="Signature">What its trials have in common.</param>

@@ -24,11 +24,6 @@ public interface IPointReader
     IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000);
 }
 
-/// <summary>Steps without a point.</summary>
-/// <param name="First">The first step that lacks.</param>
-/// <param name="Last">The last one of the run.</param>
-public readonly record struct CurveGap(Step First, Step Last);
-
 /// <summary>Durable metric points. A point that is there already is left as it is, so sending one again costs nothing but time.</summary>
 public interface IPointStore : IPointReader
 {

@@ -37,6 +37,15 @@ public abstract record MetricPoint
     public sealed record Evaluation(int EpochsDone, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension, double TrainLoss, double Seconds) : MetricPoint;
 }
 
+/// <summary>A run of steps without a point: lost, or thinned by a worker whose coordinator was away for too long.</summary>
+/// <param name="First">The first step that lacks.</param>
+/// <param name="Last">The last one of the run.</param>
+public readonly record struct CurveGap(Step First, Step Last)
+{
+    /// <summary>How many steps lack.</summary>
+    public long Steps => Last.Value - First.Value + 1;
+}
+
 /// <summary>How far one worker's points are durable: all of its sequences up to and including <paramref name="UpTo"/>.</summary>
 public sealed record PointMark(NodeId Worker, ulong Incarnation, long UpTo);
 

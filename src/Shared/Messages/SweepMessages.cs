@@ -180,6 +180,9 @@ public abstract record ObserverMessage : Message
     /// <summary>Fresh points, already stored.</summary>
     public sealed record PointsRecorded(ValueList<MetricPoint> Points) : ObserverMessage;
 
+    /// <summary>The curve of a trial that has ended is not whole: every step gives a point, and these have none. The first runs of them, in order.</summary>
+    public sealed record CurveLacks(TrialId Trial, ValueList<CurveGap> Gaps) : ObserverMessage;
+
     /// <summary>The set of workers changed.</summary>
     public sealed record WorkersChanged(int Alive, string Text) : ObserverMessage;
 

@@ -96,6 +96,7 @@ public static class MessageCatalog
         typeof(ClusterMessage.CheckLeases),
         typeof(ClusterMessage.DrainWorker),
         typeof(ClusterMessage.DescribeCluster),
+        typeof(ObserverMessage.CurveLacks),
         typeof(ObserverMessage.WorkerQuarantined),
         typeof(ObserverMessage.StandingsChanged),
         typeof(ObserverMessage.ClusterDescribed),

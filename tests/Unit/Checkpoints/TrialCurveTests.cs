@@ -74,6 +74,84 @@ public sealed class TrialCurveTests
     [Fact]
     public void A_trial_without_points_has_an_empty_curve() => Assert.Empty(Curve(last: 1));
 
+    [Fact]
+    public async Task A_whole_curve_lacks_nothing()
+    {
+        await StepsAsync(attempt: 1, first: 1, last: 10);
+        await StepsAsync(attempt: 2, first: 6, last: 12);
+
+        Assert.Empty(Gaps(last: 2, end: 12));
+    }
+
+    [Fact]
+    public async Task Steps_without_a_point_are_told_within_attempts_between_them_and_at_both_ends()
+    {
+        await StepsAsync(attempt: 1, first: 3, last: 5);
+        await StepsAsync(attempt: 1, first: 7, last: 10);
+        await StepsAsync(attempt: 2, first: 9, last: 9);
+        await StepsAsync(attempt: 2, first: 12, last: 13);
+        await StepsAsync(attempt: 3, first: 20, last: 21);
+
+        Assert.Equal("1-2 6-6 10-11 14-19 22-25", Gaps(last: 3, end: 25)); // Step 10 of the first attempt does not count: the second one went on behind it.
+        Assert.Equal(25 - 2 - 1 - 2 - 6 - 4, Curve(last: 3).Count);
+    }
+
+    [Fact]
+    public async Task What_an_older_attempt_has_beyond_both_ends_of_a_newer_one_lacks_nothing()
+    {
+        await StepsAsync(attempt: 1, first: 1, last: 4);
+        await StepsAsync(attempt: 1, first: 6, last: 12);
+        await StepsAsync(attempt: 2, first: 8, last: 9);
+
+        Assert.Equal("5-5", Gaps(last: 2, end: 12));
+    }
+
+    [Fact]
+    public void Of_a_curve_without_points_all_steps_lack() => Assert.Equal("1-7", Gaps(last: 1, end: 7));
+
+    [Fact]
+    public async Task The_written_curve_names_first_what_it_lacks_and_is_read_back()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"vae-curves-{Guid.NewGuid():N}.csv");
+        await StepsAsync(attempt: 1, first: 1, last: 3);
+        await StepsAsync(attempt: 1, first: 6, last: 8);
+        try
+        {
+            Assert.Equal([new(new(4), new(5)), new(new(9), new(9))], CurveWriter.Write(path, _store, Trial, new(1), new(9)));
+
+            var lines = await File.ReadAllLinesAsync(path);
+            Assert.Equal(["gap,4,,,,,,,,5,", "gap,9,,,,,,,,9,"], lines[1..3]);
+            Assert.StartsWith("train,1,", lines[3], StringComparison.Ordinal);
+            Assert.All(lines, line => Assert.Equal(lines[0].Count(c => c == ','), line.Count(c => c == ',')));
+            Assert.Equal([new(new(4), new(5)), new(new(9), new(9))], CurveWriter.ReadGaps(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+
+        Assert.Empty(CurveWriter.ReadGaps(path));
+    }
+
+    [Fact]
+    public async Task A_curve_that_is_too_long_for_the_file_says_that_it_was_thinned_and_not_that_points_lack()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"vae-curves-{Guid.NewGuid():N}.csv");
+        await StepsAsync(attempt: 1, first: 1, last: 25_000);
+        try
+        {
+            Assert.Empty(CurveWriter.Write(path, _store, Trial, new(1), new(25_000)));
+            Assert.Equal("thinned,1,,,,,,,,25000,", File.ReadLines(path).ElementAt(1));
+            Assert.Empty(CurveWriter.ReadGaps(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    private string Gaps(int last, int end) => string.Join(' ', TrialCurve.Gaps(_store, Trial, new(last), new(end)).Select(gap => $"{gap.First.Value}-{gap.Last.Value}"));
+
     private IReadOnlyList<MetricPoint.TrainStep> Curve(int last) => TrialCurve.TrainSteps(_store, Trial, new(last), 1_000);
 
     private string Attempts(int last) => string.Concat(Curve(last).Select(point => point.Attempt.Value));

@@ -77,6 +77,21 @@ public class SweepReportTests
     }
 
     [Fact]
+    public void A_curve_that_is_not_whole_says_which_steps_lack()
+    {
+        var (output, results, _) = TestSweep.Console();
+        var document = SweepDocument.Of(TestSweep.Whole);
+        var lacking = document.Trials[0] with { LackingSteps = 3, Gaps = [new(4, 5), new(9, 9)] };
+
+        SweepReport.WriteText(document with { Trials = [lacking, document.Trials[1] with { LackingSteps = 0, Gaps = [] }] }, output);
+        SweepReport.WriteTrial(lacking, null, output);
+
+        Assert.Contains("trial 2: its curve lacks 3 of 1,500 steps: 4 to 5, 9\n", results.ToString(), StringComparison.Ordinal);
+        Assert.Contains("curve             lacks 3 of 1,500 steps: 4 to 5, 9\n", results.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("trial 0: its curve", results.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void One_trial_is_shown_with_its_folder_and_files()
     {
         var (output, results, _) = TestSweep.Console();
