@@ -9,7 +9,7 @@ namespace Vae.Tests.Processes.Monitoring;
 /// <summary>Coordinator, two workers and a real Prometheus, while a sweep trains.</summary>
 public class MonitoringTests(ITestOutputHelper log)
 {
-    private const int SeriesOfCoordinatorMax = 300, SeriesOfWorkerMax = 40;
+    private const int SeriesOfCoordinatorMax = 300, SeriesOfWorkerMax = 14;
 
     [FactWith("prometheus", "promtool")]
     public async Task Prometheus_scrapes_a_running_sweep_and_every_panel_of_the_dashboard_shows_data()
@@ -37,8 +37,8 @@ public class MonitoringTests(ITestOutputHelper log)
 
             return waiting.Count == 0;
         }, () => string.Join('\n', waiting) + prometheus.Evidence());
-        Assert.True((await prometheus.QueryAsync("sum(rate(vae_train_steps_total[1m]))")).Single() > 0);
-        Assert.True((await prometheus.QueryAsync("sum(rate(vae_allreduce_bytes_total[1m]))")).Single() > 0);
+        foreach (var metric in (string[])["vae_train_steps_total", "vae_allreduce_bytes_total"]) // They begin at 0, so panels have numbers before anything trains.
+            await Poll.UntilAsync($"{metric} grows", async () => (await prometheus.QueryAsync($"sum(rate({metric}[1m]))")).Single() > 0, prometheus.Evidence);
         Assert.Equal([3], await prometheus.QueryAsync("sum(up)"));
 
         await Poll.UntilAsync("every rule evaluated", async () => await prometheus.RulesAsync() is { Count: > 0 } rules && rules.All(rule => rule.Health == "ok"), prometheus.Evidence);

@@ -81,11 +81,12 @@ public sealed class StateTransferTests : IDisposable
     [Fact]
     public void A_whole_state_is_taken_over_and_one_of_the_same_position_only_by_who_is_new()
     {
-        var state = State();
+        var (state, ends) = (State(), _ends.Write());
         void Whole(StateRelay relay)
         {
-            relay.Send(Header(Magic, _trainer.Progress.Position, state.Length, 0));
+            relay.Send(Header(Magic, _trainer.Progress.Position, state.Length, ends.Length));
             relay.Send(state);
+            relay.Send(ends.Span);
             relay.Seal();
         }
 
