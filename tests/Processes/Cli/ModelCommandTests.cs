@@ -36,7 +36,7 @@ public sealed class ModelCommandTests : IDisposable
         Mistake(3, "No row of sprites has the label 9", "arithmetic", "--a", "label:9", "--b", "0", "--c", "0");
         Mistake(3, "is no row, no label and no file", "interpolate", "--to", "nowhere.png");
         Mistake(3, "the model's size", "anomaly", "--images", "g.png", "--threshold", "1");
-        Mistake(3, "expected a .npy file", "generate", "--latents", "z.csv");
+        Mistake(3, "expected a .npy array", "generate", "--latents", "z.csv");
         Mistake(2, "which format", "encode", "--out", "z.txt");
         Mistake(2, "two answers to one question", "generate", "--latents", "z.npy", "--density", "gaussian");
         Mistake(3, "both kinds are needed", "anomaly", "--anomalous", "9");
