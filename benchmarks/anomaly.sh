@@ -9,7 +9,7 @@ usage="usage: benchmarks/anomaly.sh IMAGES.gz LABELS.gz [--epochs 20] [--latents
 images=$(realpath "${1:?$usage}")
 labels=$(realpath "${2:?$usage}")
 shift 2
-command="benchmarks/anomaly.sh $(basename "$images") $(basename "$labels") $*"
+command="benchmarks/anomaly.sh $(basename "$images") $(basename "$labels")${*:+ $*}"
 epochs=20 latents=2,32 digits=0,1,2,3,4,5,6,7,8,9 samples=16 save=no vae=${VAE:-./vae}
 while [ $# -gt 0 ]; do
   case "$1" in
