@@ -44,6 +44,7 @@ internal static class InputFiles
     /// <param name="part">Which rows.</param>
     public static InputRows Read(ImageShape image, DatasetSource source, RowPart part)
     {
+        if (source.Images is { } file && !Path.Exists(file)) throw new CliException(ExitCode.InvalidInput, $"The data that the model was trained on is not here: {file}.", "Name images with --images FILE, and ordinary ones with --reference FILE where they are asked for.");
         var data = DatasetLoader.Load(source, Environment.CurrentDirectory);
         RequireSize(data.Images, image);
         var held = data.HeldOut > 0 ? (First: data.TrainRows, Count: data.HeldOut) : (First: 0, Count: data.Images.Count); // Without held-out rows all are evaluated, in training as here.

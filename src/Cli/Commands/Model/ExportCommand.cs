@@ -89,7 +89,7 @@ internal static class ExportCommand
             int[] order = [.. Traversal.Order(rates).Take(RowsOfTraversal)];
             return Panels.Traversed(open.Image, Traversal.Of(open.Latents, new float[open.Latents.Latent], order, Traversal.Spread(3, 11)), rates);
         }
-        catch (DatasetException missing)
+        catch (Exception missing) when (missing is DatasetException or CliException)
         {
             output.Note($"no {Traversed}: {missing.Message}");
             return null;
