@@ -18,11 +18,17 @@ public enum NoisePurpose : byte
     /// <summary>Dynamic binarisation of the held-out rows, drawn once.</summary>
     HeldOutBinarize = 5,
 
-    /// <summary>Draws from the prior (step 0), and from a density that was fitted in its place (step 1).</summary>
+    /// <summary>Draws from the prior (step 0), from a density that was fitted in its place (step 1), and of a mixture's components (step 2).</summary>
     Prior = 6,
 
     /// <summary>Draws from the posteriors of rows that a trained model is used on, one step for each draw of all rows.</summary>
     Application = 48,
+
+    /// <summary>Draws from the prior that a training step compares its latents with.</summary>
+    PriorBatch = 64,
+
+    /// <summary>How a training step shuffles latent dimensions over the batch.</summary>
+    Permutation = 65,
 }
 
 /// <summary>Names the streams: noise is a pure function of (seed, purpose, step, row, column), whoever computes it.</summary>

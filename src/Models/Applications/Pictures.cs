@@ -13,7 +13,7 @@ public sealed class Pictures(VaeNetwork network, VaeObjective objective, int rep
 
     private ImageShape Image => network.Image;
 
-    /// <summary>Images decoded from draws of N(0, I): probabilities or means, not sampled pixels.</summary>
+    /// <summary>Images decoded from draws of the model's prior: probabilities or means, not sampled pixels.</summary>
     /// <param name="count">Images.</param>
     /// <param name="seed">The same seed gives the same images.</param>
     /// <returns>[count, C, H, W], 0 to 1.</returns>
@@ -25,9 +25,7 @@ public sealed class Pictures(VaeNetwork network, VaeObjective objective, int rep
             var rows = Math.Min(RowsOfOnePass, count - first);
             using var scope = torch.NewDisposeScope();
             using var mode = torch.no_grad();
-            var z = torch.empty([rows, network.Latent], device: Device);
-            Noise.FillNormal(z, seed, NoiseStreams.Of(NoisePurpose.Prior), first);
-            Decode(z).CopyTo(result.AsSpan(first * Image.Values));
+            Decode(PriorDraws.Draw(network, replica, rows, seed, first)).CopyTo(result.AsSpan(first * Image.Values));
         }
 
         return result;

@@ -72,16 +72,18 @@ public sealed class HeldOutSums
 
     /// <summary>Means per row of replica <paramref name="replica"/>.</summary>
     /// <param name="replica">0 to K - 1.</param>
-    /// <param name="own">The replica's own columns where the others' are more; its first ones are reported.</param>
-    public HeldOutReport Report(int replica, int? own = null)
+    /// <param name="ownRates">The replica's own rate columns where the others' are more; its first ones are reported.</param>
+    /// <param name="ownMeans">The same of the means.</param>
+    public HeldOutReport Report(int replica, int? ownRates = null, int? ownMeans = null)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(own ?? 0, _rates);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ownRates ?? 0, _rates);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ownMeans ?? 0, _means);
         var sums = _sums.AsSpan(replica * Stride, Stride);
         var rows = sums[0];
-        var rates = new double[own ?? _rates];
+        var rates = new double[ownRates ?? _rates];
         for (var j = 0; j < rates.Length; j++) rates[j] = sums[2 + j] / rows;
         var active = 0;
-        for (var j = 0; j < Math.Min(own ?? _means, _means); j++)
+        for (var j = 0; j < (ownMeans ?? _means); j++)
         {
             var mean = sums[2 + _rates + j] / rows;
             if ((sums[2 + _rates + _means + j] / rows) - (mean * mean) > HeldOutReport.ActiveVariance) active++;

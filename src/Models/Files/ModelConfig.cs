@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Vae.Data;
 using Vae.Models.Networks;
 using Vae.Shared.Datasets;
@@ -22,7 +23,12 @@ public sealed record RunFacts(
     string Fingerprint, string Sweep, int Workers, string Device, int Threads, string Libtorch, string Blas, string CpuCapability, string Processor, string Version);
 
 /// <summary>Held-out figures of a finished trial, as <c>config.json</c> shows them. Nats per row.</summary>
-public sealed record ResultFacts(double Elbo, double Distortion, double Rate, int ActiveUnits, long Steps, int Epochs, double TrainSeconds, long Parameters);
+public sealed record ResultFacts(double Elbo, double Distortion, double Rate, int ActiveUnits, long Steps, int Epochs, double TrainSeconds, long Parameters)
+{
+    /// <summary>What the objective says beside these, by name; null when nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double>? Figures { get; init; }
+}
 
 /// <summary>
 /// <c>config.json</c>: the trial as the sweep file would say it, and beside it what the model file alone does not tell. Keys of the trial are

@@ -8,7 +8,7 @@ public static class PackNetworks
     /// <summary>The network of one trial with the initial weights of its seed, and with what only its training needs.</summary>
     public static PackNetwork Create(TrialSpec trial, ImageShape image) => trial.Model.Family switch
     {
-        ModelFamily.Vae => VaeNetwork.Create(trial.Model, image, [trial.Training.Seed]),
+        ModelFamily.Vae => VaeNetwork.Create(trial.Model, image, [trial.Training.Seed], trial.Training),
         _ => throw Unknown(trial.Model),
     };
 
@@ -19,14 +19,18 @@ public static class PackNetworks
     /// <param name="replicas">K.</param>
     public static PackNetwork CreateEmpty(ModelSpec model, TrainingSpec? training, ImageShape image, int replicas) => model.Family switch
     {
-        ModelFamily.Vae => VaeNetwork.CreateEmpty(model, image, replicas),
+        ModelFamily.Vae => VaeNetwork.CreateEmpty(model, image, replicas, training),
         _ => throw Unknown(model),
     };
 
     /// <summary>One replica as a network of its own that shares the weights: what is trained there shows here. It must be disposed before the pack.</summary>
-    public static PackNetwork View(PackNetwork pack, ModelSpec model, int replica)
+    /// <param name="pack">Whose weights.</param>
+    /// <param name="model">The shape of its trials.</param>
+    /// <param name="training">As the pack was made with.</param>
+    /// <param name="replica">0 to K - 1.</param>
+    public static PackNetwork View(PackNetwork pack, ModelSpec model, TrainingSpec? training, int replica)
     {
-        var view = CreateEmpty(model with { Latent = pack.Latent }, training: null, pack.Image, 1);
+        var view = CreateEmpty(model with { Latent = pack.Latent }, training, pack.Image, 1);
         PackNetwork.Share(pack, replica, view);
         return view;
     }

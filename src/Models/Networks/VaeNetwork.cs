@@ -38,6 +38,12 @@ public abstract class VaeNetwork : PackNetwork
     /// <summary>Log scale of the discretised logistic likelihood, [K], learned. Null for other likelihoods.</summary>
     public Tensor? ObservationLogScale { get; }
 
+    /// <summary>The VampPrior's pseudo-inputs, [K, P, D]; null with the standard normal prior.</summary>
+    public Tensor? PseudoInputs { get; private set; }
+
+    /// <summary>Of FactorVAE in training; null otherwise.</summary>
+    public Discriminator? Discriminator { get; private set; }
+
     /// <summary>Where the latent size shows: its outputs are means, then raw log variances.</summary>
     private protected abstract Linear PosteriorLayer { get; }
 
@@ -54,12 +60,13 @@ public abstract class VaeNetwork : PackNetwork
     /// <param name="spec">One shape for all replicas.</param>
     /// <param name="image">What one row is.</param>
     /// <param name="seeds">One seed per replica: a replica starts from the same weights as the same trial trained alone.</param>
-    public static VaeNetwork Create(ModelSpec spec, ImageShape image, IReadOnlyList<ulong> seeds)
+    /// <param name="training">How they are trained, for what only that needs; null: they are not.</param>
+    public static VaeNetwork Create(ModelSpec spec, ImageShape image, IReadOnlyList<ulong> seeds, TrainingSpec? training = null)
     {
         var generators = seeds.Select(seed => new torch.Generator(seed)).ToArray();
         try
         {
-            return Create(spec, image, seeds.Count, generators);
+            return Create(spec, training, image, seeds.Count, generators);
         }
         finally
         {
@@ -68,18 +75,33 @@ public abstract class VaeNetwork : PackNetwork
     }
 
     /// <summary>Builds <paramref name="replicas"/> empty places: all weights are 0 until <see cref="CopyReplica"/> fills them.</summary>
-    public static VaeNetwork CreateEmpty(ModelSpec spec, ImageShape image, int replicas) => Create(spec, image, replicas, []);
+    public static VaeNetwork CreateEmpty(ModelSpec spec, ImageShape image, int replicas, TrainingSpec? training = null) => Create(spec, training, image, replicas, []);
 
-    private static VaeNetwork Create(ModelSpec spec, ImageShape image, int replicas, torch.Generator[] generators) => spec.Architecture switch
+    private static VaeNetwork Create(ModelSpec spec, TrainingSpec? training, ImageShape image, int replicas, torch.Generator[] generators)
     {
-        Architecture.Mlp => new MlpVae(spec, image, replicas, generators),
-        Architecture.Conv or Architecture.Resnet => new ConvVae(spec, image, replicas, generators),
-        _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Architecture, "Unknown architecture."),
-    };
+        VaeNetwork network = spec.Architecture switch
+        {
+            Architecture.Mlp => new MlpVae(spec, image, replicas, generators),
+            Architecture.Conv or Architecture.Resnet => new ConvVae(spec, image, replicas, generators),
+            _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Architecture, "Unknown architecture."),
+        };
+        if (spec.Prior == Prior.Vamp) network.AddPseudoInputs(spec.PseudoInputs, generators);
+        if (training?.Objective == TrainingObjective.Factor)
+            network.Discriminator = network.RegisterAuxiliary("discriminator", new Discriminator(spec.Latent, training, replicas, generators));
+        return network;
+    }
+
+    // Nearly black, as the authors' code begins.
+    private void AddPseudoInputs(int count, torch.Generator[] generators)
+    {
+        var pixels = torch.zeros([Replicas, count, Image.Values]);
+        if (generators.Length > 0) torch.nn.init.normal_(pixels, mean: 0.05, std: 0.01, generators);
+        PseudoInputs = register_parameter("pseudo_inputs", pixels);
+    }
 
     /// <inheritdoc/>
     public override LatentAxis LatentAxisOf(Tensor parameter) =>
-        ReferenceEquals(parameter, DecoderInput.weight) ? LatentAxis.Columns
+        ReferenceEquals(parameter, DecoderInput.weight) || ReferenceEquals(parameter, Discriminator?.Input) ? LatentAxis.Columns
         : ReferenceEquals(parameter, PosteriorLayer.weight) || ReferenceEquals(parameter, PosteriorLayer.bias) ? LatentAxis.HalvesOfRows
         : LatentAxis.None;
 

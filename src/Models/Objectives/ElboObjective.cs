@@ -3,22 +3,25 @@ using Vae.Shared.Sweeps;
 
 namespace Vae.Models.Objectives;
 
-/// <summary>The evidence lower bound with a weight on the rate (beta-VAE): <see cref="VaeObjective"/> as a pack trains it.</summary>
-public sealed class ElboObjective(VaeNetwork network, ModelSpec model) : PackObjective(network)
+/// <summary>A family's evidence lower bound with a weight on the rate: beta-VAE (Higgins et al. 2017, equation 4).</summary>
+public class ElboObjective(PackNetwork network, Bound bound) : PackObjective(network)
 {
-    private readonly VaeObjective _bound = new(network, model);
+    /// <summary>The family's bound.</summary>
+    protected Bound Bound => bound;
+
+    /// <inheritdoc/>
+    public override ObjectiveColumns Columns => bound.Columns;
+
+    /// <inheritdoc/>
+    public override ObjectiveColumns ColumnsOf(ModelSpec own) => bound.ColumnsOf(own);
 
     /// <inheritdoc/>
     public override StepTerms Forward(in StepInputs inputs)
     {
-        var bound = _bound.Forward(inputs.X, inputs.Noise, inputs.Weights);
-        return new StepTerms(bound.Distortion, inputs.Ones, bound.RatePerDimension, inputs.RateWeight);
+        var sums = bound.Forward(inputs);
+        return new StepTerms(sums.Distortion, inputs.Ones, sums.RatePerDimension, inputs.RateWeight);
     }
 
     /// <inheritdoc/>
-    public override HeldOutTerms Judge(in HeldOutInputs inputs)
-    {
-        var bound = _bound.Forward(inputs.X, inputs.Noise, new SlotWeights(1, Mask: inputs.Mask));
-        return new HeldOutTerms(bound.Distortion, bound.RatePerDimension, bound.Mean);
-    }
+    public override HeldOutTerms Judge(in HeldOutInputs inputs) => bound.Judge(inputs);
 }

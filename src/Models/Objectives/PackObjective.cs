@@ -5,6 +5,16 @@ using Vae.Torch;
 
 namespace Vae.Models.Objectives;
 
+/// <summary>How wide what an objective takes and gives is for one row.</summary>
+/// <param name="Rates">Rate columns R: latent dimensions, or whatever the family's rate is a sum over.</param>
+/// <param name="Means">Columns M of the posterior means that judged rows return; 0 where there are none.</param>
+/// <param name="Noise">Width w of the noise.</param>
+public readonly record struct ObjectiveColumns(int Rates, int Means, int Noise)
+{
+    /// <summary>One of each for each of <paramref name="latent"/> dimensions.</summary>
+    public static ObjectiveColumns Of(int latent) => new(latent, latent, latent);
+}
+
 /// <summary>
 /// What K trials of one signature minimise: the engine knows packs, ranks, optimizers and files, and asks this for everything that depends on family and objective.
 /// <para>To plug in another one: derive, say the columns, return the terms of a step and of judged rows, and make it in <see cref="PackObjectives"/>. A loss that is no sum over
@@ -13,7 +23,7 @@ namespace Vae.Models.Objectives;
 /// says so (<see cref="Labels"/>) and finds them in <see cref="StepInputs"/> and <see cref="HeldOutInputs"/>.</para>
 /// <para>Whatever a slot computes must not depend on the other slots, and what is padding or beyond a slot's rows must have exactly no loss and no gradient.</para>
 /// </summary>
-public abstract class PackObjective
+public abstract class PackObjective : IDisposable
 {
     /// <param name="network">K models.</param>
     protected PackObjective(PackNetwork network) => Network = network;
@@ -21,20 +31,14 @@ public abstract class PackObjective
     /// <summary>K models.</summary>
     public PackNetwork Network { get; }
 
-    /// <summary>Rate columns R: latent dimensions, or whatever the family's rate is a sum over.</summary>
-    public virtual int RateColumns => Network.Latent;
+    /// <summary>How wide rates, means and noise are, padding included.</summary>
+    public virtual ObjectiveColumns Columns => ObjectiveColumns.Of(Network.Latent);
 
-    /// <summary>Columns M of the posterior means that judged rows return; 0 where there are none.</summary>
-    public virtual int MeanColumns => Network.Latent;
-
-    /// <summary>Width of the noise of one row.</summary>
-    public virtual int NoiseWidth => Network.Latent;
+    /// <summary>How many of <see cref="Columns"/> are a smaller trial's own, from the first on.</summary>
+    public virtual ObjectiveColumns ColumnsOf(ModelSpec own) => ObjectiveColumns.Of(own.Latent);
 
     /// <summary>Rows of noise for each row of data, s: samples of an importance-weighted bound. Their numbers follow from the row's place in the global batch.</summary>
     public virtual int NoiseRows => 1;
-
-    /// <summary>How many of R, M and the noise width are a smaller trial's own; null: all, in families that are never padded.</summary>
-    public virtual int? OwnColumns(ModelSpec own) => own.Latent;
 
     /// <summary>Which labels it wants.</summary>
     public virtual LabelUse Labels => LabelUse.None;
@@ -71,6 +75,16 @@ public abstract class PackObjective
 
     /// <summary>Judges rows, each rank its own: sums over them, without exchange, without schedule.</summary>
     public abstract HeldOutTerms Judge(in HeldOutInputs inputs);
+
+    /// <summary>Frees what it keeps from step to step.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <inheritdoc cref="Dispose()"/>
+    protected virtual void Dispose(bool disposing) { }
 
     /// <summary>Columns F of <see cref="HeldOutTerms.Extra"/>.</summary>
     public virtual int FigureColumns => 0;

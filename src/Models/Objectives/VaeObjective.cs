@@ -47,12 +47,24 @@ public sealed class VaeObjective
     /// <param name="weights">Which rows and dimensions count.</param>
     public BoundSums Forward(Tensor x, Tensor noise, in SlotWeights weights)
     {
-        var hidden = _network.Encode(x);
-        var posterior = weights.Rows is { } rows ? Fused.gaussian_posterior(hidden, noise, rows, weights.Mask) : Fused.gaussian_posterior(hidden, noise, weights.Mask);
+        var posterior = Posterior(x, noise, weights);
         var decoded = _network.Decode(posterior.Sample);
         return new BoundSums(_observation.Distortion(decoded, x, weights), posterior.Divergence, posterior.Mean);
     }
 
     /// <inheritdoc cref="Observation.ToImages"/>
     public Tensor ToImages(Tensor decoded) => _observation.ToImages(decoded);
+
+    /// <summary>The posterior of each row and one sample of it: the first half of <see cref="Forward(Tensor, Tensor, in SlotWeights)"/>.</summary>
+    internal GaussianPosterior Posterior(Tensor x, Tensor noise, in SlotWeights weights)
+    {
+        var hidden = _network.Encode(x);
+        return weights.Rows is { } rows ? Fused.gaussian_posterior(hidden, noise, rows, weights.Mask) : Fused.gaussian_posterior(hidden, noise, weights.Mask);
+    }
+
+    /// <summary>-log p(x|z) over the rows that count, scaled: [K].</summary>
+    internal Tensor Distortion(Tensor decoded, Tensor x, in SlotWeights weights) => _observation.Distortion(decoded, x, weights);
+
+    /// <inheritdoc cref="Observation.DistortionOfRows"/>
+    internal Tensor DistortionOfRows(Tensor decoded, Tensor x) => _observation.DistortionOfRows(decoded, x);
 }

@@ -15,7 +15,7 @@ namespace Vae.Worker.Engine;
 /// </summary>
 internal sealed class KeptEnds : IDisposable
 {
-    private const int FieldCount = 14;
+    private const int FieldCount = 15;
 
     private readonly Lock _gate = new();
     private readonly List<KeptEnd> _ends = [];
@@ -135,6 +135,7 @@ internal sealed class KeptEnds : IDisposable
         writer.Write(report?.Rate ?? 0);
         writer.Write((long)(report?.ActiveUnits ?? 0));
         writer.Write(MemoryMarshal.AsBytes(report?.RatePerDimension.ToArray() ?? []));
+        writer.Write(FiguresText.Write(report?.Figures ?? []));
         if (kept.Network is null) writer.WriteNil();
         else WriteValues(ref writer, kept.Network);
     }
@@ -163,7 +164,9 @@ internal sealed class KeptEnds : IDisposable
         var (seconds, parameters, reported) = (reader.ReadDouble(), reader.ReadInt64(), reader.ReadBoolean());
         var (distortion, rate, active) = (reader.ReadDouble(), reader.ReadDouble(), reader.ReadInt32());
         var rates = MemoryMarshal.Cast<byte, double>(reader.ReadBytes()).ToArray();
-        var report = reported ? new HeldOutReport(distortion, rate, active, rates) : null;
+        var figures = FiguresText.Read(reader.ReadString());
+        if (figures is null) MsgPackReader.Throw(ProtocolErrorKind.MissingField, reader.Offset, $"trial {trial.Index} came with figures that are none");
+        var report = reported ? new HeldOutReport(distortion, rate, active, rates) { Figures = figures ?? [] } : null;
         var network = reader.TryReadNil() ? null : ReadValues(ref reader, trial, image);
         reader.EndNested();
         return (new SlotEnd(slot, trial, kind, text, new Step(step), epochs, seconds, parameters, report), network);

@@ -142,7 +142,10 @@ internal sealed class SlotResults(
         var report = end.Report!;
         return new ModelConfig(
             end.Trial, assignment.Source, new(images.Channels, images.Height, images.Width),
-            new ResultFacts(report.Elbo, report.Distortion, report.Rate, report.ActiveUnits, end.Step.Value, end.EpochsDone, end.Seconds, end.Parameters),
+            new ResultFacts(report.Elbo, report.Distortion, report.Rate, report.ActiveUnits, end.Step.Value, end.EpochsDone, end.Seconds, end.Parameters)
+            {
+                Figures = report.Figures.Count == 0 ? null : report.Figures.ToDictionary(figure => figure.Name, figure => figure.Value),
+            },
             new RunFacts(assignment.Dataset.Fingerprint, assignment.Pack.Sweep.Value, _worldSize, parts.Facts.Device, parts.ThreadsOf(assignment.Shape),
                 parts.Facts.Libtorch, parts.Facts.Blas, parts.Facts.CpuCapability, parts.Facts.Processor, parts.Facts.Version));
     }

@@ -30,6 +30,7 @@ internal static class Optimizers
             case Adam adam:
                 adam.SetBetas(slot, training.AdamBeta1, training.AdamBeta2);
                 adam.SetEpsilon(slot, training.AdamEpsilon);
+                if (adam.Groups > 1) FillDiscriminator(adam, slot, training);
                 break;
             case SGD sgd:
                 sgd.SetMomentum(slot, training.Momentum);
@@ -37,5 +38,14 @@ internal static class Optimizers
         }
 
         optimizer.SetActive(slot, true);
+    }
+
+    // Kim and Mnih 2018, appendix A: Adam with 0.5 and 0.9, never decayed.
+    private static void FillDiscriminator(Adam adam, int slot, TrainingSpec training)
+    {
+        adam.SetLearningRate(slot, training.DiscriminatorRate, group: 1);
+        adam.SetBetas(slot, 0.5, 0.9, group: 1);
+        adam.SetEpsilon(slot, training.AdamEpsilon, group: 1);
+        adam.SetWeightDecay(slot, 0, group: 1);
     }
 }

@@ -136,6 +136,7 @@ internal sealed class Pack : IDisposable
     public void Dispose()
     {
         Batch.Dispose();
+        Objective.Dispose();
         Optimizer.Dispose();
         Flat.Dispose();
         Network.Dispose();

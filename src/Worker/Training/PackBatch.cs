@@ -39,8 +39,8 @@ internal sealed class PackBatch : IDisposable
         EvaluationRows = Math.Max(batches.RowsOf(0).Count, SingleRows / slots);
         var rows = Math.Max((long)slots * EvaluationRows, SingleRows);
         _pixels = torch.zeros([rows * data.Shape.Values], device: device).DetachFromDisposeScope();
-        _normals = torch.zeros([rows * objective.NoiseRows * objective.NoiseWidth], device: device).DetachFromDisposeScope();
-        _vectors = new SlotVectors(slots, latent, objective.RateColumns, objective.VectorCount, device);
+        _normals = torch.zeros([rows * objective.NoiseRows * objective.Columns.Noise], device: device).DetachFromDisposeScope();
+        _vectors = new SlotVectors(slots, latent, objective.Columns.Rates, objective.VectorCount, device);
         if (objective.Labels != LabelUse.None) _labels = new LabelBatch(data, objective.Labels, slots, rows, device);
     }
 
@@ -108,7 +108,7 @@ internal sealed class PackBatch : IDisposable
         {
             if (slots[k].Trial is null) continue;
             sharesRows &= _leaders[k] == first;
-            sharesNoise &= _leaders[k] == first && _objective.OwnColumns(slots[k].Trial!.Model) == _objective.OwnColumns(slots[first].Trial!.Model);
+            sharesNoise &= _leaders[k] == first && _objective.ColumnsOf(slots[k].Trial!.Model).Noise == _objective.ColumnsOf(slots[first].Trial!.Model).Noise;
         }
 
         ShapeX(sharesRows ? 1 : slots.Length, most);
@@ -142,7 +142,7 @@ internal sealed class PackBatch : IDisposable
     /// <summary>Fills the noise of some rows of a trial at its own width; those of a row follow each other.</summary>
     public void FillNoise(Tensor noise, int target, TrialSpec trial, RowRange rows, ulong stream)
     {
-        var width = _objective.OwnColumns(trial.Model) ?? _objective.NoiseWidth;
+        var width = _objective.ColumnsOf(trial.Model).Noise;
         Torch.Noise.FillNormal(noise, target, rows.Count * _objective.NoiseRows, width, trial.Training.Seed, stream, (long)rows.First * _objective.NoiseRows);
     }
 
@@ -260,7 +260,7 @@ internal sealed class PackBatch : IDisposable
         if (_noise is not null && _shapeOfNoise == (slots, rows)) return;
         _shapeOfNoise = (slots, rows);
         _noise?.Dispose();
-        _noise = View(_normals, slots, rows * _objective.NoiseRows, _objective.NoiseWidth);
+        _noise = View(_normals, slots, rows * _objective.NoiseRows, _objective.Columns.Noise);
     }
 
     private static Tensor View(Tensor memory, int slots, int rows, int width)

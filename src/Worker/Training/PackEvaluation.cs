@@ -51,7 +51,11 @@ internal sealed class PackEvaluation : IDisposable
 
     public void Dispose()
     {
-        foreach (var view in _views) view?.Network.Dispose();
+        foreach (var view in _views)
+        {
+            view?.Objective.Dispose();
+            view?.Network.Dispose();
+        }
     }
 
     private static bool IsDue(TrialSlot slot) => slot.Trial is not null && slot.IsEvaluationDue;
@@ -65,7 +69,7 @@ internal sealed class PackEvaluation : IDisposable
             filled++;
             if (!IsDue(slot)) continue;
             due++;
-            _sums[slot.Index] = new HeldOutSums(1, _pack.Objective.RateColumns, _pack.Objective.MeanColumns, _pack.Objective.FigureColumns);
+            _sums[slot.Index] = new HeldOutSums(1, _pack.Objective.Columns.Rates, _pack.Objective.Columns.Means, _pack.Objective.FigureColumns);
         }
 
         return (due, filled);
@@ -117,7 +121,8 @@ internal sealed class PackEvaluation : IDisposable
     private HeldOutReport ReportOf(TrialSlot slot)
     {
         var sums = _sums[slot.Index];
-        var report = sums.Report(0, _pack.Objective.OwnColumns(slot.Trial!.Model));
+        var own = _pack.Objective.ColumnsOf(slot.Trial!.Model);
+        var report = sums.Report(0, own.Rates, own.Means);
         if (_pack.Objective.FigureColumns == 0) return report;
         var (rows, extras) = sums.Extras(0);
         return report with { Figures = _pack.Objective.Figures(extras.Span, rows) };
@@ -149,7 +154,7 @@ internal sealed class PackEvaluation : IDisposable
     {
         if (_pack.Slots.Length == 1) return (_pack.Network, _pack.Objective);
         if (_views[slot] is { } known) return known;
-        var network = PackNetworks.View(_pack.Network, _pack.Spec, slot);
+        var network = PackNetworks.View(_pack.Network, _pack.Spec, _pack.Shape.Training, slot);
         var view = (network, PackObjectives.Create(network, _pack.Spec, _pack.Shape.Training));
         _views[slot] = view;
         return view;

@@ -10,7 +10,7 @@ namespace Vae.Worker.Training;
 /// </summary>
 internal sealed class PackStatistics(int slots, PackObjective objective)
 {
-    private readonly int _columns = objective.RateColumns;
+    private readonly int _columns = objective.Columns.Rates;
     private readonly bool _hasPenalty = objective.HasPenalty;
     private readonly int _extras = objective.ExtraColumns;
     private readonly float[] _values = new float[Head(slots, objective)];
@@ -83,5 +83,5 @@ internal sealed class PackStatistics(int slots, PackObjective objective)
     /// <summary>Ranks that hold the next order.</summary>
     public int Votes => (int)_values[VoteAt];
 
-    private static int Head(int slots, PackObjective objective) => (slots * (1 + objective.RateColumns + (objective.HasPenalty ? 1 : 0))) + 1;
+    private static int Head(int slots, PackObjective objective) => (slots * (1 + objective.Columns.Rates + (objective.HasPenalty ? 1 : 0))) + 1;
 }

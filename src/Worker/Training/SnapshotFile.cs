@@ -15,7 +15,7 @@ internal static class SnapshotFile
     public const int Version = 1;
 
     public const string Kind = "vae_checkpoint", Signature = "vae_signature", Slots = "vae_slots", Position = "vae_position", Orders = "vae_orders_applied", Closed = "vae_closed", Due = "vae_evaluation_due";
-    public const string TrialPrefix = "vae_trial.";
+    public const string TrialPrefix = "vae_trial.", FiguresPrefix = "vae_figures.";
     public const string Counters = "counters", Figures = "figures", Report = "report";
     public const int CounterCount = 8, FigureCount = 2;
 
@@ -51,6 +51,7 @@ internal static class SnapshotFile
         {
             double[] values = [report.Distortion, report.Rate, .. report.RatePerDimension];
             writer.Add(NameOf(index, Report), [values.Length], values);
+            if (report.Figures.Count > 0) writer.Metadata(FiguresPrefix + Text(index), FiguresText.Write(report.Figures));
         }
 
         foreach (var tensor in trial.Tensors) writer.Add(NameOf(index, tensor.Name), tensor.Shape, (ReadOnlyMemory<float>)trial.Values.Slice(tensor.Start, tensor.Length));

@@ -12,6 +12,7 @@ namespace Vae.Worker.Training;
 internal sealed class SnapshotReader
 {
     private const int ReportFixed = 2;
+    private const int RatesMax = 1 << 20;
 
     private readonly SafetensorsFile _file;
     private readonly string _shownAs;
@@ -118,8 +119,14 @@ internal sealed class SnapshotReader
     private void TakeReport(TrialSnapshot trial, TrialSpec spec)
     {
         if (trial.Report is not { } report) return;
-        var values = Exactly(NameOf(spec.Index, SnapshotFile.Report), ReportFixed + spec.Model.Latent, _file.Doubles);
-        trial.Report = new HeldOutReport(values[0], values[1], report.ActiveUnits, values[ReportFixed..]);
+        var name = NameOf(spec.Index, SnapshotFile.Report);
+        var shape = _file.Find(name).Shape;
+        // How many rate columns there are is the objective's affair.
+        if (shape.Count != 1 || shape[0] is < ReportFixed or > ReportFixed + RatesMax) throw Fault($"its shape is [{string.Join(", ", shape)}] where one dimension of {ReportFixed} to {ReportFixed + RatesMax} is expected", name);
+        var values = _file.Doubles(name);
+        var figures = _file.Metadata.TryGetValue(FiguresPrefix + Text(spec.Index), out var text) ? FiguresText.Read(text) : [];
+        if (figures is null) throw Fault($"`{FiguresPrefix}{spec.Index}` is `{text}`, which is no list of figures");
+        trial.Report = new HeldOutReport(values[0], values[1], report.ActiveUnits, values[ReportFixed..]) { Figures = figures };
     }
 
     private void TakeValues(TrialSnapshot trial, List<TensorEntry> entries)

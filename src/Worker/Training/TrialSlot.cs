@@ -48,7 +48,7 @@ internal sealed class TrialSlot(int index, BatchPlan batches)
     public bool IsEvaluationDue => EpochEnded && (IsFinished || EpochsDone % Trial!.Training.EvaluateEvery == 0);
 
     /// <summary>Where the trial stands before its next step.</summary>
-    public SlotPosition Position => new(Trial!, Step.Value, batches.StepsPerEpoch, StepsTotal, batches.RowsOf(StepOfEpoch).Count);
+    public SlotPosition Position => new(Trial!, Step.Value, batches.StepsPerEpoch, StepsTotal, batches.RowsOf(StepOfEpoch).Count, batches.Rows);
 
     /// <summary>Row numbers of the epoch in the order in which they are visited.</summary>
     public ReadOnlySpan<int> Order => _order;

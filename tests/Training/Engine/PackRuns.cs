@@ -75,6 +75,7 @@ internal static class PackRuns
     internal sealed class Curves(PackTrainer trainer) : ITrainingListener
     {
         private readonly SortedDictionary<int, List<double>> _losses = [];
+        private double _penalty;
 
         public SortedDictionary<int, SlotEnd> Ends { get; } = [];
 
@@ -89,6 +90,9 @@ internal static class PackRuns
         /// <summary>Called when all slots are empty.</summary>
         public Action? WhenIdle { get; set; }
 
+        /// <summary>Steps that the trials had before.</summary>
+        public int StartsAt { get; init; }
+
         public int PackSteps { get; private set; }
 
         public List<long> Orders { get; } = [];
@@ -99,9 +103,12 @@ internal static class PackRuns
         {
             var trial = trainer.TrialAt(slot)!.Index;
             if (!_losses.TryGetValue(trial, out var losses)) _losses[trial] = losses = [];
-            losses.Add(distortion + (beta * rate));
-            Assert.Equal(losses.Count, step.Value);
+            losses.Add(distortion + (beta * rate) + _penalty);
+            _penalty = 0;
+            Assert.Equal(StartsAt + losses.Count, step.Value);
         }
+
+        public void StepPenalized(int slot, double penalty) => _penalty = penalty;
 
         public void StepTimed(StepClock clock, int trials, int rows) => AfterStep?.Invoke(++PackSteps);
 

@@ -29,22 +29,24 @@ public static class Supported
     private static readonly Prior[] Priors =
     [
         Prior.Normal,
+        Prior.Vamp,
     ];
 
     private static readonly TrainingObjective[] Objectives =
     [
         TrainingObjective.Elbo,
+        TrainingObjective.Iwae,
+        TrainingObjective.Tc,
+        TrainingObjective.Factor,
+        TrainingObjective.Mmd,
     ];
 
     private static readonly KlSchedule[] Schedules =
     [
         KlSchedule.Constant,
         KlSchedule.Linear,
+        KlSchedule.Cyclical,
     ];
-
-    private const bool FreeBits = false;
-
-    private const bool Capacity = false;
 
     /// <summary>What of a trial is not trained yet: the path of the field, its value, and what is trained instead; nothing when all is.</summary>
     public static IEnumerable<(string Path, string What, string Instead)> Missing(TrialSpec trial)
@@ -56,8 +58,6 @@ public static class Supported
         if (Lacks("model.prior", model.Prior, Priors) is { } prior) yield return prior;
         if (Lacks("training.objective", training.Objective, Objectives) is { } objective) yield return objective;
         if (Lacks("training.kl_schedule", training.KlSchedule, Schedules) is { } schedule) yield return schedule;
-        if (!FreeBits && training.FreeBits > 0) yield return ("training.free_bits", "free bits", "remove it");
-        if (!Capacity && training.Capacity is not null) yield return ("training.capacity", "a capacity", "remove it");
     }
 
     /// <returns>One sentence without a full stop that names all that is missing; null when this version trains the trial.</returns>

@@ -30,6 +30,8 @@ internal static class TrialRules
             "the bound of m2 is a sum over the classes, which only elbo has", "use `objective: elbo`, or `family: conditional`"),
         new("training.mmd_lambda", (t, _) => t.Training.Objective == TrainingObjective.Mmd && t.Training.MmdAlpha + t.Training.MmdLambda - 1 < 0,
             "the discrepancy's weight mmd_alpha + mmd_lambda - 1 is negative, so training would push the latents away from the prior", "raise mmd_lambda, for example to 1000"),
+        new("training.optimizer", (t, _) => t.Training is { Objective: TrainingObjective.Factor, Optimizer: OptimizerKind.Sgd },
+            "factor trains its discriminator by Adam, in the same update as the model", "use `optimizer: adam` or `adamw`"),
         new("training.batch", (t, _) => IsGathered(t) && t.Training.Batch < 2,
             "tc, factor and mmd compare the rows of a batch with each other, but it has one row", "use a larger batch"),
 

@@ -54,24 +54,26 @@ public static class PackSize
     public static long LaneBytes(TrialSpec trial, DataShape data, PackShape shape, int rows, bool cuda)
     {
         var model = trial.Model with { Latent = shape.Latent };
-        var parameters = ModelSize.Parameters(model, data);
-        var evaluated = (long)shape.Slots * Math.Max(rows, EvaluationRows / shape.Slots);
-        var kept = (shape.Slots * parameters * (2 + Moments(trial.Training))) + (evaluated * (data.Values + model.Latent));
+        var own = trial with { Model = model };
+        var samples = ObjectiveSize.SamplesPerRow(trial.Training);
+        var parameters = ModelSize.Parameters(model, data) + ObjectiveSize.AuxiliaryParameters(own);
+        var evaluated = (long)shape.Slots * Math.Max(rows, EvaluationRows / samples / shape.Slots);
+        var kept = (shape.Slots * parameters * (2 + Moments(trial.Training))) + (evaluated * (data.Values + (samples * (long)model.Latent)));
         var isConv = model.Architecture != Architecture.Mlp;
-        var step = shape.Slots * (((isConv ? CopiesOfImages : CopiesOfActivations) * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)));
-        var evaluation = CopiesInEvaluation * evaluated * ModelSize.LargestOutput(model, data);
+        var step = shape.Slots * (((isConv ? CopiesOfImages : CopiesOfActivations) * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)) + ObjectiveSize.ExtraPerStep(own, data, rows));
+        var evaluation = CopiesInEvaluation * evaluated * samples * ModelSize.LargestOutput(model, data);
         if (cuda) return Float * (kept + Math.Max(step, evaluation));
 
         // What is free since the pack was built serves the steps, and what they leave serves the evaluation.
         var freed = shape.Slots * Freed(model, data, shape.Slots);
-        var own = (long)(OwnNetwork * parameters);
+        var network = (long)(OwnNetwork * parameters);
         var files = CopiesInFiles * shape.Slots * parameters;
-        if (!isConv) return Float * (kept + Math.Max(freed + own, Math.Max(step, evaluation)) + files);
+        if (!isConv) return Float * (kept + Math.Max(freed + network, Math.Max(step, evaluation)) + files);
 
         // Small blocks of images stay with the thread and are too small for an evaluation; large ones went back to the system.
         var stays = Float * shape.Slots * rows * ModelSize.LargestOutput(model, data) < ArenaBytes / 2;
         var working = stays ? Math.Max(freed, step) + evaluation : Math.Max(freed, Math.Max(step, evaluation));
-        return ConvolutionScratch + (Float * (kept + own + working + files));
+        return ConvolutionScratch + (Float * (kept + network + working + files));
     }
 
     // Of the model as it was first built, before its weights moved into one buffer: what stays with the thread.

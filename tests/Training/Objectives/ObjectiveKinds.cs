@@ -1,0 +1,38 @@
+using Vae.Shared.Sweeps;
+using Vae.Tests.Training.Engine;
+using Vae.Worker.Training;
+
+namespace Vae.Tests.Training.Objectives;
+
+/// <summary>Small trials of every objective that packs train, by name.</summary>
+internal static class ObjectiveKinds
+{
+    // Batches of 25 split unevenly over 2 and 3 ranks; the last one has 2 rows, so that one of 3 ranks has none.
+    public const int Rows = PackRuns.HeldOut + 102, Batch = 25;
+
+    private static readonly Dictionary<string, Func<TrialSpec, TrialSpec>> All = new()
+    {
+        ["free_bits"] = t => t with { Training = t.Training with { FreeBits = 0.05 + (0.1 * t.Index), KlWarmupEpochs = 1 } },
+        ["capacity"] = t => t with { Training = t.Training with { Capacity = 3 + t.Index, CapacityWeight = 20, CapacityEpochs = 5 } },
+        ["cyclical"] = t => t with { Training = t.Training with { KlSchedule = KlSchedule.Cyclical, KlCycles = 3, Beta = 1 + t.Index } },
+        ["iwae"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 3 } },
+        ["tc"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Tc, Beta = 4 + t.Index } },
+        ["tc_mws"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Tc, TcEstimator = TcEstimator.Mws, Beta = 4, TcAlpha = 0.5 } },
+        ["mmd"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Mmd, MmdLambda = 50 + t.Index, MmdAlpha = 0.5 } },
+        ["mmd_rbf"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Mmd, MmdLambda = 50, MmdKernel = MmdKernel.Rbf } },
+        ["factor"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Factor, FactorGamma = 5 + t.Index, DiscriminatorWidth = 24, DiscriminatorLayers = 3, DiscriminatorRate = 1e-3 } },
+        ["vamp"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 } },
+        ["vamp_iwae"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 }, Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 2 } },
+        ["vamp_capacity"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 }, Training = t.Training with { Capacity = 4, CapacityWeight = 10 } },
+    };
+
+    public static TheoryData<string> Names => [.. All.Keys];
+
+    public static TrialSpec Trial(string kind, int index = 0, int latent = 4, long steps = 20, ulong seed = 1, Architecture architecture = Architecture.Mlp)
+    {
+        var trial = PackRuns.Trial(index, architecture, latent, steps);
+        return All[kind](trial with { Training = trial.Training with { Batch = Batch, Seed = seed } });
+    }
+
+    public static TrainingData Images() => PackRuns.Images(rows: Rows);
+}
