@@ -96,7 +96,7 @@ public sealed class ObjectiveTests : TorchTest
     [Fact]
     public void Packed_replicas_compute_what_each_computes_alone()
     {
-        foreach (var architecture in Enum.GetValues<Architecture>())
+        foreach (var architecture in (Architecture[])[Architecture.Mlp, Architecture.Conv])
         {
             using var scope = torch.NewDisposeScope();
             var spec = Spec(architecture, Likelihood.Bernoulli);
