@@ -54,7 +54,8 @@ internal sealed class OpenModel : IDisposable
         }
     }
 
-    private static DatasetSource? DatasetOf(ModelConfig config, string home)
+    /// <summary>What the store under <paramref name="home"/> says that a model was trained on, with absolute paths; null when it does not tell.</summary>
+    public static DatasetSource? DatasetOf(ModelConfig config, string home)
     {
         if (config.Run is not { Sweep.Length: > 0 } run) return null;
         using var store = new LocalSource(home);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using Vae.Shared.Actors;
+using Vae.Shared.Determinism;
 
 namespace Vae.Shared.Wire;
 
@@ -60,13 +61,7 @@ public static class EventCodec
         return fact;
     }
 
-    private static uint Checksum(ushort tag, ReadOnlySpan<byte> body)
-    {
-        var sum = BitOperations.Crc32C(uint.MaxValue, tag);
-        for (; body.Length >= sizeof(ulong); body = body[sizeof(ulong)..]) sum = BitOperations.Crc32C(sum, BinaryPrimitives.ReadUInt64LittleEndian(body));
-        foreach (var one in body) sum = BitOperations.Crc32C(sum, one);
-        return sum;
-    }
+    private static uint Checksum(ushort tag, ReadOnlySpan<byte> body) => Crc32C.Append(BitOperations.Crc32C(uint.MaxValue, tag), body);
 
     private static CatalogRow RowOf(DomainEvent fact, Catalog? catalog) =>
         (catalog ?? MessageCatalog.Default).Find(fact.GetType()) ?? throw new ArgumentException($"{fact.GetType().Name} cannot be stored: the catalog has no row for it.");
