@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Vae.Data;
 using Vae.Data.Safetensors;
 using Vae.Models.Compression.Portable;
@@ -67,7 +68,7 @@ public sealed class CodingModel
         : model.Prior != Prior.Normal ? $"the prior {Word(model.Prior)} is not coded yet, only normal."
         : null;
 
-    private static string Word<T>(T value) where T : struct, Enum => $"`{Choice<T>.Word(value)}`";
+    private static string Word<T>(T value) where T : struct, Enum => $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString())}`";
 
     private static byte[] FingerprintOf(ModelConfig config, IReadOnlyDictionary<string, (int[] Shape, float[] Values)> tensors)
     {

@@ -1,6 +1,6 @@
 namespace Vae.Models.Compression;
 
-/// <summary>How finely everything is coded. What a bin gets beyond its share so that none is 0 costs log2(1 / (1 - 2^(Bin - Posterior))) bits for each latent dimension, so the two must lie far apart; measured in docs/applications.md.</summary>
+/// <summary>How finely everything is coded. What a bin gets beyond its share so that none is 0 costs log2(1 / (1 - 2^(Bin - Posterior))) bits for each latent dimension, so the two must lie far apart; measured in docs/compression.md.</summary>
 /// <param name="Bin">Bits of a latent's bin, <see cref="LatentBins.BitsMin"/> to <see cref="LatentBins.BitsMax"/>. Default 10.</param>
 /// <param name="Posterior">Bits of a posterior's frequencies, from Bin + 4 to <see cref="LatentBins.PrecisionMax"/>. Default 24.</param>
 /// <param name="Likelihood">Bits of a value's probability, <see cref="BernoulliCoder.PrecisionMin"/> to <see cref="BernoulliCoder.PrecisionMax"/>. Default 16.</param>

@@ -15,11 +15,14 @@ internal sealed class TemporaryHome : IDisposable
 
     public string Store => System.IO.Path.Combine(Path, "coordinator.db");
 
+    /// <summary>The path of a file in the folder.</summary>
+    public string File(string name) => System.IO.Path.Combine(Path, name);
+
     /// <summary>Writes a file into the folder.</summary>
     public string Write(string name, string text)
     {
         var path = System.IO.Path.Combine(Path, name);
-        File.WriteAllText(path, text);
+        System.IO.File.WriteAllText(path, text);
         return path;
     }
 
