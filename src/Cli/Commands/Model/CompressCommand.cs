@@ -31,7 +31,7 @@ internal static class CompressCommand
         var block = new Option<int>("--block") { Description = "Images of each block. Blocks are coded side by side; each costs about 10 bits for each latent dimension.", HelpName = "N", DefaultValueFactory = _ => 1_000 };
         block.InRange(1, VazeHeader.BlockImagesMax);
         var threads = CompressedFile.ThreadsOption();
-        var noCheck = new Option<bool>("--no-check") { Description = "Leave out decompressing what was compressed and comparing it, and the model's own bound: three times as fast." };
+        var noCheck = new Option<bool>("--no-check") { Description = "Leave out decompressing what was compressed and comparing it, and the model's own bound: faster." };
         var target = new Option<string>("--out") { Description = "File to write.", HelpName = "FILE", DefaultValueFactory = _ => "images.vaez" };
         var command = new Command("compress", "Compress images without loss, with a model's own probabilities (bits-back coding).") { model, images, source, count, binarize, seed, block, threads, noCheck, target };
         command.Do(async (parse, output, cancellation) =>
