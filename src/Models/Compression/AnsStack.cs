@@ -11,7 +11,7 @@ namespace Vae.Models.Compression;
 /// Under the words lies an endless reserve that follows from a seed, so that drawing can begin with nothing pushed. Words taken from it are gone: they are what the first draws cost. Whoever undoes
 /// every operation has them back on the stack, and <see cref="IsPristine"/> compares them with the reserve: a check over all that was decoded.
 /// </para>
-/// <para>There is one state and no interleaving of several: the stack takes a third of the time beside the smallest network worth having and a tenth beside others (docs/compression.md), and blocks run side by side.</para>
+/// <para>There is one state and no interleaving of several: the stack takes a third of the time beside a small network (docs/compression.md), less beside a larger one, and blocks run side by side.</para>
 /// </summary>
 public sealed class AnsStack
 {
