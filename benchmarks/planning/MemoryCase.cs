@@ -51,7 +51,7 @@ internal static class MemoryCase
     // Every thread has met every library before the count begins.
     private static void WarmUp(Case what, Lane[] lanes)
     {
-        var trial = what.Trial with { Model = what.Trial.Model with { Encoder = [16], Channels = [2], Hidden = 8, Latent = 2 }, Training = what.Trial.Training with { Batch = 8 } };
+        var trial = what.Trial with { Model = what.Trial.Model with { Encoder = [16], Channels = [2], Groups = 1, Hidden = 8, Latent = 2 }, Training = what.Trial.Training with { Batch = 8 } };
         var pixels = new byte[32 * what.Data.Values];
         using var data = new TrainingData(new ImageSet(what.Data.Channels, what.Data.Height, what.Data.Width, pixels), 8, Binarize.None, what.Device);
         Task.WaitAll([.. lanes.Select(lane => lane.Do(() =>
