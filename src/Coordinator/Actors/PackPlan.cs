@@ -39,4 +39,5 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, lon
 /// <param name="Workers">Its members, in rank order.</param>
 /// <param name="Start">What the attempt began with.</param>
 /// <param name="Orders">All orders for its slots, by number from 1; how many are applied the replicas know.</param>
-public sealed record Adoption(Generation Generation, ValueList<WorkerProcess> Workers, PackMessage.StartRecorded Start, ValueList<SlotOrder> Orders);
+/// <param name="Live">Trials in its slots whose end is not durable.</param>
+public sealed record Adoption(Generation Generation, ValueList<WorkerProcess> Workers, PackMessage.StartRecorded Start, ValueList<SlotOrder> Orders, ValueList<int> Live);

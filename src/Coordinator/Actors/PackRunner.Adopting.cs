@@ -22,6 +22,7 @@ public sealed partial class PackRunner
     {
         (_start, _generation, _recorded) = (attempt.Start, attempt.Generation, attempt.Workers);
         _orders.Add(attempt.Orders);
+        _live.UnionWith(attempt.Live);
         foreach (var (worker, incarnation) in attempt.Workers)
         {
             _gang.Members.Add(new(new(worker, new("", 0), incarnation, Generation.None), now) { HasState = attempt.Generation.Value == 1 });

@@ -103,12 +103,12 @@ public sealed partial class PackRunner
         }
     }
 
-    // All go, and this one has what counts.
+    // All go, and this one has what counts, if anything does.
     private void Save(PackMember source, Instant now, Effects effects)
     {
         Because($"{source.Worker}: {source.Leaving}");
         _gang.Reform([source, .. _gang.Members.Where(member => member != source)]);
-        if (source.Position == 0)
+        if (source.Position == 0 || _live.Count == 0)
         {
             Fail(FailureKind.Preempted, ReasonText, effects);
             return;

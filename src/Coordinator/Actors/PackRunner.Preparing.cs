@@ -54,6 +54,7 @@ public sealed partial class PackRunner
     {
         if (_phase != Phase.Recording) return;
         _start = start;
+        foreach (var fill in start.Slots) _live.Add(fill.Trial.Index);
         Enter(Phase.Assigning, now + AcceptWithin, effects);
         foreach (var member in _gang.All) Assign(member, effects);
     }

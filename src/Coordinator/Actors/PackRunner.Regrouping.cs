@@ -99,8 +99,11 @@ public sealed partial class PackRunner
         foreach (var member in _gang.Members) FormRing(member, effects);
     }
 
-    private void FormRing(PackMember member, Effects effects) => effects.Send(
-        ReplicaOn(member), new ReplicaMessage.FormRing(term, plan.Attempt, _generation, _gang.Members.Select(one => one.Member).ToValueList(), _source?.Worker));
+    private void FormRing(PackMember member, Effects effects)
+    {
+        AcceptSlotEndsAgain(member, effects);
+        effects.Send(ReplicaOn(member), new ReplicaMessage.FormRing(term, plan.Attempt, _generation, _gang.Members.Select(one => one.Member).ToValueList(), _source?.Worker));
+    }
 
     private void MarkTraining(PackMember? member, Generation generation, Instant now, Effects effects)
     {
@@ -120,6 +123,7 @@ public sealed partial class PackRunner
     private void BeginTraining(Instant now, Effects effects)
     {
         Enter(Phase.Training, default, effects);
+        _settled.Clear();
         SendOrders(effects);
         if (_gang.Members.Exists(member => member.Leaving.Length > 0) && !_isLast) BeginHaltFor("", now, effects);
         else LetJoin(now, effects);

@@ -7,10 +7,17 @@ namespace Vae.Coordinator.Actors;
 /// <content>Orders for slots, ends of trials and checkpoints pass through: the sweep makes them durable, the members repeat or get them until then. None of it belongs to a generation.</content>
 public sealed partial class PackRunner
 {
+    /// <summary>Accepted ends that are told again to those who form the next generation; older ones have been told for long.</summary>
+    public const int SettledMax = 256;
+
+    private readonly HashSet<int> _live = []; // Trials in slots whose end is not durable. Looked up only.
+    private readonly Queue<int> _settled = []; // Since the generation trains, the oldest first.
+
     // Orders may come as soon as the attempt is recorded; the replicas can use them while they train.
     private void TakeOrders(ValueList<SlotOrder> orders, Effects effects)
     {
         _orders.Add(orders);
+        foreach (var order in orders.Where(order => order.Trial is not null)) _live.Add(order.Trial!.Index);
         if (_phase != Phase.Training) return;
         SendOrders(effects);
         WakeLater(effects);
@@ -40,7 +47,17 @@ public sealed partial class PackRunner
     // To all: each keeps the end for the case that it is rank 0 next.
     private void AcceptSlotEnd(int trial, Effects effects)
     {
+        _live.Remove(trial);
+        _settled.Enqueue(trial);
+        if (_settled.Count > SettledMax) _settled.Dequeue();
         foreach (var member in _gang.All) effects.Send(ReplicaOn(member), new ReplicaMessage.SlotEndAccepted(plan.Attempt, trial));
+        if (_phase == Phase.Saving && _live.Count == 0) Fail(FailureKind.Preempted, ReasonText, effects);
+    }
+
+    // Once, when it was accepted, is not always enough: a rank 0 that has not heard would store the files of the trial again, over those that the sweep has.
+    private void AcceptSlotEndsAgain(PackMember member, Effects effects)
+    {
+        foreach (var trial in _settled) effects.Send(ReplicaOn(member), new ReplicaMessage.SlotEndAccepted(plan.Attempt, trial));
     }
 
     private void PassCheckpoint(PackMember? member, CheckpointInfo checkpoint, Effects effects)

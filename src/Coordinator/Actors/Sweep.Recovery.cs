@@ -36,7 +36,7 @@ public sealed partial class Sweep
         _firstStart ??= now;
         var plan = PlanOf(pack, pack.Start!.Slots[0].Trial);
         effects.Send(Addresses.Placement, new PlacementMessage.ClaimGang(plan.Request, row.Processes));
-        Spawn(pack, plan, new Adoption(row.Generation, row.Processes, pack.Start!, OrdersOf(row)), effects);
+        Spawn(pack, plan, new Adoption(row.Generation, row.Processes, pack.Start!, OrdersOf(row), row.Live.ToValueList()), effects);
     }
 
     private ValueList<SlotOrder> OrdersOf(PackRow row) => row.Orders.Select((fact, index) => fact switch

@@ -53,6 +53,14 @@ public sealed partial class SimulatedCluster
         return delays;
     }
 
+    internal bool Echoes(Message message) => MayEcho is not null && _network.Echo > 0 && MayEcho(message);
+
+    /// <summary>What was sent to a process of late comes again within a second, also what was lost: for scenarios that know when it would hurt most.</summary>
+    public void EchoAllKept(SimulatedNode node)
+    {
+        foreach (var echo in node.TakeKept()) echo(_network.EchoMax * (0.05 * _echoPrng.NextDouble()));
+    }
+
     private void Isolate(Fault.Isolate cut)
     {
         foreach (var peer in _nodes.Where(n => n.Id != cut.Node))

@@ -50,17 +50,19 @@ internal sealed class SimulatedLink
     {
         var frame = _cluster.Encode(new(sender, target.Name, message));
         var (lost, twice, unordered) = _cluster.DrawFate();
+        var end = EndOf(from);
+        var peer = Other(end);
         if (lost)
         {
             _cluster.Count(FaultKind.Lost, sender, target, message);
+            if (_cluster.Echoes(message)) peer.Node.Keep(Echo); // As behind a router that was slow, and is believed to have lost it.
             return;
         }
 
-        var end = EndOf(from);
-        var peer = Other(end);
         if (unordered) _cluster.Count(FaultKind.Reordered, sender, target, message);
         Transmit(end, unordered, Arrive);
         foreach (var delay in _cluster.DrawEchoes(message)) Echo(delay);
+        if (_cluster.Echoes(message)) peer.Node.Keep(Echo);
         if (!twice) return;
         _cluster.Count(FaultKind.Duplicated, sender, target, message);
         Transmit(end, unordered, Arrive);

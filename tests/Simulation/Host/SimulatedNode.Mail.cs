@@ -6,6 +6,24 @@ namespace Vae.Tests.Simulation.Host;
 /// <content>Where messages and the news of ended actors go.</content>
 public sealed partial class SimulatedNode
 {
+    private const int KeptMax = 16;
+
+    private readonly Queue<Action<TimeSpan>> _kept = [];
+
+    /// <summary>Remembers how to let a message come again.</summary>
+    internal void Keep(Action<TimeSpan> echo)
+    {
+        _kept.Enqueue(echo);
+        if (_kept.Count > KeptMax) _kept.Dequeue();
+    }
+
+    internal Action<TimeSpan>[] TakeKept()
+    {
+        var kept = _kept.ToArray();
+        _kept.Clear();
+        return kept;
+    }
+
     internal void Send(ActorId sender, ActorId target, Message message)
     {
         if (target.Node != Role)

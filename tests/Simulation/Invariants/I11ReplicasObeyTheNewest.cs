@@ -15,21 +15,27 @@ internal sealed class I11ReplicasObeyTheNewest : Invariant
 {
     private readonly Dictionary<(NodeId Process, int Life, string Replica), long> _terms = [];
 
+    /// <summary>Told of a process in which a replica hears of a greater term for the first time: from now on orders of the one before are stale there.</summary>
+    public Action<SimulatedNode>? OnNewTerm { get; set; }
+
     public override void OnReceived(Watched watched, ActorId sender, ActorId target, Message message)
     {
         if (watched.Cluster.LastReceiver is not { } process || OrderOf(message) is not var (term, attempt) || !IsOf(target, attempt)) return;
         var key = (process.Id, process.Life, target.Name);
-        _terms[key] = Math.Max(term.Value, _terms.GetValueOrDefault(key));
+        var before = _terms.GetValueOrDefault(key);
+        _terms[key] = Math.Max(term.Value, before);
+        if (before > 0 && term.Value > before) OnNewTerm?.Invoke(process);
     }
 
     /// <summary>An engine is told to do something, because of the mail that was received last.</summary>
     public void OnJob(SimulatedNode process, ActorId replica, Job job)
     {
-        if (job is not (TrainJob or HaltJob) || process.Cluster.LastReceived is not var (_, _, message)) return;
+        if (job is not (TrainJob or HaltJob or SlotOrdersJob or SaveCheckpointJob) || process.Cluster.LastReceived is not var (_, _, message)) return;
         var ordered = (job, message) switch
         {
             (TrainJob train, ReplicaMessage.FormRing form) => train.Generation == form.Generation,
             (HaltJob halt, ReplicaMessage.HaltTraining order) => halt.Generation == order.Generation,
+            (SlotOrdersJob or SaveCheckpointJob, ReplicaMessage.ChangeSlots or ReplicaMessage.SaveCheckpoint) => true,
             _ => false,
         };
         Require(ordered, $"I11: {replica} on {process.Id} obeys {message} by {job}");

@@ -34,6 +34,7 @@ internal sealed class ClusterRun
         Cluster.Check(_checker);
         Cluster.OnTerminate = Terminate;
         Cluster.OnJob = orders.OnJob;
+        orders.OnNewTerm = Cluster.EchoAllKept;
         Cluster.MayEcho = message => message is ReplicaMessage;
         AddNodes(seed);
         foreach (var sweep in shape.Sweeps) Submit(sweep);

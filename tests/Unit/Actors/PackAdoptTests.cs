@@ -12,7 +12,7 @@ public class PackAdoptTests
 
     private static GangProbe Adopted(int workers, int generation = 1, params SlotOrder[] orders)
     {
-        var gang = new GangProbe(workers, new Adoption(new(generation), Enumerable.Range(0, workers).Select(Some.Process).ToValueList(), Some.Recorded(Now.Value), orders.ToValueList()));
+        var gang = new GangProbe(workers, new Adoption(new(generation), Enumerable.Range(0, workers).Select(Some.Process).ToValueList(), Some.Recorded(Now.Value), orders.ToValueList(), [0]));
         gang.Feed(new Signal.Started());
         return gang;
     }

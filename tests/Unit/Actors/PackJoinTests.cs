@@ -171,6 +171,27 @@ public class PackJoinTests
     }
 
     [Fact]
+    public void F05_When_all_leave_and_no_trial_is_left_there_is_nothing_to_store()
+    {
+        var gang = GangProbe.Training(1);
+        gang.Feed(new PackMessage.SlotSettled(Now, 0));
+        gang.Tell(0, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Halted(0, 1, 40);
+        Assert.Empty(gang.Last.Sent<ReplicaMessage.SaveCheckpoint>());
+        Assert.Equal(FailureKind.Preempted, Assert.Single(gang.Last.Sent<SweepMessage.PackFailed>()).Kind);
+    }
+
+    [Fact]
+    public void F05_When_all_leave_and_the_last_trials_end_becomes_durable_the_attempt_ends_at_once()
+    {
+        var gang = GangProbe.Training(1);
+        gang.Tell(0, new PackMessage.ReplicaLeaving(Now, "SIGTERM"));
+        gang.Halted(0, 1, 40);
+        Assert.Single(gang.Last.Sent<ReplicaMessage.SaveCheckpoint>());
+        Assert.Equal(FailureKind.Preempted, Assert.Single(gang.Feed(new PackMessage.SlotSettled(Now, 0)).Sent<SweepMessage.PackFailed>()).Kind);
+    }
+
+    [Fact]
     public void F05_What_cannot_be_stored_in_time_is_lost()
     {
         var gang = GangProbe.Training(1);

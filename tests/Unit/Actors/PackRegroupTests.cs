@@ -279,6 +279,24 @@ public class PackRegroupTests
     }
 
     [Fact]
+    public void Ends_that_became_durable_are_told_again_before_a_generation_forms_and_no_more_once_it_trains()
+    {
+        var gang = GangProbe.Training(3);
+        gang.Feed(new PackMessage.SlotSettled(Now, 0));
+        gang.Lose(0);
+        gang.Halted(1, 1, 40, silent: 0);
+        gang.Halted(2, 1, 40, silent: 0);
+        gang.AssertForms(2, source: 1, 1, 2);
+        Assert.Equal([(1, 0), (2, 0)], gang.Last.OfType<Effect.Send>().Where(send => send.Message is ReplicaMessage.SlotEndAccepted)
+            .Select(send => (int.Parse(send.Target.Node.Value[1..], null), ((ReplicaMessage.SlotEndAccepted)send.Message).Trial)));
+        gang.AllTrain(2, 1, 2);
+        gang.Lose(1);
+        gang.Halted(2, 2, 50, silent: 1);
+        gang.AssertForms(3, source: 2, 2);
+        Assert.Empty(gang.Last.Sent<ReplicaMessage.SlotEndAccepted>());
+    }
+
+    [Fact]
     public void Orders_that_a_lost_member_never_applied_hold_up_nobody()
     {
         var gang = GangProbe.Training(2);
