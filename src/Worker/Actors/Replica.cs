@@ -135,6 +135,10 @@ public sealed class Replica(ActorId self, ReplicaAssignment assignment) : IActor
                 effects.Send(assignment.Runner, new PackMessage.ReplicaHalting(assignment.Attempt, generation));
                 break;
             case ReplicaPhase.Ready or ReplicaPhase.Halted when generation.Value > _generation.Value: StandStill(generation, effects); break;
+            case ReplicaPhase.Done when generation.Value > _generation.Value:
+                _generation = generation;
+                TellState(effects);
+                break;
             default: TellState(effects); break; // It stands still, done or failed: that is what the runner has to hear.
         }
     }

@@ -246,4 +246,17 @@ public class ReplicaTests
         Assert.Equal(new(new(1), new(1), ReplicaPhase.Training, 0, 2), Assert.Single(told.Sent<PackMessage.ReplicaState>()));
         Assert.Single(told.Sent<PackMessage.SlotEnded>());
     }
+
+    [Fact]
+    public void A_replica_whose_pack_is_empty_says_so_for_a_generation_that_it_never_heard_of()
+    {
+        _replica.Feed(new Signal.Started());
+        _replica.Feed(new ReplicaMessage.Prepared());
+        _replica.Feed(new ReplicaMessage.FormRing(Some.Term, new(1), new(1), [Some.Member(0)], null), Runner);
+        _replica.Feed(new ReplicaMessage.TrainingEnded(new(1), []));
+        var state = Assert.Single(_replica.Feed(new ReplicaMessage.HaltTraining(Some.Term, new(1), new(2)), Runner).Sent<PackMessage.ReplicaState>());
+        Assert.Equal((new Generation(2), ReplicaPhase.Done), (state.Generation, state.Phase));
+        Assert.Empty(_replica.Feed(new ReplicaMessage.FormRing(Some.Term, new(1), new(2), [Some.Member(0)], null), Runner).Jobs<TrainJob>()); // It is over.
+        Assert.Single(_replica.Feed(new ReplicaMessage.FormRing(Some.Term, new(1), new(3), [Some.Member(0)], null), Runner).Jobs<TrainJob>());
+    }
 }
