@@ -13,7 +13,7 @@ internal static class ClusterCommands
     private static Command CreateStatus()
     {
         var source = SourceOptions.OfCluster(SourceOptions.DefaultAddress);
-        var command = new Command("status", "Show the workers, what they train, and which are in quarantine and why.");
+        var command = new Command("status", "Show the workers, what they train, which are in quarantine and why, and which workers and links slow their gangs down.");
         source.AddTo(command);
         command.Do(async (parse, output, cancellation) =>
         {

@@ -8,7 +8,7 @@ namespace Vae.Cli.Reports;
 /// <summary>A cluster as a table and as JSON.</summary>
 internal static class ClusterReport
 {
-    /// <summary>From here on a worker is shown as one that slows its gang down.</summary>
+    /// <summary>From here on a worker, or a link, is shown as one that slows its gang down.</summary>
     private const double SlowFrom = 1.25;
 
     public static void WriteText(ClusterDocument cluster, Output output)
@@ -56,6 +56,8 @@ internal static class ClusterReport
         else if (worker.FailuresInRow > 0) remarks.Add($"{Units.Count(worker.FailuresInRow, "failure")} in a row: {worker.Reason}");
         if (worker.Suspicion.Length > 0) remarks.Add($"its connection broke ({worker.Suspicion})");
         if (worker.Slowdown >= SlowFrom) remarks.Add($"{Number(worker.Slowdown, "F1")} times as slow as its gang");
+        if (worker.Link is { Slowdown: >= SlowFrom } link)
+            remarks.Add($"its link to {link.To} makes steps take {Number(link.Slowdown, "F1")} times as long ({Number(link.RoundTripMilliseconds, "F1")} ms there and back, {Number(link.MegabytesPerSecond, "F1")} MB/s)");
         return Plain(string.Join("; ", remarks));
     }
 

@@ -7,7 +7,7 @@ namespace Vae.Coordinator.Actors;
 /// First come, first served, without letting a request that cannot be served keep free workers idle. Requests of the same device, size and share of a worker wait in
 /// one line, so that only the heads of a few lines are looked at: their number is that of different shapes, not of packs.
 /// A head that must wait for busy workers reserves its kind of device: later requests do not overtake it there, or a large gang would starve behind
-/// small ones. A head that all workers alive together could not serve reserves nothing.
+/// small ones. What it reserves are the workers that have the memory for it: smaller ones serve others meanwhile. A head that all workers alive together could not serve reserves nothing.
 /// </summary>
 internal sealed class GangQueue
 {
@@ -45,23 +45,31 @@ internal sealed class GangQueue
         else if (wasHead) _heads.Add(First(line).Number, shape);
     }
 
-    /// <returns>The next gang to serve and from which kind of device; null when none can be served now.</returns>
-    public (Gang Gang, DeviceKind Kind)? Next(WorkerPool pool)
+    /// <returns>The next gang to serve, from which kind of device, and below how many bytes of memory workers are not reserved for another; null when none can be served now.</returns>
+    public (Gang Gang, DeviceKind Kind, long Below)? Next(WorkerPool pool)
     {
-        Span<bool> reserved = [pool.Free(DeviceKind.Cuda) == 0, pool.Free(DeviceKind.Cpu) == 0];
+        Span<long> below = [pool.Free(DeviceKind.Cuda) == 0 ? 0 : long.MaxValue, pool.Free(DeviceKind.Cpu) == 0 ? 0 : long.MaxValue];
         foreach (var shape in _heads.Values)
         {
-            if (reserved[0] && reserved[1]) return null;
+            if (below[0] == 0 && below[1] == 0) return null;
             var gang = First(_lines[shape]);
             foreach (var kind in Kinds(shape.Device))
             {
-                if (!reserved[(int)kind] && pool.CountFor(kind, gang.Request, shape.Min) >= shape.Min) return (gang, kind);
+                if (below[(int)kind] > 0 && pool.CountFor(kind, gang.Request, shape.Min, below[(int)kind]) >= shape.Min) return (gang, kind, below[(int)kind]);
             }
 
-            foreach (var kind in Kinds(shape.Device)) reserved[(int)kind] |= pool.Serving(kind) >= shape.Min;
+            foreach (var kind in Kinds(shape.Device)) below[(int)kind] = Math.Min(below[(int)kind], ReservedFrom(kind, gang.Request, pool));
         }
 
         return null;
+    }
+
+    // Where no worker has the memory, any that is idle would do, unless there is no hope: then none need wait.
+    private static long ReservedFrom(DeviceKind kind, PlacementMessage.RequestGang request, WorkerPool pool)
+    {
+        if (pool.Serving(kind) < request.Min) return long.MaxValue;
+        if (!pool.FitsNobody(kind, request)) return Math.Max(0, request.MemoryBytes);
+        return pool.HopelessFor(request) is null ? 0 : long.MaxValue;
     }
 
     /// <summary>Whether a request waits that workers of this kind could serve, now or when others end.</summary>

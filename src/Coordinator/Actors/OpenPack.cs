@@ -35,6 +35,9 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
     /// <summary>The attempt in work, or the last one; 0 before the first.</summary>
     public Attempt Attempt { get; private set; } = new(0);
 
+    /// <summary>What placement was asked for it: the memory that a replica is predicted to fill, in bytes.</summary>
+    public long AskedBytes { get; set; }
+
     /// <summary>Whether a runner is at work on <see cref="Attempt"/>.</summary>
     public bool IsRunning { get; set; }
 
@@ -164,5 +167,5 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
 
     public static bool CountsAsLoss(FailureKind kind) => kind is FailureKind.Lost or FailureKind.PeerLost or FailureKind.Data;
 
-    public static bool CountsAgainstTrial(FailureKind kind) => kind is FailureKind.NonFinite or FailureKind.OutOfMemory or FailureKind.Engine;
+    public static bool CountsAgainstTrial(FailureKind kind) => kind is FailureKind.NonFinite or FailureKind.OutOfMemory or FailureKind.Engine or FailureKind.TooLarge;
 }

@@ -15,6 +15,9 @@ public sealed partial class PackRunner
     /// <summary>A member that has not answered repeated orders to halt for so long is out.</summary>
     public static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(2);
 
+    /// <summary>A member whose connection breaks while a ring is being formed has so long to come back; then the others halt.</summary>
+    public static readonly TimeSpan ComeBackWithin = TimeSpan.FromMilliseconds(750);
+
     /// <summary>A member that lives but does not come to a halt is out after this time.</summary>
     public static readonly TimeSpan HaltWithin = TimeSpan.FromSeconds(60);
 
@@ -97,12 +100,11 @@ public sealed partial class PackRunner
     private void MarkBroken(NodeId worker, Instant now, Effects effects)
     {
         if (_gang.Find(worker) is not { } member || _outcome is not null) return;
-        member.Broken = true;
+        (member.Broken, member.BrokenAt) = (true, now);
         if (_gang.IsJoiner(member)) return; // Placement will say whether it is lost.
-        // A gang that trains is left alone: its peers name a dead member within milliseconds, and one that lives and only has to connect again is not worth a halt. In a ring that is being formed nobody would notice for long.
-        if (_gang.Members.Count > 1 && _phase == Phase.Forming) BeginHaltFor($"{worker}: its connection is broken", now, effects);
-        else if (_phase == Phase.Halting) LookAtHalted(now, effects);
-        else if (_phase == Phase.Training) WakeLater(effects); // It is asked until it answers.
+        // A gang that trains is left alone: its peers name a dead member within milliseconds, and one that lives and only has to connect again is not worth a halt. In a ring that is being formed nobody would notice for long, so there it has a moment to come back.
+        if (_phase == Phase.Halting) LookAtHalted(now, effects);
+        else if (_phase is Phase.Training or Phase.Forming) WakeLater(effects); // It is asked until it answers.
     }
 
     private void LoseMember(PackMessage.MemberLost lost, Instant now, Effects effects)

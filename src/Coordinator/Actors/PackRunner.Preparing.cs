@@ -35,6 +35,11 @@ public sealed partial class PackRunner
         }
     }
 
+    private void TakeRefusal(PackMessage.GangRefused refused, Effects effects)
+    {
+        if (_phase == Phase.Waiting) Fail(FailureKind.TooLarge, refused.Text, effects);
+    }
+
     private void BeginWith(PackMessage.GangGranted granted, Instant now, Effects effects)
     {
         foreach (var member in granted.Members)
@@ -96,6 +101,7 @@ public sealed partial class PackRunner
             return;
         }
 
+        Blame(member, FailureKind.Refused, $"{member.Worker} refused: {refused.Reason}", effects);
         LetGo(member, $"{member.Worker} refused: {refused.Reason}", mayReturn: false, effects);
         GoOnWithout(FailureKind.Refused, now, effects);
     }

@@ -57,6 +57,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
             case Signal.Terminated gone: MarkBroken(gone.Actor.Node, now, effects); break;
             case Signal: break;
             case PackMessage.GangGranted granted: TakeGang(granted, now, effects); break;
+            case PackMessage.GangRefused refused when IsMine(refused.Attempt): TakeRefusal(refused, effects); break;
             case PackMessage.GangGrown grown: TakeJoiners(grown.Joiners, now, effects); break;
             case PackMessage.OthersWait others: _othersWait = others.Waiting; break;
             case PackMessage.MemberLost lost: LoseMember(lost, now, effects); break;
@@ -68,7 +69,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
             case PackMessage.PackSettled settled when IsMine(settled.Attempt): Finish(effects); break;
             case PackMessage.CancelPack: GiveUp("cancelled", effects); break;
             case PackMessage.PackTick tick when tick.Number == _tick: Repeat(now, effects); break;
-            case PackMessage.StartRecorded or PackMessage.GenerationRecorded or PackMessage.OrderSlots or PackMessage.SlotSettled or PackMessage.CheckpointSettled or PackMessage.PackSettled or PackMessage.PackTick:
+            case PackMessage.GangRefused or PackMessage.StartRecorded or PackMessage.GenerationRecorded or PackMessage.OrderSlots or PackMessage.SlotSettled or PackMessage.CheckpointSettled or PackMessage.PackSettled or PackMessage.PackTick:
                 break; // Of another attempt, or set for a phase that is over.
             case PackMessage report: Hear(sender, report, now, effects); break;
             default: throw new UnreachableException($"No rule for {message.GetType().Name}.");
@@ -90,6 +91,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
         Phase.Waiting => LookEvery,
         Phase.Training when _gang.Joiners.Count == 0 && !_gang.Members.Exists(member => member.Broken) && _orders.AreApplied(_gang.Members) => LookEvery,
         Phase.Halting or Phase.Adopting => HaltRepeatEvery,
+        Phase.Forming when _gang.Members.Exists(member => member.Broken) => HaltRepeatEvery,
         _ => RepeatEvery,
     };
 
@@ -114,6 +116,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
     private void TakeFailure(PackMember? member, PackMessage.ReplicaFailed failed, Instant now, Effects effects)
     {
         if (member is null || _outcome is not null || _phase is Phase.Recording) return;
+        Blame(member, failed.Kind, $"{member.Worker}: {failed.Text}", effects);
         if (failed.Kind is FailureKind.PeerLost or FailureKind.Lost or FailureKind.Preempted or FailureKind.Refused || _gang.IsJoiner(member))
         {
             LetGo(member, $"{member.Worker}: {failed.Text}", mayReturn: false, effects);
@@ -123,6 +126,12 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
         {
             Fail(failed.Kind, $"{member.Worker}: {failed.Text}", effects);
         }
+    }
+
+    // Perhaps the trial is to blame, and perhaps the worker that says so. Placement sees what others make of theirs. Those that die, or whose replicas end, it sees for itself.
+    private static void Blame(PackMember member, FailureKind kind, string text, Effects effects)
+    {
+        if (kind is FailureKind.Engine or FailureKind.Data or FailureKind.Refused) effects.Send(Addresses.Placement, new PlacementMessage.WorkerBlamed(member.Worker, text));
     }
 
     private void Fail(FailureKind kind, string text, Effects effects) => Settle(new SweepMessage.PackFailed(plan.Pack, plan.Attempt, kind, text), effects);
@@ -162,6 +171,7 @@ public sealed partial class PackRunner(Term term, PackPlan plan, Adoption? adopt
             case Phase.Assigning: RepeatTo(member => !member.Accepted, Assign, effects); break;
             case Phase.Regrouping: TellRegrouped(effects); break;
             case Phase.Forming when now >= _deadline: BeginHalt(Overdue("form the ring and do the first step", FormWithin, member => !member.Trains), now, effects); break;
+            case Phase.Forming when _gang.Members.Find(member => member.Broken && now - member.BrokenAt >= ComeBackWithin) is { } gone: BeginHaltFor($"{gone.Worker}: its connection is broken", now, effects); break;
             case Phase.Forming: RepeatTo(member => !member.Trains, FormRing, effects); break;
             case Phase.Halting: RepeatHalt(now, effects); break;
             case Phase.Adopting: RepeatAttach(now, effects); break;

@@ -53,11 +53,15 @@ internal sealed class Hold(PackId pack, Attempt attempt, int width, long memoryB
 /// <param name="IsIdle">Nothing runs there.</param>
 internal readonly record struct Room(int Lanes, int Used, long MemoryBytes, bool IsIdle)
 {
-    /// <summary>How many replicas of such packs fit. A prediction never keeps an idle worker idle: it may be wrong, and there may be no larger worker.</summary>
-    public int For(PlacementMessage.RequestGang request)
+    /// <summary>How many replicas of such packs fit.</summary>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="fitsNobody">No worker has the memory that is predicted: then a worker that is idle may try, unless there is no hope. The prediction may be wrong.</param>
+    public int For(PlacementMessage.RequestGang request, bool fitsNobody)
     {
         var byLanes = Math.Max(0, Lanes - Used) / PackShape.WidthOn(Lanes, request.Lanes);
-        return request.MemoryBytes <= 0 ? byLanes : (int)Math.Min(byLanes, Math.Max(MemoryBytes / request.MemoryBytes, IsIdle ? 1 : 0));
+        if (request.MemoryBytes <= 0) return byLanes;
+        var anyway = fitsNobody && IsIdle && !PackPlanner.IsHopeless(request.MemoryBytes, MemoryBytes) ? 1 : 0;
+        return (int)Math.Min(byLanes, Math.Max(MemoryBytes / request.MemoryBytes, anyway));
     }
 }
 
@@ -111,7 +115,7 @@ internal sealed class PlacedWorker(PlacementMessage.WorkerJoined joined, Instant
     public Room Room => new(Joined.Lanes, Used, Memory - Math.Min(Memory, Holds.Sum(hold => hold.MemoryBytes)), Holds.Count == 0);
 
     /// <summary>How many replicas of such packs it could take now.</summary>
-    public int RoomFor(PlacementMessage.RequestGang request) => Room.For(request);
+    public int RoomFor(PlacementMessage.RequestGang request, bool fitsNobody) => Room.For(request, fitsNobody);
 
     public void Take(PlacementMessage.RequestGang request, Generation preparedFor) =>
         Holds.Add(new(request.Pack, request.Attempt, WidthOf(request), request.MemoryBytes, HoldState.Taken, preparedFor));

@@ -20,6 +20,7 @@ public sealed partial class Placement
         if (worker is null)
         {
             worker = new PlacedWorker(joined, now);
+            _joinedAt = now;
             var isNewlyHeld = _quarantine.Joined(joined.Worker, joined.Incarnation, OthersServe(joined.Worker, worker.Kind), now);
             worker.IsQuarantined = _quarantine.Holds(joined.Worker);
             _pool.Add(worker);

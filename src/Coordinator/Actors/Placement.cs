@@ -3,6 +3,7 @@ using Vae.Shared;
 using Vae.Shared.Actors;
 using Vae.Shared.Determinism;
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Coordinator.Actors;
 
@@ -18,6 +19,9 @@ namespace Vae.Coordinator.Actors;
 /// </summary>
 public sealed partial class Placement(CoordinatorContext context) : IActor
 {
+    /// <summary>A pack that is predicted to need far more memory than any worker has is refused when no worker has come for so long.</summary>
+    public static readonly TimeSpan RefuseAfter = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan RepeatEvery = TimeSpan.FromSeconds(1);
 
     private readonly WorkerPool _pool = new();
@@ -27,6 +31,7 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
     private readonly GrantedGangs _granted = new();
     private readonly Recovery _recovery = new();
     private readonly Quarantine _quarantine = new();
+    private Instant _joinedAt; // The last of the workers.
     private long _requests;
     private long _toldStandingsAt = -1;
 
@@ -211,6 +216,7 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
         if (_recovery.IsOverNow(now)) DrainUnclaimed(_ => true, effects);
         EndQuarantines(now, effects);
         Serve(effects);
+        RefuseHopeless(now, effects);
         Grow(effects);
         TellStandings(effects);
         effects.Wake(RepeatEvery, new PlacementMessage.PlacementTick());
@@ -237,11 +243,23 @@ public sealed partial class Placement(CoordinatorContext context) : IActor
         {
             var gang = next.Gang;
             _queue.Remove(gang);
-            var workers = _pool.Take(next.Kind, gang, gang.Request.Max);
+            var workers = _pool.Take(next.Kind, gang, gang.Request.Max, next.Below);
             gang.Kind = next.Kind;
             gang.Members = [.. workers.Select(worker => worker.Name)];
             _granted.Update(gang);
             effects.Send(gang.Runner, new PackMessage.GangGranted(MembersOf(gang), _pool.GangsFor(next.Kind, gang.Request)));
+        }
+    }
+
+    // Not before it has been quiet for a while: after a start workers come one after the other, and the largest may be the last.
+    private void RefuseHopeless(Instant now, Effects effects)
+    {
+        if (now - _joinedAt < RefuseAfter) return;
+        foreach (var gang in _queue.Heads.ToArray())
+        {
+            if (_pool.HopelessFor(gang.Request) is not { } worker) continue;
+            effects.Send(gang.Runner, new PackMessage.GangRefused(gang.Attempt, PackPlanner.HopelessText(gang.Request.MemoryBytes, worker.Name, worker.Memory)));
+            Dissolve(gang, effects);
         }
     }
 

@@ -45,6 +45,9 @@ internal sealed class PackMember(GangMember member, Instant since)
     /// <summary>Its connection to the coordinator is broken.</summary>
     public bool Broken { get; set; }
 
+    /// <summary>Since when; meaningless while it stands.</summary>
+    public Instant BrokenAt { get; set; }
+
     /// <summary>A peer has named it silent in this generation.</summary>
     public bool Named { get; set; }
 

@@ -97,13 +97,19 @@ public sealed partial class Sweep
     private void StartNextAttempt(OpenPack pack, Effects effects)
     {
         pack.BeginAttempt();
-        Spawn(pack, PlanOf(pack, pack.Trials.Count > 0 ? pack.Trials[0] : _queue.Find(pack.Signature)!.Largest), adopted: null, effects);
+        Spawn(pack, PlanOf(pack, pack.Trials.Count > 0 ? pack.Trials.MaxBy(trial => trial.Model.Latent)! : _queue.Find(pack.Signature)!.Largest), adopted: null, effects);
     }
+
+    // Slots that the pack can get to at most.
+    private int SlotsOf(OpenPack pack) => pack.Kept?.Slots
+        ?? Math.Min(pack.TakesOthers ? int.MaxValue : Math.Max(1, pack.Trials.Count), Math.Min(pack.Shape!.Slots, _slotsMax.GetValueOrDefault(pack.Signature.Key, int.MaxValue)));
 
     private PackPlan PlanOf(OpenPack pack, TrialSpec trial)
     {
         var (shape, question) = (pack.Kept ?? pack.Shape!, QuestionOf(trial, 1));
-        var memory = PackSize.LaneBytes(question.Trial, question.Data, shape, question.RowsPerWorker, cuda: _definition.Resources.Device == DeviceChoice.Cuda);
+        var filled = shape with { Slots = SlotsOf(pack), Latent = pack.Kept?.Latent ?? trial.Model.Latent };
+        var memory = PackSize.LaneBytes(question.Trial, question.Data, filled, question.RowsPerWorker, cuda: _definition.Resources.Device == DeviceChoice.Cuda);
+        pack.AskedBytes = memory;
         return new(pack.Id, pack.Attempt, shape, memory, _view.Dataset!, _definition.Dataset, _definition.Resources);
     }
 

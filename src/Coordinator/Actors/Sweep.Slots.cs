@@ -103,7 +103,8 @@ public sealed partial class Sweep
         effects.Send(runner, new PackMessage.PackSettled(failed.Attempt));
         if (Current(failed.Pack, failed.Attempt) is not { } pack) return;
         if (failed.Kind == FailureKind.Checkpoint) RefuseCheckpoints(pack, failed.Text, effects);
-        Interrupt(pack, failed.Kind, failed.Text, effects);
+        if (failed.Kind == FailureKind.TooLarge) RefuseSize(pack, failed.Text, effects);
+        else Interrupt(pack, failed.Kind, failed.Text, effects);
     }
 
     // Which one it was is told in words alone; an attempt seldom begins from more than one, and to fall back costs only time.
@@ -118,7 +119,6 @@ public sealed partial class Sweep
 
     private void Interrupt(OpenPack pack, FailureKind kind, string text, Effects effects)
     {
-        BlameWorker(pack, kind, text, effects);
         RecordStopped(pack, effects);
         var wasTraining = pack.Start is not null;
         pack.EndAttempt();
@@ -143,12 +143,21 @@ public sealed partial class Sweep
         else TryAgain(pack, kind, effects);
     }
 
-    // A worker that was alone with the pack and could not train it: perhaps the trial is to blame, and perhaps the worker. Placement sees what others make of theirs. Of several workers nobody knows here
-    // which one it was; those that die, or whose replicas end, placement sees for itself.
-    private void BlameWorker(OpenPack pack, FailureKind kind, string text, Effects effects)
+    // No worker has nearly the memory. A pack of several trials is made smaller before any of them is given up: alone it may fit. A fresh one has no trial yet, so the largest that waits pays for it.
+    private void RefuseSize(OpenPack pack, string text, Effects effects)
     {
-        if (kind is not (FailureKind.Engine or FailureKind.Data or FailureKind.Refused)) return;
-        if (_view.Packs.TryGetValue(pack.Id.Number, out var row) && row.Attempt == pack.Attempt && row.Workers is [var worker]) effects.Send(Addresses.Placement, new PlacementMessage.WorkerBlamed(worker, text));
+        pack.EndAttempt();
+        if (pack.Trials.Count == 1)
+        {
+            GiveUp(pack, text, effects);
+            return;
+        }
+
+        if (pack.Trials.Count > 1) TryAgain(pack, FailureKind.TooLarge, effects);
+        else if (SlotsOf(pack) > 1) LearnSlotsMax(pack, SlotsOf(pack));
+        else if (_queue.Find(pack.Signature) is { Count: > 0 } line && pack.AskedBytes is var refused && PlanOf(pack, line.Largest).MemoryBytes >= refused)
+            RecordEnd(pack, FailedResult(_queue.TakeLargest(pack.Signature)!, text), effects); // Else the one that was meant is gone already.
+        if (pack.Trials.Count == 0) effects.Wake(TimeSpan.Zero, new SweepMessage.RetryDue(pack.Id.Number, pack.Attempt));
     }
 
     // One trial out of many may be what no worker can train, or what kills each of its workers. Halves go on alone until it stands alone. A trial that is left over from an attempt with others
@@ -158,7 +167,7 @@ public sealed partial class Sweep
         var pause = PauseBefore(pack, kind);
         var wasSuspected = pack.IsUnderSuspicion;
         if (OpenPack.CountsAgainstTrial(kind)) pack.Suspect();
-        if (kind == FailureKind.OutOfMemory) LearnSlotsMax(pack);
+        if (kind == FailureKind.OutOfMemory) LearnSlotsMax(pack, pack.Start?.Shape.Slots ?? pack.Trials.Count);
         if (pack.Trials.Count > 1 && (OpenPack.CountsAgainstTrial(kind) || (OpenPack.CountsAsLoss(kind) && pack.Losses > 1)))
         {
             var half = pack.SplitInto(new(_view.Id, _nextPack++));
@@ -173,10 +182,10 @@ public sealed partial class Sweep
         effects.Wake(pause, new SweepMessage.RetryDue(pack.Id.Number, pack.Attempt));
     }
 
-    private void LearnSlotsMax(OpenPack pack)
+    private void LearnSlotsMax(OpenPack pack, int slots)
     {
         if (_slotsMax.Count >= TrialQueue.LinesMax) _slotsMax.Clear(); // It would only be learnt again.
-        _slotsMax[pack.Signature.Key] = Math.Max(1, (pack.Start?.Shape.Slots ?? pack.Trials.Count) / 2);
+        _slotsMax[pack.Signature.Key] = Math.Max(1, slots / 2);
     }
 
     // 1, 2, 4, 8 s after losses; others wait for placement anyway, but one that was refused would meet the same busy worker at once.

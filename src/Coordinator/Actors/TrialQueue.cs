@@ -43,9 +43,16 @@ internal sealed class TrialLine(PackSignature signature)
             if (best is null || trials.Peek().Index < best.Peek().Index) best = trials;
         }
 
-        if (best is null) return null;
-        var trial = best.Dequeue();
-        if (best.Count == 0) _byLatent.Remove(trial.Model.Latent);
+        return best is null ? null : TakeFrom(best);
+    }
+
+    /// <summary>Takes <see cref="Largest"/>.</summary>
+    public TrialSpec TakeLargest() => TakeFrom(_byLatent.Last().Value);
+
+    private TrialSpec TakeFrom(Queue<TrialSpec> trials)
+    {
+        var trial = trials.Dequeue();
+        if (trials.Count == 0) _byLatent.Remove(trial.Model.Latent);
         Count--;
         return trial;
     }
@@ -92,6 +99,16 @@ internal sealed class TrialQueue(TrialFeed feed)
     {
         if (Find(signature) is not { } line || line.Take(latent) is not { } trial) return null;
         Count--;
+        LookAhead();
+        return trial;
+    }
+
+    /// <summary>Takes one of the largest trials of a signature, and fills the window again.</summary>
+    public TrialSpec? TakeLargest(PackSignature signature)
+    {
+        if (Find(signature) is not { Count: > 0 } line) return null;
+        Count--;
+        var trial = line.TakeLargest();
         LookAhead();
         return trial;
     }

@@ -1,5 +1,6 @@
 using Vae.Shared;
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Coordinator.Actors;
 
@@ -20,6 +21,7 @@ internal sealed class WorkerPool
     private readonly SortedSet<FreeWorker>[] _free = [[], []];
     private readonly Dictionary<Room, int>[] _rooms = [[], []]; // Free workers by what they have left. Enumerated for sums alone.
     private readonly int[] _serving = new int[2];
+    private readonly SortedDictionary<long, int>[] _memories = [[], []]; // Of workers that serve: how many have so much.
 
     /// <summary>Workers with lanes that drain. Few at any time; the orders to stop are repeated to these.</summary>
     public SortedSet<string> Draining { get; } = new(StringComparer.Ordinal);
@@ -38,14 +40,45 @@ internal sealed class WorkerPool
     /// <summary>Workers with free lanes.</summary>
     public int Free(DeviceKind kind) => _free[(int)kind].Count;
 
-    /// <summary>Workers that could take a replica of such a pack now; counted up to <paramref name="enough"/>.</summary>
-    public int CountFor(DeviceKind kind, PlacementMessage.RequestGang request, int enough)
+    /// <summary>Whether fewer workers than a gang needs have the memory that is predicted for such packs, busy ones included.</summary>
+    public bool FitsNobody(DeviceKind kind, PlacementMessage.RequestGang request)
+    {
+        var fitting = 0;
+        foreach (var (memory, workers) in _memories[(int)kind])
+        {
+            if (memory >= request.MemoryBytes) fitting += workers;
+        }
+
+        return fitting < request.Min;
+    }
+
+    /// <summary>
+    /// The worker that would be the smallest of the gang that has the most memory, where there are enough for one but with far too little memory for such packs. Null where there is hope: in a kind of device with
+    /// enough memory, or in more workers.
+    /// </summary>
+    public PlacedWorker? HopelessFor(PlacementMessage.RequestGang request)
+    {
+        PlacedWorker? least = null;
+        foreach (var kind in GangQueue.Kinds(request.Device))
+        {
+            var best = _workers.Values.Where(worker => worker.Kind == kind && !worker.IsLeaving).OrderByDescending(worker => worker.Memory).ElementAtOrDefault(request.Min - 1);
+            if (best is null) continue;
+            if (!PackPlanner.IsHopeless(request.MemoryBytes, best.Memory)) return null;
+            if (!(best.Memory <= least?.Memory)) least = best;
+        }
+
+        return least;
+    }
+
+    /// <summary>Workers with less than <paramref name="below"/> bytes of memory that could take a replica of such a pack now; counted up to <paramref name="enough"/>.</summary>
+    public int CountFor(DeviceKind kind, PlacementMessage.RequestGang request, int enough, long below)
     {
         if (Free(kind) < enough) return 0;
-        var count = 0;
+        var (count, fitsNobody) = (0, FitsNobody(kind, request));
         foreach (var free in _free[(int)kind])
         {
-            if (_workers[free.Name].RoomFor(request) > 0 && ++count == enough) break;
+            var worker = _workers[free.Name];
+            if (IsBelow(worker, below) && worker.RoomFor(request, fitsNobody) > 0 && ++count == enough) break;
         }
 
         return count;
@@ -54,8 +87,8 @@ internal sealed class WorkerPool
     /// <summary>How many gangs of such packs could be made of what is free now.</summary>
     public int GangsFor(DeviceKind kind, PlacementMessage.RequestGang request)
     {
-        var replicas = 0;
-        foreach (var (room, workers) in _rooms[(int)kind]) replicas += workers * room.For(request);
+        var (replicas, fitsNobody) = (0, FitsNobody(kind, request));
+        foreach (var (room, workers) in _rooms[(int)kind]) replicas += workers * room.For(request, fitsNobody);
         return (replicas / request.Max) + (replicas % request.Max >= request.Min ? 1 : 0);
     }
 
@@ -85,15 +118,16 @@ internal sealed class WorkerPool
         Version++;
     }
 
-    /// <summary>The first workers of a kind that have room and may be of the gang, up to <paramref name="most"/>; each takes one replica.</summary>
-    public List<PlacedWorker> Take(DeviceKind kind, Gang gang, int most)
+    /// <summary>The first workers of a kind with less than <paramref name="below"/> bytes of memory that have room and may be of the gang, up to <paramref name="most"/>; each takes one replica.</summary>
+    public List<PlacedWorker> Take(DeviceKind kind, Gang gang, int most, long below = long.MaxValue)
     {
         List<PlacedWorker> taken = [];
+        var fitsNobody = FitsNobody(kind, gang.Request);
         foreach (var free in _free[(int)kind])
         {
             if (taken.Count == most) break;
             var worker = _workers[free.Name];
-            if (worker.RoomFor(gang.Request) > 0 && worker.Find(gang.Pack, gang.Attempt) is null && gang.MayTake(worker)) taken.Add(worker);
+            if (IsBelow(worker, below) && worker.RoomFor(gang.Request, fitsNobody) > 0 && worker.Find(gang.Pack, gang.Attempt) is null && gang.MayTake(worker)) taken.Add(worker);
         }
 
         foreach (var worker in taken)
@@ -105,11 +139,18 @@ internal sealed class WorkerPool
         return taken;
     }
 
+    // Where nothing is reserved, a worker of unknown memory counts too.
+    private static bool IsBelow(PlacedWorker worker, long below) => below == long.MaxValue || worker.Memory < below;
+
     private void Count(PlacedWorker worker, bool serves)
     {
         if (worker.Counted == serves) return;
         worker.Counted = serves;
         _serving[(int)worker.Kind] += serves ? 1 : -1;
+        var memories = _memories[(int)worker.Kind];
+        var count = memories.GetValueOrDefault(worker.Memory) + (serves ? 1 : -1);
+        if (count == 0) memories.Remove(worker.Memory);
+        else memories[worker.Memory] = count;
     }
 
     private void List(PlacedWorker worker, FreeWorker? entry)

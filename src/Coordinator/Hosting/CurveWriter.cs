@@ -20,24 +20,30 @@ internal static class CurveWriter
     /// <param name="trial">The trial.</param>
     /// <param name="attempt">Its last attempt.</param>
     /// <param name="end">Its last step.</param>
+    /// <param name="damaged">Hears of points that are not what was written, and are left out.</param>
     /// <returns>The steps without a point.</returns>
-    public static IReadOnlyList<CurveGap> Write(string path, IPointReader points, TrialId trial, Attempt attempt, Step end)
+    public static IReadOnlyList<CurveGap> Write(string path, IPointReader points, TrialId trial, Attempt attempt, Step end, Action<DamagedPoint> damaged)
     {
-        var steps = TrialCurve.TrainSteps(points, trial, attempt, TrainPointsMax);
+        var lost = 0;
+        var steps = TrialCurve.TrainSteps(points, trial, attempt, TrainPointsMax, point =>
+        {
+            lost++;
+            damaged(point);
+        });
         var gaps = TrialCurve.Gaps(points, trial, attempt, end);
         AtomicFile.Write(path, stream =>
         {
             using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
             writer.WriteLine(Header);
             foreach (var gap in gaps) WriteRange(writer, Gap, gap.First, gap.Last);
-            if (steps.Count > 0 && steps.Count < end.Value - gaps.Sum(gap => gap.Steps)) WriteRange(writer, Thinned, steps[0].Step, steps[^1].Step);
+            if (steps.Count > 0 && steps.Count + lost < end.Value - gaps.Sum(gap => gap.Steps)) WriteRange(writer, Thinned, steps[0].Step, steps[^1].Step);
             foreach (var p in steps)
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"train,{p.Step.Value},{p.EpochIndex},{p.Loss:R},{p.Distortion:R},{p.Rate:R},{p.Beta:R},,,,{p.Seconds:R}"));
             }
 
-            foreach (var p in TrialCurve.Epochs(points, trial, attempt))
+            foreach (var p in TrialCurve.Epochs(points, trial, attempt, damaged))
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"held_out,{p.Step.Value},{p.EpochsDone},{p.TrainLoss:R},{p.Distortion:R},{p.Rate:R},,{p.Elbo:R},{p.ActiveUnits},,{p.Seconds:R}"));

@@ -53,6 +53,7 @@ internal sealed class FleetMetrics
     {
         _metrics.SetWorkerUp(worker.Worker, worker.Alive);
         _metrics.SetWorkerSlowdown(worker.Worker, double.IsFinite(worker.Load.Slowdown) && worker.Alive ? worker.Load.Slowdown : 1);
+        _metrics.SetLinkSlowdown(worker.Worker, worker.Load.Link is { } link && double.IsFinite(link.Slowdown) && worker.Alive ? link.Slowdown : 1);
         _gone.Remove(worker.Worker);
         if (worker.Alive) return;
         if (worker.Left)

@@ -101,12 +101,12 @@ internal sealed partial class Publisher : IAsyncDisposable
         try
         {
             var deadline = Environment.TickCount64 + (long)LastPointWithin.TotalMilliseconds;
-            while (!_points.ReadEpochs(trial, ended.Attempt).Any(point => point.Step.Value >= ended.Result.Steps) && Environment.TickCount64 < deadline)
+            while (!_points.ReadEpochs(trial, ended.Attempt, _ => { }).Any(point => point.Step.Value >= ended.Result.Steps) && Environment.TickCount64 < deadline)
             {
                 await Task.Delay(LookAgain, _stop.Token);
             }
 
-            var gaps = CurveWriter.Write(_folders.File(trial, ArtifactKind.Curves), _points, trial, ended.Attempt, new(ended.Result.Steps));
+            var gaps = CurveWriter.Write(_folders.File(trial, ArtifactKind.Curves), _points, trial, ended.Attempt, new(ended.Result.Steps), point => LogDamaged(_logger, point.Text));
             if (gaps.Count == 0) return null;
             LogGaps(_logger, trial, gaps.Sum(gap => gap.Steps), ended.Result.Steps);
             return new(trial, gaps.ToValueList());
@@ -123,4 +123,7 @@ internal sealed partial class Publisher : IAsyncDisposable
 
     [LoggerMessage(EventId = 4001, Level = LogLevel.Error, Message = "The curves of trial {Trial} could not be written: {Reason}. Its model and result are stored.")]
     private static partial void LogNoCurves(ILogger logger, TrialId trial, string reason);
+
+    [LoggerMessage(EventId = 4003, Level = LogLevel.Error, Message = "{Problem} It is left out of the trial's curve.")]
+    private static partial void LogDamaged(ILogger logger, string problem);
 }

@@ -17,11 +17,14 @@ internal static class TrialCurve
     /// <param name="trial">The trial.</param>
     /// <param name="last">Its last attempt.</param>
     /// <param name="pointsMax">Most points of one attempt; longer curves are thinned, spikes kept.</param>
-    public static IReadOnlyList<MetricPoint.TrainStep> TrainSteps(IPointReader points, TrialId trial, Attempt last, int pointsMax) =>
-        Join(points.ReadAttempts(trial), last, attempt => points.ReadTrainSteps(trial, attempt, pointsMax));
+    /// <param name="damaged">Hears of points that are not what was written, and are left out. Null: the first of them is an exception.</param>
+    public static IReadOnlyList<MetricPoint.TrainStep> TrainSteps(IPointReader points, TrialId trial, Attempt last, int pointsMax, Action<DamagedPoint>? damaged = null) =>
+        Join(points.ReadAttempts(trial), last, attempt => points.ReadTrainSteps(trial, attempt, pointsMax, damaged));
 
     /// <summary>The evaluations, by step.</summary>
-    public static IReadOnlyList<MetricPoint.Evaluation> Epochs(IPointReader points, TrialId trial, Attempt last) => Join(points.ReadAttempts(trial), last, attempt => points.ReadEpochs(trial, attempt));
+    /// <inheritdoc cref="TrainSteps"/>
+    public static IReadOnlyList<MetricPoint.Evaluation> Epochs(IPointReader points, TrialId trial, Attempt last, Action<DamagedPoint>? damaged = null) =>
+        Join(points.ReadAttempts(trial), last, attempt => points.ReadEpochs(trial, attempt, damaged));
 
     /// <summary>The steps from the first to <paramref name="end"/> that have no point in this curve, in order; of each attempt the first <see cref="GapsMax"/> runs.</summary>
     /// <param name="points">The store.</param>
@@ -34,7 +37,7 @@ internal static class TrialCurve
         long first = long.MaxValue, after = long.MinValue; // The newer attempts cover from first to before after.
         foreach (var attempt in points.ReadAttempts(trial).Where(attempt => attempt.Value <= last.Value).OrderByDescending(attempt => attempt.Value))
         {
-            var ends = points.ReadTrainSteps(trial, attempt, EndsOnly);
+            var ends = points.ReadTrainSteps(trial, attempt, EndsOnly, _ => { });
             if (ends.Count == 0) continue;
             var (from, to) = (ends[0].Step.Value, ends[^1].Step.Value + 1);
             foreach (var gap in points.ReadGaps(trial, attempt, GapsMax))

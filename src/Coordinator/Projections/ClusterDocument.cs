@@ -14,6 +14,13 @@ namespace Vae.Coordinator.Projections;
 /// <param name="Stopping">It is to stop, and the worker has not yet said that it has.</param>
 public sealed record ClusterPack(string Sweep, int Pack, int Attempt, int? Generation, int? Trials, int Lanes, bool Stopping);
 
+/// <summary>A link from a worker to the next of a ring.</summary>
+/// <param name="To">The worker at its other end.</param>
+/// <param name="Slowdown">How many times as long a step takes as it would with this link like the others; 1 when it is.</param>
+/// <param name="RoundTripMilliseconds">There and back.</param>
+/// <param name="MegabytesPerSecond">How fast bytes follow.</param>
+public sealed record ClusterLink(string To, double Slowdown, double RoundTripMilliseconds, double MegabytesPerSecond);
+
 /// <summary>A worker.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="State"><c>idle</c>, <c>busy</c>, <c>leaving</c> or <c>quarantined</c>.</param>
@@ -31,6 +38,7 @@ public sealed record ClusterPack(string Sweep, int Pack, int Attempt, int? Gener
 /// <param name="MemoryBytes">Memory that its process fills.</param>
 /// <param name="WaitShare">Share of its training time spent waiting for peers.</param>
 /// <param name="Slowdown">How many times as long as the mean of its gang it takes; 1 when it is like the others.</param>
+/// <param name="Link">The link from it to the next worker of a ring that holds a gang up most; null while it has none.</param>
 /// <param name="MemberSeconds">How long it has been a member.</param>
 /// <param name="SilentSeconds">How long ago it was heard of last.</param>
 /// <param name="Suspicion">Why its lease was cut short; empty while its connection stands.</param>
@@ -38,7 +46,7 @@ public sealed record ClusterPack(string Sweep, int Pack, int Attempt, int? Gener
 /// <param name="LastLines">The last lines of the log of the process of this name before, when that did not end in good order.</param>
 public sealed record ClusterWorker(
     string Name, string State, string Reason, double QuarantineSeconds, int FailuresInRow, string Host, int ProcessId, string Device, string DeviceName, int Lanes, int LanesUsed,
-    double StepsPerSecond, double SamplesPerSecond, long MemoryBytes, double WaitShare, double Slowdown, double MemberSeconds, double SilentSeconds, string Suspicion,
+    double StepsPerSecond, double SamplesPerSecond, long MemoryBytes, double WaitShare, double Slowdown, ClusterLink? Link, double MemberSeconds, double SilentSeconds, string Suspicion,
     IReadOnlyList<ClusterPack> Packs, IReadOnlyList<string> LastLines);
 
 /// <summary>A cluster, as the HTTP interface serves it.</summary>
@@ -66,9 +74,12 @@ public sealed record ClusterDocument(long Term, int PacksRunning, int PacksWaiti
         return new(
             member.Worker.Value, (placed?.Standing ?? WorkerStanding.Idle).ToString().ToLowerInvariant(), placed?.Reason ?? "", Seconds(placed?.For ?? default), placed?.FailuresInRow ?? 0,
             facts.Host, facts.ProcessId, facts.Device, facts.DeviceName, placed?.Lanes ?? 0, placed?.LanesUsed ?? 0,
-            Finite(load.StepsPerSecond), Finite(load.SamplesPerSecond), load.MemoryBytes, Finite(load.AllreduceWaitShare), Finite(load.Slowdown), Seconds(member.MemberFor), Seconds(member.SilentFor), member.Suspicion,
+            Finite(load.StepsPerSecond), Finite(load.SamplesPerSecond), load.MemoryBytes, Finite(load.AllreduceWaitShare), Finite(load.Slowdown), Of(load.Link), Seconds(member.MemberFor), Seconds(member.SilentFor), member.Suspicion,
             [.. (placed?.Packs ?? []).Select(pack => Of(pack, packOf))], member.LastLines);
     }
+
+    private static ClusterLink? Of(LinkReport? link) =>
+        link is null ? null : new(link.To.Value, Finite(link.Slowdown), Finite(link.RoundTripSeconds * 1e3), Finite(link.BytesPerSecond / 1e6));
 
     private static ClusterPack Of(PackOnWorker on, Func<PackId, Attempt, (int? Generation, int? Trials)> packOf)
     {

@@ -66,10 +66,10 @@ public abstract class DurableStore : IStore
     public IReadOnlyList<Attempt> ReadAttempts(TrialId trial) => _reader.ReadAttempts(trial);
 
     /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000) => _reader.ReadTrainSteps(trial, attempt, pointsMax);
+    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000, Action<DamagedPoint>? damaged = null) => _reader.ReadTrainSteps(trial, attempt, pointsMax, damaged);
 
     /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt) => _reader.ReadEpochs(trial, attempt);
+    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged = null) => _reader.ReadEpochs(trial, attempt, damaged);
 
     /// <inheritdoc/>
     public IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000) => _reader.ReadGaps(trial, attempt, gapsMax);

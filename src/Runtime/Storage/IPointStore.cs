@@ -14,10 +14,14 @@ public interface IPointReader
     /// <param name="trial">The trial.</param>
     /// <param name="attempt">Points of other attempts are kept apart.</param>
     /// <param name="pointsMax">At least 4.</param>
-    IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000);
+    /// <param name="damaged">Hears of points that are not what was written, and are left out. Null: the first of them is an exception.</param>
+    IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000, Action<DamagedPoint>? damaged = null);
 
     /// <summary>The evaluations in order of epochs; all of them.</summary>
-    IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt);
+    /// <param name="trial">The trial.</param>
+    /// <param name="attempt">Points of other attempts are kept apart.</param>
+    /// <param name="damaged">As above.</param>
+    IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged = null);
 
     /// <summary>The steps that lack between the first and the last point of the training curve, in order: every step gives a point, so these were thinned by a worker
     /// whose coordinator was away for too long. At most <paramref name="gapsMax"/> of them, the first ones.</summary>

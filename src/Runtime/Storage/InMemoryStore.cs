@@ -76,7 +76,7 @@ public sealed class InMemoryStore : IEventStore, IPointStore
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000)
+    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000, Action<DamagedPoint>? damaged = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(pointsMax, 4);
         MetricPoint.TrainStep[] curve;
@@ -93,7 +93,7 @@ public sealed class InMemoryStore : IEventStore, IPointStore
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt)
+    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged = null)
     {
         lock (_content.Lock) return [.. _content.Epochs.Values.Where(point => point.Trial == trial && point.Attempt == attempt)];
     }

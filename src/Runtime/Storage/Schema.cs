@@ -36,7 +36,16 @@ internal static class Schema
         """
         ALTER TABLE term ADD COLUMN last_write INTEGER NOT NULL DEFAULT 0;
         """,
+
+        // Of rows that were written before nobody knows whether they are whole.
+        """
+        ALTER TABLE train_step ADD COLUMN crc INTEGER;
+        ALTER TABLE epoch ADD COLUMN crc INTEGER;
+        """,
     ];
+
+    /// <summary>The first version whose points carry checksums.</summary>
+    public const int SinceChecksums = 3;
 
     /// <summary>The version that this build writes.</summary>
     public static int Version => Migrations.Length;

@@ -14,6 +14,7 @@ public sealed class SqliteReader : IStoreReader
 
     private readonly string _path;
     private readonly Catalog _catalog;
+    private string _sum = "crc"; // The column of a point's checksum.
 
     internal SqliteReader(string path, Catalog? catalog) => (_path, _catalog) = (path, catalog ?? MessageCatalog.Default);
 
@@ -24,7 +25,7 @@ public sealed class SqliteReader : IStoreReader
         if (!File.Exists(path)) throw new StoreException(StoreFault.Denied, $"{path}: there is no store. Nothing has run under this --home yet.");
         var reader = new SqliteReader(path, catalog);
         using var connection = reader.Connect();
-        reader.Guard(() => Schema.Check(connection, path));
+        if (reader.Guard(() => Schema.Check(connection, path)) < Schema.SinceChecksums) reader._sum = "NULL";
         return reader;
     }
 
@@ -42,14 +43,15 @@ public sealed class SqliteReader : IStoreReader
         static row => new Attempt(row.GetInt32(0)), ("$sweep", trial.Sweep.Value), ("$trial", trial.Index));
 
     /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000)
+    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000, Action<DamagedPoint>? damaged = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(pointsMax, BucketPoints + EndPoints);
-        const string Columns = "step, epoch, loss, distortion, rate, beta, seconds";
+        var columns = $"step, epoch, loss, distortion, rate, beta, seconds, {_sum} AS crc";
+        const string Columns = "step, epoch, loss, distortion, rate, beta, seconds, crc";
         const string Series = "series = (SELECT id FROM series WHERE sweep = $sweep AND trial = $trial AND attempt = $attempt)";
         // SQLite takes the other columns of a min() or max() row from that very row. NaN is NULL here and never an extreme, but the ends are kept whatever they are.
-        const string Query = $"""
-            WITH curve AS (SELECT {Columns} FROM train_step WHERE {Series}),
+        var query = $"""
+            WITH curve AS (SELECT {columns} FROM train_step WHERE {Series}),
                  extent AS (SELECT count(*) AS points, min(step) AS first, max(step) AS last FROM curve),
                  cut AS (SELECT curve.*, (step - first) * $buckets / (last - first + 1) AS bucket FROM curve, extent),
                  low AS (SELECT {Columns}, min(loss) FROM cut GROUP BY bucket),
@@ -60,25 +62,25 @@ public sealed class SqliteReader : IStoreReader
             UNION SELECT {Columns} FROM curve, extent WHERE step IN (first, last)
             ORDER BY step
             """;
-        return ReadRows(Query, row => new MetricPoint.TrainStep(
+        return ReadPoints(query, trial, attempt, damaged, row => (new MetricPoint.TrainStep(
             row.GetInt32(1), row.ReadDouble(2), row.ReadDouble(3), row.ReadDouble(4), row.ReadDouble(5), row.ReadDouble(6))
         {
             Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
-        }, [.. Key(trial, attempt), ("$most", pointsMax), ("$buckets", (pointsMax - EndPoints) / BucketPoints)]);
+        }, SumAt(row, 7)), [.. Key(trial, attempt), ("$most", pointsMax), ("$buckets", (pointsMax - EndPoints) / BucketPoints)]);
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt) => ReadRows(
-        """
-        SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds FROM epoch
+    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged = null) => ReadPoints(
+        $"""
+        SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds, {_sum} FROM epoch
         WHERE series = (SELECT id FROM series WHERE sweep = $sweep AND trial = $trial AND attempt = $attempt) ORDER BY epochs_done
-        """,
-        row => new MetricPoint.Evaluation(
+        """, trial, attempt, damaged,
+        row => (new MetricPoint.Evaluation(
             row.GetInt32(1), row.ReadDouble(2), row.ReadDouble(3), row.ReadDouble(4), row.GetInt32(5),
             ValueList.Create<double>(MemoryMarshal.Cast<byte, double>(row.GetFieldValue<byte[]>(6))), row.ReadDouble(7), row.ReadDouble(8))
         {
             Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
-        }, Key(trial, attempt));
+        }, SumAt(row, 9)), Key(trial, attempt));
 
     /// <inheritdoc/>
     public IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000) => ReadRows(
@@ -109,6 +111,12 @@ public sealed class SqliteReader : IStoreReader
             if (stored.Read(_catalog, _path, damaged) is { } fact) yield return fact;
         }
     }
+
+    private List<T> ReadPoints<T>(
+        string sql, TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged, Func<SqliteDataReader, (T, long?)> read, params (string, object)[] parameters) where T : MetricPoint =>
+        [.. ReadRows(sql, row => PointChecksum.Read(() => read(row), _path, trial, attempt, damaged), parameters).OfType<T>()];
+
+    private static long? SumAt(SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
 
     private List<T> ReadRows<T>(string sql, Func<SqliteDataReader, T> read, params (string, object)[] parameters) => Guard(() =>
     {

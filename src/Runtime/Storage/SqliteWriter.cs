@@ -29,8 +29,8 @@ internal sealed class SqliteWriter : IGroupWriter
         _event = Prepare("INSERT INTO events (term, stream, kind, body, written_at) VALUES ($0, $1, $2, $3, $4)", 5);
         _findSeries = Prepare("SELECT id FROM series WHERE sweep = $0 AND trial = $1 AND attempt = $2", 3);
         _addSeries = Prepare("INSERT INTO series (sweep, trial, attempt) VALUES ($0, $1, $2) RETURNING id", 3);
-        _step = Prepare("INSERT OR IGNORE INTO train_step VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", 8);
-        _epoch = Prepare("INSERT OR IGNORE INTO epoch VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8, $9)", 10);
+        _step = Prepare("INSERT OR IGNORE INTO train_step VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8)", 9);
+        _epoch = Prepare("INSERT OR IGNORE INTO epoch VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 11);
         _mark = Prepare("INSERT OR REPLACE INTO point_mark VALUES ($0, $1, $2)", 3);
     }
 
@@ -113,11 +113,11 @@ internal sealed class SqliteWriter : IGroupWriter
         switch (point)
         {
             case MetricPoint.TrainStep step:
-                Set(_step, series, step.Step.Value, step.EpochIndex, Real(step.Loss), Real(step.Distortion), Real(step.Rate), Real(step.Beta), Real(step.Seconds));
+                Set(_step, series, step.Step.Value, step.EpochIndex, Real(step.Loss), Real(step.Distortion), Real(step.Rate), Real(step.Beta), Real(step.Seconds), PointChecksum.Of(step));
                 return _step.ExecuteNonQuery();
             case MetricPoint.Evaluation epoch:
                 Set(_epoch, series, epoch.EpochsDone, epoch.Step.Value, Real(epoch.Elbo), Real(epoch.Distortion), Real(epoch.Rate), epoch.ActiveUnits,
-                    MemoryMarshal.AsBytes(epoch.KlPerDimension.Span).ToArray(), Real(epoch.TrainLoss), Real(epoch.Seconds));
+                    MemoryMarshal.AsBytes(epoch.KlPerDimension.Span).ToArray(), Real(epoch.TrainLoss), Real(epoch.Seconds), PointChecksum.Of(epoch));
                 return _epoch.ExecuteNonQuery();
             default: throw new InvalidOperationException($"No table for {point.GetType().Name}.");
         }

@@ -28,7 +28,7 @@ public sealed class VaeMetrics : IDisposable
     private const string ProtocolErrors = "Frames of members that broke the protocol, by rule.";
 
     private readonly Meter _meter;
-    private readonly MetricFamily _trials, _packSlots, _workers, _workerUp, _workerSlowdown, _bestElbo, _activeUnits, _active, _storeTrouble, _checkpointTime;
+    private readonly MetricFamily _trials, _packSlots, _workers, _workerUp, _workerSlowdown, _linkSlowdown, _bestElbo, _activeUnits, _active, _storeTrouble, _checkpointTime;
     private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes, _checkpoints, _checkpointFailures, _checkpointBytes;
     private readonly Counter<double> _stepSeconds, _allreduceWait;
     private readonly Histogram<double> _storeWrite, _httpRequest;
@@ -46,6 +46,7 @@ public sealed class VaeMetrics : IDisposable
         _workerUp = Registry.Declare("vae_worker_up", "1 while the worker holds its lease, 0 when it is lost.", MetricKind.Gauge, ["worker"]);
         _workers = Registry.Declare("vae_workers", "Workers by what they are there for.", MetricKind.Gauge, ["state"]);
         _workerSlowdown = Registry.Declare("vae_worker_slowdown_ratio", "How many times as long as the mean of its gang a worker takes for a row; 1 when it is like the others.", MetricKind.Gauge, ["worker"]);
+        _linkSlowdown = Registry.Declare("vae_link_slowdown_ratio", "How many times as long steps take because of the link from a worker to the next of its ring; 1 when it is like the others.", MetricKind.Gauge, ["worker"]);
         _bestElbo = Registry.Declare("vae_sweep_best_elbo", "Best held-out evidence lower bound at beta 1 of a sweep, in nats per sample.", MetricKind.Gauge, ["sweep"]);
         _activeUnits = Registry.Declare("vae_sweep_active_units", "Active latent dimensions of a sweep's best trial.", MetricKind.Gauge, ["sweep"]);
         _active = Registry.Declare("vae_coordinator_active", "1 while this coordinator is the active one, 0 while it stands by.", MetricKind.Gauge, []);
@@ -113,6 +114,9 @@ public sealed class VaeMetrics : IDisposable
     /// <summary>How a worker compares with its gang.</summary>
     public void SetWorkerSlowdown(NodeId worker, double ratio) => _workerSlowdown.Set(ratio, worker.Value);
 
+    /// <summary>How the link from a worker to the next of its ring compares with the others.</summary>
+    public void SetLinkSlowdown(NodeId worker, double ratio) => _linkSlowdown.Set(ratio, worker.Value);
+
     /// <summary>How many workers there are of a standing.</summary>
     public void SetWorkers(WorkerStanding standing, int count) => _workers.Set(count, Label(standing));
 
@@ -131,6 +135,7 @@ public sealed class VaeMetrics : IDisposable
     {
         _workerUp.Remove(worker.Value);
         _workerSlowdown.Remove(worker.Value);
+        _linkSlowdown.Remove(worker.Value);
     }
 
     /// <summary>Makes the coordinator's own series at zero.</summary>

@@ -17,6 +17,12 @@ public enum RingPhase
 
     /// <summary>Sent to the right where another engine moves the gradients: "I begin this sum; so many bytes are mine". Carries no payload, the length is what it says.</summary>
     Announcement = 5,
+
+    /// <summary>Sent to the right while nothing is summed: "answer when all of this is here". The chunk number counts them, the payload means nothing.</summary>
+    Ping = 6,
+
+    /// <summary>Sent against the stream, to the left: the answer to the ping of this number. Carries no payload.</summary>
+    Pong = 7,
 }
 
 /// <summary>Element type of a chunk's payload. The numbers are wire format: added to, never renumbered.</summary>

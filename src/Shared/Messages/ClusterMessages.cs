@@ -21,6 +21,13 @@ public sealed record DeviceFacts(
     string Host, int ProcessId, string Processor, int Cores, long MemoryBytes, string Device, string DeviceName,
     long DeviceMemoryBytes, int Threads, string Libtorch, string Blas, string CpuCapability, string Version);
 
+/// <summary>What the link from a worker to the next one of a ring is like.</summary>
+/// <param name="To">The worker at its other end.</param>
+/// <param name="Slowdown">How many times as long a step takes as it would with this link like the others of the ring; 1 when it is, and while too little is measured.</param>
+/// <param name="RoundTripSeconds">There and back, at the best of late.</param>
+/// <param name="BytesPerSecond">At the best of late.</param>
+public sealed record LinkReport(NodeId To, double Slowdown, double RoundTripSeconds, double BytesPerSecond);
+
 /// <summary>What a worker is doing, as told with each heartbeat.</summary>
 /// <param name="Replicas">Replicas that it trains.</param>
 /// <param name="StepsTotal">Updates since its process began.</param>
@@ -29,12 +36,13 @@ public sealed record DeviceFacts(
 /// <param name="SamplesPerSecond">Rows per second of late.</param>
 /// <param name="MemoryBytes">Memory that its process fills.</param>
 /// <param name="AllreduceWaitShare">Share of its training time spent waiting for peers, 0 to 1.</param>
-/// <param name="Slowdown">How many times as long as the mean of its gang it needs for a row, or its gang waits for its link; 1 when it is like the others, or alone. The greatest of its lanes.</param>
+/// <param name="Slowdown">How many times as long as the mean of its gang it needs for a row; 1 when it is like the others, or alone. The greatest of its lanes.</param>
+/// <param name="Link">The link from it that holds a gang up most; null while it trains in no ring that goes over links.</param>
 public sealed record WorkerLoad(
-    int Replicas, long StepsTotal, long SamplesTotal, double StepsPerSecond, double SamplesPerSecond, long MemoryBytes, double AllreduceWaitShare, double Slowdown)
+    int Replicas, long StepsTotal, long SamplesTotal, double StepsPerSecond, double SamplesPerSecond, long MemoryBytes, double AllreduceWaitShare, double Slowdown, LinkReport? Link)
 {
     /// <summary>An idle worker, before its first sample.</summary>
-    public static readonly WorkerLoad None = new(0, 0, 0, 0, 0, 0, 0, 1);
+    public static readonly WorkerLoad None = new(0, 0, 0, 0, 0, 0, 0, 1, null);
 }
 
 /// <summary>Where a worker's data plane listens.</summary>

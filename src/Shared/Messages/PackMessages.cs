@@ -73,6 +73,9 @@ public enum FailureKind
 
     /// <summary>A checkpoint that the attempt was to begin from is missing, damaged or of another model: counts against nobody, and the next attempt begins from the one before.</summary>
     Checkpoint,
+
+    /// <summary>By prediction it needs far more memory than any worker has; nothing of it has begun: counts against the trial.</summary>
+    TooLarge,
 }
 
 /// <summary>To <c>coordinator/pack.SWEEP.NUMBER.ATTEMPT</c>: one attempt to train one pack.</summary>
@@ -85,6 +88,9 @@ public abstract record PackMessage : Message
 
     /// <summary>From placement: these workers are reserved for the pack as well. A doubled one is harmless; a lost one is made good by the next <see cref="GangGranted"/>.</summary>
     public sealed record GangGrown(ValueList<GangMember> Joiners) : PackMessage;
+
+    /// <summary>From placement: by prediction no worker has nearly the memory for the pack, and none has come for a while that might. The request is forgotten.</summary>
+    public sealed record GangRefused(Attempt Attempt, string Text) : PackMessage;
 
     /// <summary>From placement, when it changes: whether another sweep, that has fewer workers, waits for this pack's.</summary>
     public sealed record OthersWait(bool Waiting) : PackMessage;

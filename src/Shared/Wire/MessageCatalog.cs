@@ -119,6 +119,7 @@ public static class MessageCatalog
         typeof(PackMessage.GangGrown),
         typeof(PackMessage.GenerationRecorded),
         typeof(PackMessage.CheckpointSettled),
+        typeof(PackMessage.GangRefused),
         typeof(PackMessage.OthersWait),
         typeof(PackMessage.StartRecorded),
         typeof(PackMessage.OrderSlots),

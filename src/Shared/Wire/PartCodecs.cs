@@ -65,6 +65,15 @@ internal static class PartCodecs
             Text.Read(ref r), I64.Read(ref r), I32.Read(ref r), Text.Read(ref r), Text.Read(ref r), Text.Read(ref r),
             Text.Read(ref r)));
 
+    public static readonly RecordCodec<LinkReport> Link = Record<LinkReport>()
+        .Field("To", Node, x => x.To)
+        .Field("Slowdown", F64, x => x.Slowdown)
+        .Field("RoundTripSeconds", F64, x => x.RoundTripSeconds)
+        .Field("BytesPerSecond", F64, x => x.BytesPerSecond)
+        .ReadBy((ref r) => new(Node.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r)));
+
+    private static readonly Codec<LinkReport?> OptionalLink = Optional(Link);
+
     public static readonly RecordCodec<WorkerLoad> Load = Record<WorkerLoad>()
         .Field("Replicas", I32, x => x.Replicas)
         .Field("StepsTotal", I64, x => x.StepsTotal)
@@ -74,8 +83,9 @@ internal static class PartCodecs
         .Field("MemoryBytes", I64, x => x.MemoryBytes)
         .Field("AllreduceWaitShare", F64, x => x.AllreduceWaitShare)
         .Field("Slowdown", F64, x => x.Slowdown)
+        .Field("Link", OptionalLink, x => x.Link)
         .ReadBy((ref r) => new(I32.Read(ref r), I64.Read(ref r), I64.Read(ref r), F64.Read(ref r), F64.Read(ref r), I64.Read(ref r),
-            F64.Read(ref r), F64.Read(ref r)));
+            F64.Read(ref r), F64.Read(ref r), OptionalLink.Read(ref r)));
 
     public static readonly RecordCodec<DataEndpoint> Endpoint = Record<DataEndpoint>()
         .Field("Host", Text, x => x.Host)

@@ -63,6 +63,23 @@ public interface IDeviceAllReduce : IAllReduce
     void AllReduce(Tensor buffer, long step, int bucket);
 }
 
+/// <summary>An engine whose ranks hand each other bytes over links that can be measured one by one.</summary>
+public interface ILinkProbe : IAllReduce
+{
+    /// <summary>
+    /// Measures the link to the right neighbour while it measures its own, so all ranks call it together, between the same two sums, as if it were one of them. It is the link that is measured and
+    /// not the peer: nobody computes meanwhile, and of several round trips the quickest counts. Allocates nothing.
+    /// </summary>
+    /// <param name="step">As in <see cref="IAllReduce.AllReduce"/>.</param>
+    /// <exception cref="AllReduceException">As there.</exception>
+    LinkReading Probe(long step);
+}
+
+/// <summary>What a link from a rank to its right neighbour is like.</summary>
+/// <param name="RoundTripSeconds">A few bytes there and their answer back.</param>
+/// <param name="BytesPerSecond">How fast more bytes follow the first; up to 64 GB/s.</param>
+public readonly record struct LinkReading(double RoundTripSeconds, double BytesPerSecond);
+
 /// <summary>Counters since the engine was made.</summary>
 /// <param name="Calls">Finished all-reduces.</param>
 /// <param name="BytesSent">Bytes handed to the right neighbour, headers included.</param>

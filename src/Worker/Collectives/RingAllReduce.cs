@@ -15,7 +15,7 @@ namespace Vae.Worker.Collectives;
 /// a rank far from the loss would blame the neighbour that merely gave up first.
 /// </para>
 /// </summary>
-public sealed unsafe class RingAllReduce : ICompressingAllReduce
+public sealed unsafe class RingAllReduce : ICompressingAllReduce, ILinkProbe
 {
     private const int BytesMax = int.MaxValue;
 
@@ -24,6 +24,7 @@ public sealed unsafe class RingAllReduce : ICompressingAllReduce
     private readonly RingReceiver _receiver;
     private readonly RingSender _sender;
     private readonly RingWatch _watch;
+    private readonly LinkProbe _probe;
     private readonly NativeSocket _left, _right;
     private readonly Lock _closing = new();
     private readonly int _generation;
@@ -59,6 +60,7 @@ public sealed unsafe class RingAllReduce : ICompressingAllReduce
         _receiver = new(_course, _left, leftRank, _options.PieceBytes);
         _sender = new(_course, _receiver, _right, _options.PieceBytes);
         _watch = new(rank, worldSize, generation, _right, _left);
+        _probe = new(rank, worldSize, generation, _right, _left, _watch);
     }
 
     /// <summary>A ring to try settings with: the links stay open when it is disposed.</summary>
@@ -86,6 +88,24 @@ public sealed unsafe class RingAllReduce : ICompressingAllReduce
     {
         if (residual.Length != buffer.Length) throw new ArgumentException($"{residual.Length} remainders for {buffer.Length} elements.", nameof(residual));
         Sum(buffer, residual, step, bucket);
+    }
+
+    /// <inheritdoc/>
+    public LinkReading Probe(long step)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_abortReason is { } reason) throw new AllReduceAbortedException(step, reason);
+        if (_failure is { } first) throw new RingBrokenException(step, first);
+        try
+        {
+            return _probe.Run(step, _options.Deadline);
+        }
+        catch (AllReduceException e)
+        {
+            var told = Fail(e, step);
+            if (ReferenceEquals(told, e)) throw;
+            throw told;
+        }
     }
 
     /// <inheritdoc/>
@@ -136,9 +156,7 @@ public sealed unsafe class RingAllReduce : ICompressingAllReduce
         }
         catch (AllReduceException e)
         {
-            var told = _abortReason is { } why ? new AllReduceAbortedException(step, why) : e;
-            _failure = told;
-            SayFarewell(told);
+            var told = Fail(e, step);
             if (ReferenceEquals(told, e)) throw;
             throw told;
         }
@@ -149,6 +167,15 @@ public sealed unsafe class RingAllReduce : ICompressingAllReduce
         }
 
         _calls++;
+    }
+
+    // An order to stop shows as a lost neighbour first: both sockets are shut down.
+    private AllReduceException Fail(AllReduceException failure, long step)
+    {
+        var told = _abortReason is { } why ? new AllReduceAbortedException(step, why) : failure;
+        _failure = told;
+        SayFarewell(told);
+        return told;
     }
 
     private void Run(long step, int bucket, long started)

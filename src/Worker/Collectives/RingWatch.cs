@@ -75,8 +75,14 @@ internal sealed unsafe class RingWatch(int rank, int worldSize, int generation, 
             filled += received;
         }
 
+        return Explain(new ReadOnlySpan<byte>(bytes, RingFrame.Size), step, neighbour);
+    }
+
+    /// <summary>Whom a farewell names, or what is wrong with it.</summary>
+    public AllReduceException Explain(ReadOnlySpan<byte> farewell, long step, int neighbour)
+    {
         var expected = new RingFrame(generation, 0, 0, RingPhase.Farewell, 0, ElementType.Binary32, 0);
-        if (RingFrame.TryRead(new ReadOnlySpan<byte>(bytes, RingFrame.Size), out var frame) != OperationStatus.Done) return new FrameRefusedException(neighbour, step, "these bytes are no ring frame");
+        if (RingFrame.TryRead(farewell, out var frame) != OperationStatus.Done) return new FrameRefusedException(neighbour, step, "these bytes are no ring frame");
         if ((frame with { Chunk = 0 }).DifferenceFrom(expected) is { } difference) return new FrameRefusedException(neighbour, step, difference);
         if (frame.Chunk >= worldSize) return new FrameRefusedException(neighbour, step, $"a farewell for rank {frame.Chunk} in a world of {worldSize}");
         return new PeerLostException(frame.Chunk, step, frame.Chunk == neighbour ? "it left the ring" : $"rank {neighbour} passed the news on");

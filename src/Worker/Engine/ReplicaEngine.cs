@@ -98,7 +98,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         {
             var allReduce = await ConnectAsync(run, members, source, signals);
             run.Attach(allReduce);
-            await _lane.Do(() => Train(run, allReduce, signals, isSource: source == _parts.Worker));
+            await _lane.Do(() => Train(run, allReduce, members, signals, isSource: source == _parts.Worker));
             await _results!.AllAsync(run.Halting);
         }
         catch (Exception exception) when (_failure is null && !Stopping.IsCancellationRequested)
@@ -185,13 +185,13 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
     }
 
     // Nothing of the generation outlives the loop: with the ring's sockets closed at once, all other ranks halt too.
-    private void Train(GenerationRun run, IAllReduce allReduce, EngineSignals signals, bool isSource)
+    private void Train(GenerationRun run, IAllReduce allReduce, ValueList<GangMember> members, EngineSignals signals, bool isSource)
     {
         try
         {
             _isNew = false;
             _results!.Join(allReduce.Rank, allReduce.WorldSize, signals.Done, run.Halting);
-            _reporter.Join(allReduce, _trainer!, isSource, new(signals.Started, end => _results.Take(end, _trainer!), signals.Applied, () => _checkpoints.ActDone(_trainer!)));
+            _reporter.Join(allReduce, members, _trainer!, isSource, new(signals.Started, end => _results.Take(end, _trainer!), signals.Applied, () => _checkpoints.ActDone(_trainer!)));
             _checkpoints.Join(allReduce.Rank);
             _trainer!.Run(allReduce, _reporter, _orders, _assignment.Closed, run.Halting);
             _reporter.Start(); // There may have been nothing left to do.

@@ -28,6 +28,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
     private IAllReduce _allReduce = null!;
     private PackTrainer _trainer = null!;
     private PackSignals _signals = null!;
+    private ValueList<GangMember> _members = [];
     private bool _publishes;
     private bool _started;
     private long _bytes;
@@ -42,12 +43,13 @@ internal sealed partial class ReplicaReporter : ITrainingListener
 
     /// <summary>A generation begins.</summary>
     /// <param name="allReduce">Its ring.</param>
+    /// <param name="members">In rank order.</param>
     /// <param name="trainer">The pack as it is now.</param>
     /// <param name="isSource">The others have taken over this rank's state.</param>
     /// <param name="signals">What it tells beside points.</param>
-    public void Join(IAllReduce allReduce, PackTrainer trainer, bool isSource, PackSignals signals)
+    public void Join(IAllReduce allReduce, ValueList<GangMember> members, PackTrainer trainer, bool isSource, PackSignals signals)
     {
-        (_allReduce, _trainer, _signals, _started) = (allReduce, trainer, signals, false);
+        (_allReduce, _members, _trainer, _signals, _started) = (allReduce, members, trainer, signals, false);
         (_bytes, _peersWaitedFor) = (0, TimeSpan.Zero);
         _publishes = allReduce.Rank == 0;
         if (_publishes || isSource) PublishAll();
@@ -57,6 +59,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
     public void Leave()
     {
         _meter.Compared(_assignment.Pack, 1);
+        _meter.Linked(_assignment.Pack, null);
         if (_publishes) PublishAll();
     }
 
@@ -96,6 +99,12 @@ internal sealed partial class ReplicaReporter : ITrainingListener
         LogOverlap(_logger, _assignment.Pack, _allReduce.Rank, choice.Chosen == true ? "while backward goes on" : "after backward", choice.SecondsWith * 1e3, choice.SecondsWithout * 1e3);
 
     public void TimesCompared(RowBalance balance) => _meter.Compared(_assignment.Pack, balance.SlowdownOf(_allReduce.Rank));
+
+    public void LinksCompared(LinkCosts links)
+    {
+        var (rank, reading) = (_allReduce.Rank, links.ReadingOf(_allReduce.Rank));
+        _meter.Linked(_assignment.Pack, new LinkReport(_members[(rank + 1) % _members.Count].Worker, links.SlowdownOf(rank), reading.RoundTripSeconds, reading.BytesPerSecond));
+    }
 
     public void RowsShared(RowBalance balance) => LogShare(_logger, _assignment.Pack, _allReduce.Rank, balance.Shares[_allReduce.Rank]);
 

@@ -11,6 +11,7 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<PackId, double> _slowdowns = []; // Of packs on which this worker is slower than its peers: one per lane at most.
+    private readonly Dictionary<PackId, LinkReport> _links = []; // Of packs whose ring goes over links: one per lane at most.
     private long _steps;
     private long _rows;
     private double _seconds;
@@ -58,6 +59,16 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
         }
     }
 
+    /// <summary>What the link from this worker to the next of a pack's ring is like; null when there is none any more.</summary>
+    public void Linked(PackId pack, LinkReport? link)
+    {
+        lock (_gate)
+        {
+            if (link is not null) _links[pack] = link;
+            else _links.Remove(pack);
+        }
+    }
+
     /// <summary>Totals, and rates since the sample before. Called from one place.</summary>
     public WorkerLoad Sample()
     {
@@ -65,11 +76,17 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
         var elapsed = Stopwatch.GetElapsedTime(_sampledAt, now).TotalSeconds;
         long steps, rows;
         double seconds, waiting, slowdown;
-        lock (_gate) (steps, rows, seconds, waiting, slowdown) = (_steps, _rows, _seconds, _waiting, _slowdowns.Count == 0 ? 1 : _slowdowns.Values.Max());
+        LinkReport? link;
+        lock (_gate)
+        {
+            (steps, rows, seconds, waiting, slowdown) = (_steps, _rows, _seconds, _waiting, _slowdowns.Count == 0 ? 1 : _slowdowns.Values.Max());
+            link = _links.Values.MaxBy(one => one.Slowdown);
+        }
+
         var training = seconds - _sampledSeconds;
         var load = new WorkerLoad(
             0, steps, rows, (steps - _sampledSteps) / elapsed, (rows - _sampledRows) / elapsed, Environment.WorkingSet,
-            training > 0 ? (waiting - _sampledWaiting) / training : 0, slowdown);
+            training > 0 ? (waiting - _sampledWaiting) / training : 0, slowdown, link);
         (_sampledAt, _sampledSteps, _sampledRows, _sampledSeconds, _sampledWaiting) = (now, steps, rows, seconds, waiting);
         return load;
     }

@@ -34,6 +34,9 @@ public interface ITrainingListener
     /// <summary>The ranks know what each of them took for the last period.</summary>
     void TimesCompared(RowBalance balance) { }
 
+    /// <summary>The ranks know what each link of the ring is like, and what it costs them.</summary>
+    void LinksCompared(LinkCosts links) { }
+
     /// <summary>A held-out evaluation of one trial.</summary>
     void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss);
 

@@ -7,6 +7,7 @@ namespace Vae.Worker.Training;
 /// <summary>What a pack trains with in one generation of its gang, and what the ranks have agreed on in it.</summary>
 internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchange, RowBalance balance, ITrainingListener listener, SlotOrders orders)
 {
+    private readonly LinkWatch _links = new(allReduce);
     private double? _busySeconds;
 
     public IAllReduce AllReduce => allReduce;
@@ -34,11 +35,15 @@ internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchang
     public RowRange ShareOf(int rows) => balance.Split(rows, allReduce.Rank);
 
     /// <summary>A step was applied: what it took, without waiting, goes into the next exchange of times.</summary>
-    public void StepDone(StepClock clock) => _busySeconds = clock.StepSeconds - clock.Seconds(StepPhase.AllReduce);
+    public void StepDone(StepClock clock)
+    {
+        _busySeconds = clock.StepSeconds - clock.Seconds(StepPhase.AllReduce);
+        _links.StepDone(clock.StepSeconds);
+    }
 
     /// <summary>
     /// Lets the rows be shared by what each rank needed for its steps, when a window of them is over. This is a sum of its own, so it comes at the beginning of an act: one that fails must not
-    /// part what a step was from what follows from it.
+    /// part what a step was from what follows from it. Links are measured at the same place.
     /// </summary>
     public void ShareRows(long position)
     {
@@ -47,5 +52,6 @@ internal sealed class PackCourse(IAllReduce allReduce, IGradientExchange exchang
         var compared = balance.Periods;
         if (balance.StepDone(allReduce, position, exchange.FreeBucket + 1, busy)) listener.RowsShared(balance);
         if (balance.Periods != compared) listener.TimesCompared(balance);
+        if (_links.MeasureIfDue(position, exchange.FreeBucket + 2)) listener.LinksCompared(_links.Costs!);
     }
 }

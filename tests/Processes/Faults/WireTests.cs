@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Vae.Shared.Messages;
 using Vae.Tests.Processes.Support;
 
@@ -7,6 +8,8 @@ namespace Vae.Tests.Processes.Faults;
 /// <summary>Wires that lose, double, reorder and delay: F10 and F11.</summary>
 public class WireTests
 {
+    private const double SlowFrom = 1.25; // Where the coordinator begins to name.
+
     [Fact]
     public async Task F10_Frames_that_are_lost_doubled_reordered_and_late_count_once()
     {
@@ -48,6 +51,61 @@ public class WireTests
         Assert.True(actual.Number("seconds") > 10 * expected.Number("seconds"), $"{actual.Number("seconds")} s is no slow link.");
         await cluster.StopAndCheckAsync();
     }
+
+    [Fact]
+    public async Task F11_Slow_link_is_named_with_both_ends_in_status_metric_and_log_and_is_not_when_it_has_recovered()
+    {
+        using var cluster = await TestCluster.StartAsync();
+        using var link = StartBehindLink(cluster, "node-1", host: 2);
+        using var other = StartBehindLink(cluster, "node-2", host: 3);
+        foreach (var name in (string[])["node-1", "node-2"]) await cluster.WaitForWorkerAsync(name);
+        link.Delay = _ => TimeSpan.FromMilliseconds(40);
+        var sweep = await cluster.SubmitAsync(SweepText.Grid("1", "4", epochs: 100_000, workersPerPack: 2, resources: ", all_reduce: messagepack"));
+
+        // What leads to the data plane of node-1 comes from the only other member.
+        await Poll.UntilAsync("the slow link is named", async () => await SlowdownAsync(cluster, "node-2") >= SlowFrom, cluster.Evidence);
+        var named = (await cluster.WorkerAsync("node-2"))!.Value.GetProperty("link");
+        Assert.Equal("node-1", named.Text("to"));
+        Assert.True(named.Number("round_trip_milliseconds") is > 70 and < 10_000, named.ToString());
+        Assert.True((await cluster.WorkerAsync("node-1"))!.Value.GetProperty("link").Number("slowdown") < SlowFrom);
+        Assert.True(await cluster.MetricAsync("vae_link_slowdown_ratio{worker=\"node-2\"}") >= SlowFrom);
+        await Poll.UntilAsync("the log names it", () => cluster.Coordinator.Evidence().Contains("from worker node-2 to worker node-1", StringComparison.Ordinal), cluster.Evidence);
+        var table = (await RunningProgram.RunVaeAsync("cluster", "status", "--cluster", $"http://{cluster.Host}:{cluster.HttpPort}", "--token-file", cluster.Home.Token)).Expect(0).Output;
+        Assert.Contains("its link to node-1 makes steps take", table, StringComparison.Ordinal);
+
+        link.Delay = null;
+        await Poll.UntilAsync("it is no longer named", async () => await SlowdownAsync(cluster, "node-2") is < SlowFrom, cluster.Evidence);
+        await cluster.CancelAsync(sweep);
+        await cluster.WaitForStateAsync(sweep, "cancelled");
+    }
+
+    [Fact]
+    public async Task F11_The_links_of_a_worker_that_computes_slowly_are_not_named()
+    {
+        using var cluster = await TestCluster.StartAsync();
+        var slow = cluster.StartWorker("node-1");
+        cluster.StartWorker("node-2");
+        foreach (var name in (string[])["node-1", "node-2"]) await cluster.WaitForWorkerAsync(name);
+        var sweep = await cluster.SubmitAsync(SweepText.Grid("1", "4", epochs: 100_000, workersPerPack: 2, encoder: "512, 512", resources: ", all_reduce: messagepack, balance: even"));
+        var worst = 0.0;
+        var measured = 0;
+        await Poll.UntilAsync("links are measured many times while one worker is stopped half of the time", async () =>
+        {
+            slow.Send(RunningProgram.Stop);
+            await Task.Delay(60);
+            slow.Send(RunningProgram.Continue);
+            if (await SlowdownAsync(cluster, "node-1") is not { } from || await SlowdownAsync(cluster, "node-2") is not { } to) return false;
+            worst = Math.Max(worst, Math.Max(from, to));
+            return ++measured >= 60;
+        }, cluster.Evidence);
+
+        Assert.InRange(worst, 1, SlowFrom);
+        await cluster.CancelAsync(sweep);
+        await cluster.WaitForStateAsync(sweep, "cancelled");
+    }
+
+    private static async Task<double?> SlowdownAsync(TestCluster cluster, string worker) =>
+        (await cluster.WorkerAsync(worker))?.GetProperty("link") is { ValueKind: JsonValueKind.Object } link ? link.Number("slowdown") : null;
 
     // Its data plane listens at one address of loopback and is known by another one, where the proxy is.
     private static FaultProxy StartBehindLink(TestCluster cluster, string name, int host)

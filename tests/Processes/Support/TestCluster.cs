@@ -70,6 +70,10 @@ internal sealed class TestCluster : IDisposable
     public RunningProgram StartWorker(string name, FaultProxy? via, FaultBox? faults = null, params string[] more) =>
         Keep(RunningProgram.Start(Checkout.Program, WorkerArguments(name, $"127.0.0.1:{Text(via?.Port ?? Port)}", more), faults?.Environment));
 
+    /// <summary>Starts a worker with more in its environment.</summary>
+    public RunningProgram StartWorker(string name, IReadOnlyDictionary<string, string> environment) =>
+        Keep(RunningProgram.Start(Checkout.Program, WorkerArguments(name, $"127.0.0.1:{Text(Port)}", []), environment));
+
     /// <summary>Starts a worker on a host of its own.</summary>
     public RunningProgram StartWorker(string name, VirtualHosts hosts, int host, params string[] more) =>
         Keep(hosts.Start(host, Checkout.Program, WorkerArguments(name, $"{Host}:{Text(Port)}", ["--data-listen", hosts.Address(host), .. more])));

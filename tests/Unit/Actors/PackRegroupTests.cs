@@ -43,12 +43,32 @@ public class PackRegroupTests
     }
 
     [Fact]
-    public void A_broken_connection_halts_a_ring_that_is_being_formed_where_nobody_would_notice()
+    public void A_worker_whose_connection_breaks_while_a_ring_is_formed_and_that_comes_back_at_once_halts_nobody()
     {
         var gang = GangProbe.Training(2);
         gang.AllHalted(1, 40, 0, 1);
         gang.Recorded(2);
-        Assert.Equal(2, gang.Break(1).Sent<ReplicaMessage.HaltTraining>().Count);
+        Assert.Empty(gang.Break(1).Sent<ReplicaMessage.HaltTraining>());
+        gang.After(0.5);
+        Assert.Equal(2, gang.Last.Sent<ReplicaMessage.FormRing>().Count); // Its order may have been lost with the connection.
+        Assert.Single(gang.Tell(1, new PackMessage.ReplicaTraining(Now, new(2))).OfType<Effect.Watch>());
+        gang.After(1);
+        Assert.Empty(gang.Last.Sent<ReplicaMessage.HaltTraining>());
+        gang.Tell(0, new PackMessage.ReplicaTraining(Now, new(2)));
+        gang.After(1);
+        Assert.Empty(gang.Last.Sent<ReplicaMessage.FormRing>());
+    }
+
+    [Fact]
+    public void A_worker_whose_connection_stays_broken_halts_a_ring_that_is_being_formed_where_nobody_would_notice()
+    {
+        var gang = GangProbe.Training(2);
+        gang.Halted(0, 1, 40);
+        gang.Halted(1, 1, 40);
+        gang.Recorded(2);
+        Assert.Empty(gang.Break(1).Sent<ReplicaMessage.HaltTraining>());
+        gang.After(0.8);
+        Assert.Equal(2, gang.Last.Sent<ReplicaMessage.HaltTraining>().Count);
         gang.Halted(0, 2, 40);
         Assert.Empty(gang.Last.Sent<SweepMessage.PackRegrouped>());
         Assert.Single(gang.Halted(1, 2, 40).OfType<Effect.Watch>());

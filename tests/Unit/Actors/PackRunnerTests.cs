@@ -116,6 +116,48 @@ public class PackRunnerTests
         Assert.Single(failed.Sent<PlacementMessage.ReleaseGang>());
     }
 
+    [Theory, InlineData(FailureKind.Engine), InlineData(FailureKind.Data)]
+    public void Of_several_workers_the_one_that_reports_a_failure_that_may_be_its_own_is_named_to_placement(FailureKind kind)
+    {
+        Train();
+        var failed = _runner.Feed(new PackMessage.ReplicaFailed(Now, kind, "no such device"), Replica(1));
+        Assert.Equal(new(Some.Worker(1), "w1: no such device"), Assert.Single(failed.Sent<PlacementMessage.WorkerBlamed>()));
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, kind, "no such device"), Replica(1)).Sent<PlacementMessage.WorkerBlamed>()); // Told again, counted once.
+    }
+
+    [Theory, InlineData(FailureKind.OutOfMemory), InlineData(FailureKind.NonFinite), InlineData(FailureKind.PeerLost), InlineData(FailureKind.Preempted), InlineData(FailureKind.Checkpoint)]
+    public void What_is_the_trials_fault_or_nobodys_is_not_the_workers(FailureKind kind)
+    {
+        Train();
+        Assert.Empty(_runner.Feed(new PackMessage.ReplicaFailed(Now, kind, "8 GB asked"), Replica(1)).Sent<PlacementMessage.WorkerBlamed>());
+    }
+
+    [Fact]
+    public void A_worker_that_refuses_is_named_to_placement_and_the_others_go_on()
+    {
+        Grant();
+        _runner.Feed(Some.Recorded(2));
+        var refused = _runner.Feed(new PackMessage.ReplicaRefused(Now, 1, new(1), new(0), "no lane is free"), Addresses.Agent(Some.Worker(1)));
+        Assert.Equal(Some.Worker(1), Assert.Single(refused.Sent<PlacementMessage.WorkerBlamed>()).Worker);
+        Assert.Empty(refused.Sent<SweepMessage.PackFailed>());
+    }
+
+    [Fact]
+    public void A_gang_that_no_workers_have_the_memory_for_ends_the_attempt_before_it_began()
+    {
+        _runner.Feed(new Signal.Started());
+        var failed = Assert.Single(_runner.Feed(new PackMessage.GangRefused(Now, "too large")).Sent<SweepMessage.PackFailed>());
+        Assert.Equal((FailureKind.TooLarge, "too large"), (failed.Kind, failed.Text));
+        Assert.True(_runner.Feed(new PackMessage.PackSettled(Now)).Stops());
+    }
+
+    [Fact]
+    public void A_refusal_that_comes_after_workers_did_is_nothing()
+    {
+        Grant();
+        Assert.Empty(_runner.Feed(new PackMessage.GangRefused(Now, "too large")).Sent<SweepMessage.PackFailed>());
+    }
+
     private static SlotOrder Fill(long number) => new(number, SlotOrderKind.Fill, 0, Some.Trial((int)number), "");
 
     [Fact]

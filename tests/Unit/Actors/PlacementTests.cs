@@ -155,6 +155,64 @@ public class PlacementTests
         Assert.Empty(_placement.Feed(Some.Request(3, 1, 1, 1, lanes: 4, memory: 1)).Sent<PackMessage.GangGranted>());
     }
 
+    private static readonly DeviceFacts Large = Some.Cpu with { MemoryBytes = 8 * Some.Cpu.MemoryBytes };
+
+    private IReadOnlyList<Effect> TickAfter(double seconds) => _placement.FeedAfter(seconds, new PlacementMessage.PlacementTick());
+
+    [Fact]
+    public void A_pack_goes_where_it_fits_and_smaller_ones_use_the_smaller_workers_meanwhile()
+    {
+        Join(1);
+        _placement.Feed(Some.Joined(Some.Worker(1), facts: Large));
+        Assert.Equal(["w1"], Names(Assert.Single(_placement.Feed(Some.Request(0, 1, 1, 1, memory: 4 * Some.Cpu.MemoryBytes)).Sent<PackMessage.GangGranted>())));
+        Assert.Empty(_placement.Feed(Some.Request(1, 1, 1, 1, memory: 4 * Some.Cpu.MemoryBytes)).Sent<PackMessage.GangGranted>()); // w0 is idle, and too small.
+        Assert.Equal(["w0"], Names(Assert.Single(_placement.Feed(Some.Request(2, 1, 1, 1, memory: 1)).Sent<PackMessage.GangGranted>())));
+
+        _placement.Feed(Some.Request(3, 1, 1, 1, memory: 1));
+        _placement.Feed(new PlacementMessage.ReleaseGang(Some.Pack(0), new(1)));
+        var freed = _placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(1), 1, Some.Pack(0), new(1), Generation.Max));
+        Assert.Equal([Addresses.PackRunner(Some.Pack(1), new(1))], freed.OfType<Effect.Send>().Where(send => send.Message is PackMessage.GangGranted).Select(send => send.Target)); // It was kept for the large one.
+        Assert.Empty(TickAfter(20).Sent<PackMessage.GangRefused>());
+    }
+
+    [Fact]
+    public void A_pack_far_above_every_workers_memory_is_refused_with_both_figures_when_no_worker_has_come_for_a_while()
+    {
+        Join(1);
+        _placement.Feed(Some.Joined(Some.Worker(1), facts: Large));
+        var hopeless = (2 * Large.MemoryBytes) + 2;
+        Assert.Empty(_placement.Feed(Some.Request(0, 1, 1, 1, memory: hopeless)).Sent<PackMessage.GangGranted>());
+        Assert.Single(_placement.Feed(Some.Request(1, 1, 1, 1, memory: 1)).Sent<PackMessage.GangGranted>());
+        Assert.Empty(TickAfter(9.5).Sent<PackMessage.GangRefused>());
+        var refused = Assert.Single(TickAfter(1).Sent<PackMessage.GangRefused>());
+        foreach (var part in (string[])[$"{hopeless} bytes", $"{Large.MemoryBytes} bytes", "w1", "training.batch"]) Assert.Contains(part, refused.Text, StringComparison.Ordinal);
+        Assert.Empty(TickAfter(1).Sent<PackMessage.GangRefused>());
+    }
+
+    [Fact]
+    public void What_may_fit_after_all_is_tried_and_what_a_worker_may_yet_come_for_waits()
+    {
+        Join(1);
+        Assert.Empty(_placement.Feed(Some.Request(0, 1, 1, 1, memory: 5 * Some.Cpu.MemoryBytes)).Sent<PackMessage.GangGranted>());
+        TickAfter(9);
+        Assert.Equal(["w1"], Names(Assert.Single(_placement.Feed(Some.Joined(Some.Worker(1), facts: Large)).Sent<PackMessage.GangGranted>())));
+        Assert.Empty(_placement.Feed(Some.Request(1, 1, 1, 1, memory: 2 * Large.MemoryBytes)).Sent<PackMessage.GangGranted>()); // Nobody has as much, and w1 is not idle.
+        Assert.Empty(TickAfter(30).Sent<PackMessage.GangRefused>());
+        _placement.Feed(new PlacementMessage.ReleaseGang(Some.Pack(0), new(1)));
+        Assert.Equal(["w1"], Names(Assert.Single(_placement.Feed(new PlacementMessage.LaneFreed(Some.Worker(1), 1, Some.Pack(0), new(1), Generation.Max)).Sent<PackMessage.GangGranted>())));
+    }
+
+    [Fact]
+    public void A_gang_of_two_is_refused_when_only_one_worker_has_the_memory_and_waits_while_there_are_not_two()
+    {
+        _placement.Feed(Some.Joined(Some.Worker(1), facts: Large));
+        _placement.Feed(Some.Request(0, 1, 2, 2, memory: 4 * Some.Cpu.MemoryBytes));
+        Assert.Empty(TickAfter(20).Sent<PackMessage.GangRefused>());
+        Join(1);
+        Assert.Empty(TickAfter(5).Sent<PackMessage.GangRefused>());
+        Assert.Contains("w0", Assert.Single(TickAfter(6).Sent<PackMessage.GangRefused>()).Text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Packs_of_the_sweep_with_more_workers_are_told_to_let_go_until_both_would_have_as_many()
     {

@@ -131,6 +131,44 @@ public class SweepPackTests
     }
 
     [Fact]
+    public void A_fresh_pack_that_fits_nowhere_costs_the_largest_trial_and_the_others_go_on()
+    {
+        Start(1, slots: 1, Searched("model.latent", "2", "4096"));
+        var refused = Fail(0, FailureKind.TooLarge);
+        var ended = Assert.Single(refused.Facts<SweepEvent.TrialEnded>()).Result;
+        Assert.Equal((1, TrialState.Failed, "w0: it broke"), (ended.TrialIndex, ended.State, ended.FailureText));
+        Assert.Single(refused.Sent<PackMessage.PackSettled>());
+
+        // The second pack had asked for the same memory before: nobody else pays for that.
+        Assert.Empty(Fail(1, FailureKind.TooLarge).Facts<SweepEvent.TrialEnded>());
+        var next = Feed(refused.LastWake<SweepMessage.RetryDue>()!);
+        Assert.Single(Spawned(next));
+        Assert.Equal([0], Trials(Begin(0, attempt: 2)));
+    }
+
+    [Fact]
+    public void A_pack_of_many_slots_that_fits_nowhere_is_made_smaller_before_a_trial_is_given_up()
+    {
+        Start(8, slots: 4);
+        var refused = Fail(0, FailureKind.TooLarge);
+        Assert.Empty(refused.Facts<SweepEvent.TrialEnded>());
+        Feed(refused.LastWake<SweepMessage.RetryDue>()!);
+        Assert.Equal(2, Trials(Begin(0, attempt: 2)).Count());
+    }
+
+    [Fact]
+    public void A_trial_that_fits_nowhere_any_more_fails_without_another_attempt()
+    {
+        Start(1, slots: 1);
+        Begin(0);
+        var lost = Fail(0, FailureKind.Lost);
+        Feed(lost.LastWake<SweepMessage.RetryDue>()!);
+        var refused = Fail(0, FailureKind.TooLarge, attempt: 2);
+        Assert.Equal(TrialState.Failed, Assert.Single(refused.Facts<SweepEvent.TrialEnded>()).Result.State);
+        Assert.Equal(SweepState.DoneWithFailures, Assert.Single(refused.Facts<SweepEvent.Ended>()).State);
+    }
+
+    [Fact]
     public void A_trial_that_diverges_ends_alone_and_its_slot_is_refilled()
     {
         Start(6, slots: 2);

@@ -146,30 +146,6 @@ public class SweepRecoveryTests
     }
 }
 
-public class SweepBlameTests
-{
-    private readonly Probe _sweep = new(new Sweep(Some.Context(), Some.Sweep, [Some.Submitted(4)]));
-
-    private IReadOnlyList<Effect> FailOn(FailureKind kind, params int[] workers)
-    {
-        _sweep.Feed(new Signal.Started());
-        foreach (var ask in _sweep.Feed(new SweepMessage.DatasetReady(Some.Manifest, [])).Sent<PlannerMessage.PlanPack>()) _sweep.Feed(Some.Planned(ask, 1));
-        var runner = Addresses.PackRunner(Some.Pack(0), new(1));
-        _sweep.Feed(new SweepMessage.PackStarted(Some.Pack(0), new(1), workers.Select(Some.Process).ToValueList(), 0), runner);
-        return _sweep.Feed(new SweepMessage.PackFailed(Some.Pack(0), new(1), kind, "w0: no such device"), runner);
-    }
-
-    [Theory, InlineData(FailureKind.Engine), InlineData(FailureKind.Data), InlineData(FailureKind.Refused)]
-    public void A_worker_that_was_alone_with_a_pack_that_failed_is_named_to_placement(FailureKind kind) =>
-        Assert.Equal(new(Some.Worker(0), "w0: no such device"), Assert.Single(FailOn(kind, 0).Sent<PlacementMessage.WorkerBlamed>()));
-
-    [Theory, InlineData(FailureKind.OutOfMemory), InlineData(FailureKind.NonFinite), InlineData(FailureKind.Lost), InlineData(FailureKind.Preempted)]
-    public void What_is_the_trials_fault_or_nobodys_is_not_the_workers(FailureKind kind) => Assert.Empty(FailOn(kind, 0).Sent<PlacementMessage.WorkerBlamed>());
-
-    [Fact]
-    public void Of_several_workers_none_is_blamed() => Assert.Empty(FailOn(FailureKind.Engine, 0, 1).Sent<PlacementMessage.WorkerBlamed>());
-}
-
 internal static class Adding
 {
     public static void AddRange(this List<SweepEvent> facts, IEnumerable<int> trials, Func<int, SweepEvent> make) => facts.AddRange(trials.Select(make));

@@ -117,7 +117,7 @@ public sealed class TrialCurveTests
         await StepsAsync(attempt: 1, first: 6, last: 8);
         try
         {
-            Assert.Equal([new(new(4), new(5)), new(new(9), new(9))], CurveWriter.Write(path, _store, Trial, new(1), new(9)));
+            Assert.Equal([new(new(4), new(5)), new(new(9), new(9))], CurveWriter.Write(path, _store, Trial, new(1), new(9), _ => { }));
 
             var lines = await File.ReadAllLinesAsync(path);
             Assert.Equal(["gap,4,,,,,,,,5,", "gap,9,,,,,,,,9,"], lines[1..3]);
@@ -140,7 +140,7 @@ public sealed class TrialCurveTests
         await StepsAsync(attempt: 1, first: 1, last: 25_000);
         try
         {
-            Assert.Empty(CurveWriter.Write(path, _store, Trial, new(1), new(25_000)));
+            Assert.Empty(CurveWriter.Write(path, _store, Trial, new(1), new(25_000), _ => { }));
             Assert.Equal("thinned,1,,,,,,,,25000,", File.ReadLines(path).ElementAt(1));
             Assert.Empty(CurveWriter.ReadGaps(path));
         }

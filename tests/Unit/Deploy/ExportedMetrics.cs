@@ -40,6 +40,7 @@ internal static partial class ExportedMetrics
         metrics.SetBest(sweep, -100, 4);
         metrics.SetWorkerUp(worker, true);
         metrics.SetWorkerSlowdown(worker, 1);
+        metrics.SetLinkSlowdown(worker, 1);
         metrics.SetActive(false);
         metrics.CreateWorker(worker);
         metrics.Trained(worker, 1, 64);

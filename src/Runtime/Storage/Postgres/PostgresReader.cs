@@ -37,10 +37,10 @@ public sealed class PostgresReader : IStoreReader, IDisposable
         "SELECT attempt FROM vae.series WHERE sweep = $1 AND trial = $2 ORDER BY attempt", static row => new Attempt(row.GetInt32(0)), trial.Sweep.Value, trial.Index);
 
     /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000)
+    public IReadOnlyList<MetricPoint.TrainStep> ReadTrainSteps(TrialId trial, Attempt attempt, int pointsMax = 2_000, Action<DamagedPoint>? damaged = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(pointsMax, BucketPoints + EndPoints);
-        const string Columns = "step, epoch, loss, distortion, rate, beta, seconds";
+        const string Columns = "step, epoch, loss, distortion, rate, beta, seconds, crc";
         // NaN is never an extreme, but the ends are kept whatever they are.
         const string Query = $"""
             WITH curve AS (SELECT {Columns} FROM vae.train_step WHERE series = {Series}),
@@ -54,22 +54,22 @@ public sealed class PostgresReader : IStoreReader, IDisposable
             UNION SELECT {Columns} FROM curve, extent WHERE step IN (first, last)
             ORDER BY step
             """;
-        return ReadRows(Query, row => new MetricPoint.TrainStep(
+        return ReadPoints(Query, trial, attempt, damaged, row => (new MetricPoint.TrainStep(
             row.GetInt32(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4), row.GetDouble(5), row.GetDouble(6))
         {
             Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
-        }, trial.Sweep.Value, trial.Index, attempt.Value, (long)((pointsMax - EndPoints) / BucketPoints), (long)pointsMax);
+        }, SumAt(row, 7)), trial.Sweep.Value, trial.Index, attempt.Value, (long)((pointsMax - EndPoints) / BucketPoints), (long)pointsMax);
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt) => ReadRows(
-        $"SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds FROM vae.epoch WHERE series = {Series} ORDER BY epochs_done",
-        row => new MetricPoint.Evaluation(
+    public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged = null) => ReadPoints(
+        $"SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds, crc FROM vae.epoch WHERE series = {Series} ORDER BY epochs_done", trial, attempt, damaged,
+        row => (new MetricPoint.Evaluation(
             row.GetInt32(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4), row.GetInt32(5),
             ValueList.Create<double>(MemoryMarshal.Cast<byte, double>(row.GetFieldValue<byte[]>(6))), row.GetDouble(7), row.GetDouble(8))
         {
             Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
-        }, trial.Sweep.Value, trial.Index, attempt.Value);
+        }, SumAt(row, 9)), trial.Sweep.Value, trial.Index, attempt.Value);
 
     /// <inheritdoc/>
     public IReadOnlyList<CurveGap> ReadGaps(TrialId trial, Attempt attempt, int gapsMax = 1_000) => ReadRows(
@@ -103,6 +103,11 @@ public sealed class PostgresReader : IStoreReader, IDisposable
             after = page[^1].Sequence;
         }
     }
+
+    private List<T> ReadPoints<T>(string sql, TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged, Func<NpgsqlDataReader, (T, long?)> read, params object[] values) where T : MetricPoint =>
+        [.. ReadRows(sql, row => PointChecksum.Read(() => read(row), _place, trial, attempt, damaged), values).OfType<T>()];
+
+    private static long? SumAt(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
 
     private List<T> ReadRows<T>(string sql, Func<NpgsqlDataReader, T> read, params object[] values)
     {

@@ -34,6 +34,12 @@ internal static class PostgresSchema
 
         CREATE TABLE vae.point_mark (worker text PRIMARY KEY, incarnation bigint NOT NULL, up_to bigint NOT NULL);
         """,
+
+        // Of rows that were written before nobody knows whether they are whole.
+        """
+        ALTER TABLE vae.train_step ADD COLUMN crc bigint;
+        ALTER TABLE vae.epoch ADD COLUMN crc bigint;
+        """,
     ];
 
     /// <summary>The version that this build writes.</summary>

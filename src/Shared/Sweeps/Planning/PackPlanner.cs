@@ -18,6 +18,9 @@ public static class PackPlanner
     // Share of the memory that a prediction may fill: it is good to a tenth, and others live on the machine too.
     private const double Fill = 0.8;
 
+    // Predictions are good to a tenth. What is beyond this many times a worker's memory ends by running out of it, however wrong they are.
+    private const int HopelessFactor = 2;
+
     // What a process with libtorch needs before the first tensor.
     private const long ProcessBytes = 300L << 20;
 
@@ -45,6 +48,17 @@ public static class PackPlanner
     /// <summary>What packs on a worker of this room may fill, in bytes.</summary>
     public static long MemoryLimit(WorkerRoom room) =>
         room.MemoryBytes == 0 ? long.MaxValue : (long)(Fill * room.MemoryBytes) - (room.Cuda ? 0 : ProcessBytes);
+
+    /// <summary>Whether a pack that is predicted to fill so much need not even be tried on a worker with so much memory, both in bytes.</summary>
+    public static bool IsHopeless(long predicted, long memory) => predicted / HopelessFactor > memory;
+
+    /// <summary>Why a trial is not tried, for people.</summary>
+    /// <param name="predicted">Bytes that it would fill.</param>
+    /// <param name="worker">The worker that would do best.</param>
+    /// <param name="memory">How much that is, in bytes.</param>
+    public static string HopelessText(long predicted, NodeId worker, long memory) =>
+        $"not started: it is predicted to fill {Gigabytes(predicted)} ({predicted} bytes) of a worker's memory, more than {HopelessFactor} times the {Gigabytes(memory)} ({memory} bytes) of {worker}, and no other would do better. "
+        + "Lower training.batch, model.encoder or model.latent, spread the trial over more workers by resources.workers_per_pack, or start a worker with more memory.";
 
     internal static long MemoryOf(PackQuestion question, PackShape shape, WorkerRoom room) => PackSize.WorkerBytes(question.Trial, question.Data, shape, question.RowsPerWorker, room.Cuda);
 
