@@ -21,6 +21,12 @@ public enum NoisePurpose : byte
     /// <summary>Draws from the prior (step 0), from a density that was fitted in its place (step 1), and of a mixture's components (step 2).</summary>
     Prior = 6,
 
+    /// <summary>Draws of an importance-weighted estimate, one step for each draw of all rows.</summary>
+    Importance = 32,
+
+    /// <summary>Draws of the aggregate posterior.</summary>
+    AggregatePosterior = 33,
+
     /// <summary>Draws from the posteriors of rows that a trained model is used on, one step for each draw of all rows.</summary>
     Application = 48,
 

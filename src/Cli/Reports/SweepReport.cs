@@ -27,16 +27,21 @@ internal static class SweepReport
         if (ranked.Count > 0)
         {
             output.Line();
+            var extra = ranked.Exists(trial => trial.Figures?.ContainsKey(document.Metric) == true) ? document.Metric : null; // The others have columns anyway.
             var table = new TextTable(
-                Right("rank"), Right("trial"), new("hyperparameters"), Right("ELBO"), Right("distortion"), Right("rate"), Right("active"), Right("steps"), Right("seconds"));
+                [Right("rank"), Right("trial"), new("hyperparameters"), .. extra is null ? (TextTable.Column[])[] : [Right(extra)],
+                    Right("ELBO"), Right("distortion"), Right("rate"), Right("active"), Right("steps"), Right("seconds")]);
             foreach (var trial in ranked)
             {
                 table.Add(
-                    Whole(trial.Rank), Whole(trial.Trial), trial.Label, Units.Nats(trial.Elbo), Units.Nats(trial.Distortion), Units.Nats(trial.Rate), Whole(trial.ActiveUnits),
-                    Units.Whole(trial.Steps), Units.Seconds(trial.Seconds));
+                [
+                    Whole(trial.Rank), Whole(trial.Trial), trial.Label, .. extra is null ? (string[])[] : [Figure(trial.Figures?.GetValueOrDefault(extra))],
+                    Units.Nats(trial.Elbo), Units.Nats(trial.Distortion), Units.Nats(trial.Rate), Whole(trial.ActiveUnits), Units.Whole(trial.Steps), Units.Seconds(trial.Seconds),
+                ]);
             }
 
             table.WriteTo(output.Results);
+            if (ranked[0].Diagnosis is { } diagnosis) output.Line($"{Environment.NewLine}trial {ranked[0].Trial}: {diagnosis}");
         }
 
         foreach (var trial in document.Trials.Where(trial => trial.LackingSteps > 0)) output.Line($"trial {trial.Trial}: its curve lacks {Lacks(trial)}");
@@ -74,6 +79,8 @@ internal static class SweepReport
         output.Line($"rate              {Units.Nats(trial.Rate)}");
         output.Line($"active units      {Whole(trial.ActiveUnits)} of {trial.KlPerDimension.Count}");
         if (trial.KlPerDimension.Count > 0) output.Line($"rate by dimension {string.Join(' ', trial.KlPerDimension.Select(Units.Nats))}");
+        if (trial.Diagnosis is { } diagnosis) output.Line($"diagnosis         {diagnosis}");
+        foreach (var (name, value) in trial.Figures ?? new Dictionary<string, double?>()) output.Line($"{name,-17} {Figure(value)}");
         output.Line($"steps             {Units.Whole(trial.Steps)} in {Whole(trial.Epochs)} epochs, {Units.Seconds(trial.Seconds)} s");
         output.Line($"parameters        {Units.Whole(trial.Parameters)}");
         if (trial.LackingSteps > 0) output.Line($"curve             lacks {Lacks(trial)}");
@@ -136,6 +143,8 @@ internal static class SweepReport
     private static string Place(TrialDocument trial) => trial.Pack is { } pack ? string.Create(CultureInfo.InvariantCulture, $"{pack}.{trial.Slot}") : "-";
 
     private static TextTable.Column Right(string title) => new(title, TextTable.Align.Right);
+
+    private static string Figure(double? value) => value?.ToString("0.0000", CultureInfo.InvariantCulture) ?? "-";
 
     private static string Whole(int? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "-";
 }

@@ -22,6 +22,9 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, lon
     /// <summary>What placement is asked for.</summary>
     public PlacementMessage.RequestGang Request => new(Pack, Attempt, Resources.WorkersPerPackMin, Resources.WorkersPerPackMax, Device, Shape.Lanes, MemoryBytes, Runner);
 
+    /// <summary>What the sweep ranks by.</summary>
+    public ObjectiveMetric Metric { get; init; }
+
     private string Device => Resources.Device switch
     {
         DeviceChoice.Cpu => "cpu",
@@ -31,7 +34,7 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, lon
 
     /// <summary>What each worker of the gang is told.</summary>
     public ReplicaAssignment AssignmentOf(PackMessage.StartRecorded start, Generation generation) =>
-        new(Pack, Attempt, generation, start.Shape, start.Slots, start.Closed, Dataset, Source, Resources, Runner);
+        new(Pack, Attempt, generation, start.Shape, start.Slots, start.Closed, Dataset, Source, Resources, Runner) { Metric = Metric };
 }
 
 /// <summary>An attempt that a former life of the coordinator began: what its runner needs to go on with it.</summary>

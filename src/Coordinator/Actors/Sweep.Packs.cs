@@ -110,7 +110,7 @@ public sealed partial class Sweep
         var filled = shape with { Slots = SlotsOf(pack), Latent = pack.Kept?.Latent ?? trial.Model.Latent };
         var memory = PackSize.LaneBytes(question.Trial, question.Data, filled, question.RowsPerWorker, cuda: _definition.Resources.Device == DeviceChoice.Cuda);
         pack.AskedBytes = memory;
-        return new(pack.Id, pack.Attempt, shape, memory, _view.Dataset!, _definition.Dataset, _definition.Resources);
+        return new(pack.Id, pack.Attempt, shape, memory, _view.Dataset!, _definition.Dataset, _definition.Resources) { Metric = _definition.Objective.Metric };
     }
 
     private void Spawn(OpenPack pack, PackPlan plan, Adoption? adopted, Effects effects)

@@ -13,7 +13,7 @@ namespace Vae.Coordinator.Projections;
 /// <param name="Reason">Why it ended so; empty while it runs.</param>
 /// <param name="Trials">All trials.</param>
 /// <param name="Counts">Trials in each state, by the state's name; states without a trial are 0.</param>
-/// <param name="BestTrial">The trial with the greatest held-out ELBO at beta = 1; null before the first result.</param>
+/// <param name="BestTrial">The first trial by the sweep's objective; null before the first result.</param>
 /// <param name="BestElbo">Its ELBO in nats per row.</param>
 public sealed record SweepSummary(
     string Id, string Name, string State, string Reason, int Trials, IReadOnlyDictionary<string, int> Counts, int? BestTrial, double? BestElbo)
@@ -48,10 +48,12 @@ public sealed record SweepSummary(
 /// <param name="Slot">Its place in that pack.</param>
 /// <param name="LackingSteps">Steps of its curve without a point; null before the curve is written.</param>
 /// <param name="Gaps">The first runs of those steps.</param>
+/// <param name="Figures">Metrics that were computed because the sweep ranks by them, by name.</param>
+/// <param name="Diagnosis">How many latent units collapsed and what to try, in words; null without a result.</param>
 public sealed record TrialDocument(
     int? Rank, int Trial, string State, string Label, IReadOnlyDictionary<string, string> Hyperparameters, double? Elbo, double? Distortion, double? Rate, int? ActiveUnits,
     IReadOnlyList<double?> KlPerDimension, long? Steps, int? Epochs, double? Seconds, long? Parameters, IReadOnlyList<string> Workers, int Attempts, string Reason, IReadOnlyList<string> Files,
-    int? Pack, int? Slot, long? LackingSteps = null, IReadOnlyList<GapDocument>? Gaps = null);
+    int? Pack, int? Slot, long? LackingSteps = null, IReadOnlyList<GapDocument>? Gaps = null, string? Diagnosis = null, IReadOnlyDictionary<string, double?>? Figures = null);
 
 /// <summary>A run of steps without a point.</summary>
 /// <param name="First">The first one.</param>
@@ -73,7 +75,9 @@ public sealed record PlanDocument(string Signature, int Slots, int Lanes, int Th
 /// <param name="HeldOutRows">Rows that are evaluated on; null before.</param>
 /// <param name="Trials">Trials that something happened to, the best first, those without a result after them.</param>
 /// <param name="Plans">The planned shapes of packs, by signature.</param>
-public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int? TrainRows, int? HeldOutRows, IReadOnlyList<TrialDocument> Trials, IReadOnlyList<PlanDocument> Plans)
+/// <param name="Metric">What trials are ranked by, for example <c>elbo</c>.</param>
+public sealed record SweepDocument(
+    SweepSummary Sweep, string? Fingerprint, int? TrainRows, int? HeldOutRows, IReadOnlyList<TrialDocument> Trials, IReadOnlyList<PlanDocument> Plans, string Metric = "elbo")
 {
     /// <summary>One line of a list.</summary>
     public static SweepSummary Summarize(SweepView view) => new(
@@ -87,10 +91,10 @@ public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int?
     {
         using var specs = new TrialList(DefinitionOf(view));
         var ranked = view.Ranked.Select((trial, place) => (Row: view.Row(trial.Index), Rank: (int?)(place + 1)));
-        var others = view.Touched.Where(row => row.Result is not { State: TrialState.Done } result || !double.IsFinite(result.Elbo)).Select(row => (Row: row, Rank: (int?)null));
+        var others = view.Touched.Where(row => row.Result is not { State: TrialState.Done } result || !double.IsFinite(MetricTable.ScoreOf(view.Objective, result))).Select(row => (Row: row, Rank: (int?)null));
         var trials = ranked.Concat(others).Take(trialsMax).Select(pair => Describe(pair.Row, specs[pair.Row.Index], pair.Rank));
         var plans = view.Plans.Values.Select(plan => new PlanDocument(plan.Signature, plan.Shape.Slots, plan.Shape.Lanes, plan.Shape.Threads, plan.Reason));
-        return new(Summarize(view), view.Dataset?.Fingerprint, view.Dataset?.TrainRows, view.Dataset?.HeldOut, [.. trials], [.. plans]);
+        return new(Summarize(view), view.Dataset?.Fingerprint, view.Dataset?.TrainRows, view.Dataset?.HeldOut, [.. trials], [.. plans], MetricTable.Of(view.Objective.Metric).Name);
     }
 
     /// <summary>What the sweep was submitted with.</summary>
@@ -118,7 +122,9 @@ public sealed record SweepDocument(SweepSummary Sweep, string? Fingerprint, int?
             rank, row.Index, Word(row.State.ToString()), spec.Label, hyperparameters,
             measured ? Finite(result.Elbo) : null, measured ? Finite(result.Distortion) : null, measured ? Finite(result.Rate) : null, measured ? result.ActiveUnits : null,
             [.. result.KlPerDimension.Select(Finite)], result.Steps, result.Epochs, Finite(result.TrainSeconds), result.Parameters, workers, row.Attempt.Value,
-            result.FailureText, [.. files.Select(Hosting.SweepFolders.FileName)], pack, slot);
+            result.FailureText, [.. files.Select(Hosting.SweepFolders.FileName)], pack, slot,
+            Diagnosis: measured ? CollapseDiagnosis.Of(result.KlPerDimension, spec)?.Text : null,
+            Figures: result.Figures.Count > 0 ? result.Figures.ToDictionary(figure => figure.Name, figure => Finite(figure.Value)) : null);
     }
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;

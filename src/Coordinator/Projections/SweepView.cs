@@ -32,6 +32,9 @@ public sealed class SweepView(SweepId id)
     /// <summary>The first fact; null before it.</summary>
     public SweepEvent.Submitted? Submission { get; private set; }
 
+    /// <summary>What its trials are ranked by.</summary>
+    public ObjectiveSpec Objective => field ??= SweepDocument.DefinitionOf(this).Objective;
+
     /// <summary>Where the sweep stands.</summary>
     public SweepState State { get; private set; } = SweepState.Running;
 
@@ -208,7 +211,7 @@ public sealed class SweepView(SweepId id)
         var row = Row(result.TrialIndex);
         Verify.That(row.Attempt == ended.Attempt && TrialRow.IsEnd(result.State));
         Move(row, row with { State = result.State, Result = result });
-        if (result.State == TrialState.Done && double.IsFinite(result.Elbo)) _ranked.Add(new(result.Elbo, row.Index));
+        if (result.State == TrialState.Done && MetricTable.ScoreOf(Objective, result) is var score && double.IsFinite(score)) _ranked.Add(new(score, row.Index));
         if (_packs.TryGetValue(row.Pack, out var pack)) pack.Live.Remove(row.Index);
         Checkpoints.Forget(row.Index);
     }

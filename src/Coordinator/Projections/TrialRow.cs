@@ -83,13 +83,15 @@ public sealed class PackRow(SweepEvent.PackStarted started)
     public SortedSet<int> Live { get; } = [];
 }
 
-/// <summary>A trial with a result. Ranked by held-out ELBO at beta = 1, never by the beta-weighted loss, which would only compare betas.</summary>
-public readonly record struct RankedTrial(double Elbo, int Index)
+/// <summary>A trial with a result. Ranked by the sweep's objective on held-out rows, never by the beta-weighted loss, which would only compare betas.</summary>
+/// <param name="Score">The metric, or its negative where less is better.</param>
+/// <param name="Index">The trial.</param>
+public readonly record struct RankedTrial(double Score, int Index)
 {
-    /// <summary>Greatest ELBO first, then the lower index.</summary>
+    /// <summary>Greatest score first, then the lower index.</summary>
     public static readonly IComparer<RankedTrial> BestFirst = Comparer<RankedTrial>.Create(static (left, right) =>
     {
-        var byElbo = right.Elbo.CompareTo(left.Elbo);
-        return byElbo != 0 ? byElbo : left.Index.CompareTo(right.Index);
+        var byScore = right.Score.CompareTo(left.Score);
+        return byScore != 0 ? byScore : left.Index.CompareTo(right.Index);
     });
 }

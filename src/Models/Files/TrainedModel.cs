@@ -1,6 +1,7 @@
 using System.Globalization;
 using Vae.Data;
 using Vae.Data.Safetensors;
+using Vae.Models.Evaluation;
 using Vae.Models.Networks;
 using Vae.Models.Objectives;
 using Vae.Shared.Sweeps;
@@ -31,6 +32,9 @@ public sealed class TrainedModel : IDisposable
 
     /// <summary>Its objective.</summary>
     public VaeObjective Objective { get; }
+
+    /// <summary>What evaluation and applications ask of it: posterior, decoder, ln p(x | z).</summary>
+    public LatentModel Latents => field ??= LatentModel.Of(Network, Config.Trial.Model);
 
     /// <summary>Writes replica <paramref name="replica"/> of a network as safetensors.</summary>
     public static void Write(Stream target, PackNetwork network, int replica, ModelConfig config)
@@ -100,7 +104,7 @@ public sealed class TrainedModel : IDisposable
                 throw new SafetensorsException(shownAs, name, $"its shape is [{string.Join(", ", found)}]; the model that config.json describes needs [{string.Join(", ", shape)}]");
             }
 
-            target.copy_(torch.tensor(file.Floats(name), shape).unsqueeze(0));
+            target.copy_(torch.tensor(file.Floats(name)).view([1, .. shape])); // A scalar's shape is empty, which torch.tensor would take for none given.
         }
     }
 

@@ -53,6 +53,11 @@ public enum ArtifactKind
 /// <param name="Sha256">Lower-case hex digest of its content.</param>
 public sealed record ArtifactInfo(ArtifactKind Kind, long Bytes, string Sha256);
 
+/// <summary>A metric of a finished trial beyond those that every result has.</summary>
+/// <param name="Name">As <c>objective.metric</c> calls it, or a part of it such as <c>dci_completeness</c>.</param>
+/// <param name="Value">In the unit of its metric.</param>
+public sealed record NamedFigure(string Name, double Value);
+
 /// <summary>What became of one trial. All likelihood figures are means per held-out sample, in nats.</summary>
 /// <param name="TrialIndex">Index in the sweep.</param>
 /// <param name="State"><see cref="TrialState.Done"/> or <see cref="TrialState.Failed"/>.</param>
@@ -69,7 +74,11 @@ public sealed record ArtifactInfo(ArtifactKind Kind, long Bytes, string Sha256);
 /// <param name="Artifacts">Files already stored by the coordinator.</param>
 public sealed record TrialResult(
     int TrialIndex, TrialState State, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension,
-    long Steps, int Epochs, double TrainSeconds, long Parameters, string FailureText, ValueList<ArtifactInfo> Artifacts);
+    long Steps, int Epochs, double TrainSeconds, long Parameters, string FailureText, ValueList<ArtifactInfo> Artifacts)
+{
+    /// <summary>What was computed once, when the trial ended, because its sweep ranks by it.</summary>
+    public ValueList<NamedFigure> Figures { get; init; } = [];
+}
 
 /// <summary>Figures of one sweep over all points stored in this life of the coordinator.</summary>
 /// <param name="Sweep">The sweep.</param>

@@ -45,4 +45,8 @@ public sealed record SlotOrder(long Number, SlotOrderKind Kind, int Slot, TrialS
 /// <param name="Runner">Whom to report to.</param>
 public sealed record ReplicaAssignment(
     PackId Pack, Attempt Attempt, Generation Generation, PackShape Shape, ValueList<SlotFill> Slots, bool Closed, DatasetManifest Dataset, DatasetSource Source,
-    ResourceSpec Resources, ActorId Runner);
+    ResourceSpec Resources, ActorId Runner)
+{
+    /// <summary>What the sweep ranks by: some metrics are computed by the worker when a trial ends.</summary>
+    public ObjectiveMetric Metric { get; init; }
+}

@@ -148,8 +148,10 @@ internal static class PartCodecs
         .Field("Source", SpecCodecs.Source, x => x.Source)
         .Field("Resources", SweepCodecs.Resources, x => x.Resources)
         .Field("Runner", Actor, x => x.Runner)
+        .Field("Metric", SweepCodecs.Metric, x => x.Metric)
         .ReadBy((ref r) => new(Pack.Read(ref r), AttemptNumber.Read(ref r), GenerationNumber.Read(ref r), Shape.Read(ref r), Fills.Read(ref r), Bool.Read(ref r),
-            SpecCodecs.Manifest.Read(ref r), SpecCodecs.Source.Read(ref r), SweepCodecs.Resources.Read(ref r), Actor.Read(ref r)));
+            SpecCodecs.Manifest.Read(ref r), SpecCodecs.Source.Read(ref r), SweepCodecs.Resources.Read(ref r), Actor.Read(ref r))
+        { Metric = SweepCodecs.Metric.Read(ref r) });
 
     public static readonly RecordCodec<ArtifactInfo> File = Record<ArtifactInfo>()
         .Field("Kind", Artifact, x => x.Kind)
@@ -158,6 +160,13 @@ internal static class PartCodecs
         .ReadBy((ref r) => new(Artifact.Read(ref r), I64.Read(ref r), Text.Read(ref r)));
 
     private static readonly Codec<ValueList<ArtifactInfo>> Files = List(File);
+
+    public static readonly RecordCodec<NamedFigure> Figure = Record<NamedFigure>()
+        .Field("Name", Text, x => x.Name)
+        .Field("Value", F64, x => x.Value)
+        .ReadBy((ref r) => new(Text.Read(ref r), F64.Read(ref r)));
+
+    private static readonly Codec<ValueList<NamedFigure>> Figures = List(Figure);
 
     public static readonly RecordCodec<TrialResult> Result = Record<TrialResult>()
         .Field("TrialIndex", I32, x => x.TrialIndex)
@@ -173,9 +182,11 @@ internal static class PartCodecs
         .Field("Parameters", I64, x => x.Parameters)
         .Field("FailureText", Text, x => x.FailureText)
         .Field("Artifacts", Files, x => x.Artifacts)
+        .Field("Figures", Figures, x => x.Figures)
         .ReadBy((ref r) => new(I32.Read(ref r), TrialStateName.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r), I32.Read(ref r),
             Numbers.Read(ref r), I64.Read(ref r), I32.Read(ref r), F64.Read(ref r), I64.Read(ref r), Text.Read(ref r),
-            Files.Read(ref r)));
+            Files.Read(ref r))
+        { Figures = Figures.Read(ref r) });
 
     public static readonly Codec<ValueList<TrialResult>> Results = List(Result);
 

@@ -11,7 +11,7 @@ internal static class SweepCodecs
     private static readonly Codec<int?> OptionalI32 = OptionalValue(I32);
     private static readonly Codec<TimeSpan?> OptionalDuration = OptionalValue(Ticks);
     private static readonly Codec<SearchMethod> SearchMethodName = Enum<SearchMethod>();
-    private static readonly Codec<ObjectiveMetric> ObjectiveMetricName = Enum<ObjectiveMetric>();
+    internal static readonly Codec<ObjectiveMetric> Metric = Enum<ObjectiveMetric>();
     private static readonly Codec<ObjectiveGoal> ObjectiveGoalName = Enum<ObjectiveGoal>();
     private static readonly Codec<DeviceChoice> DeviceChoiceName = Enum<DeviceChoice>();
     private static readonly Codec<BalanceMode> BalanceModeName = Enum<BalanceMode>();
@@ -62,9 +62,9 @@ internal static class SweepCodecs
         });
 
     public static readonly RecordCodec<ObjectiveSpec> Objective = Record<ObjectiveSpec>()
-        .Field("Metric", ObjectiveMetricName, x => x.Metric)
+        .Field("Metric", Metric, x => x.Metric)
         .Field("Goal", ObjectiveGoalName, x => x.Goal)
-        .ReadBy((ref r) => new() { Metric = ObjectiveMetricName.Read(ref r), Goal = ObjectiveGoalName.Read(ref r) });
+        .ReadBy((ref r) => new() { Metric = Metric.Read(ref r), Goal = ObjectiveGoalName.Read(ref r) });
 
     public static readonly RecordCodec<ResourceSpec> Resources = Record<ResourceSpec>()
         .Field("WorkersPerPackMin", I32, x => x.WorkersPerPackMin)

@@ -83,10 +83,11 @@ internal sealed class SlotResults(
         try
         {
             var artifacts = network is null ? [] : await StoreAsync(end, network, halting);
+            var figures = network is null ? [] : await parts.Studio.Do(() => TrialFigures.Of(assignment, end.Trial, end.Report!, network, images, heldOut, halting));
             halting.ThrowIfCancellationRequested();
             if (Kept.IsForgotten(end.Trial.Index)) return;
             lock (_told) _told.Add(end.Trial.Index);
-            done(end.Slot, Result(end, artifacts));
+            done(end.Slot, Result(end, artifacts) with { Figures = figures });
         }
         catch (OperationCanceledException) when (halting.IsCancellationRequested)
         {

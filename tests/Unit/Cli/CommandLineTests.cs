@@ -12,7 +12,7 @@ public class CommandLineTests
 
     [Fact]
     public void The_contract_of_commands_is_kept() => Assert.Equal(
-        ["cluster drain", "cluster status", "coordinator", "data info", "data make", "doctor", "model anomaly", "model arithmetic", "model compress", "model decompress", "model encode", "model export", "model generate", "model interpolate", "model reconstruct", "model traverse", "sweep cancel", "sweep export", "sweep list", "sweep plan", "sweep results", "sweep resume", "sweep run", "sweep status", "sweep submit", "sweep validate", "sweep watch", "train", "worker"],
+        ["cluster drain", "cluster status", "coordinator", "data info", "data make", "doctor", "model anomaly", "model arithmetic", "model compress", "model decompress", "model encode", "model evaluate", "model export", "model generate", "model interpolate", "model reconstruct", "model traverse", "sweep cancel", "sweep export", "sweep list", "sweep plan", "sweep results", "sweep resume", "sweep run", "sweep status", "sweep submit", "sweep validate", "sweep watch", "train", "worker"],
         CliRoot.Create().Subcommands.SelectMany(command => command.Subcommands.Count == 0 ? [command.Name] : command.Subcommands.Select(inner => $"{command.Name} {inner.Name}")).Order(StringComparer.Ordinal));
 
     [Fact]

@@ -19,7 +19,8 @@ public class SweepReportTests
         Assert.Equal("trials  3: 1 failed, 2 done", lines[2]);
         Assert.Equal(["1", "2", "beta=8", "-80.50", "75.50", "5.00", "2", "1,500", "12.3"], lines[4].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(["2", "0", "beta=1", "-90.00"], lines[5].Split(' ', StringSplitOptions.RemoveEmptyEntries)[..4]);
-        Assert.Equal("trial 1 failed: beta=4: loss is NaN at step 7", lines[6]);
+        Assert.Equal("trial 2: 1 of 3 units inactive: KL below 0.01 nats", lines[6]);
+        Assert.Equal("trial 1 failed: beta=4: loss is NaN at step 7", lines[7]);
     }
 
     [Fact]

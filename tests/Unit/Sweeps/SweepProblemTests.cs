@@ -38,7 +38,7 @@ public class SweepProblemTests
         { "training: { adam_beta2: 1 }", Rules.Range, 4, 25, "below 1" },
         { "training: { beta: -1 }", Rules.Range, 4, 19, "0 to 10,000" },
         { "model: { latent: 4097 }", Rules.Range, 4, 18, "1 to 4,096" },
-        { "model: { encoder: [] }", Rules.Range, 4, 19, "an empty list" },
+        { "model: { architecture: conv, channels: [] }", Rules.Range, 4, 40, "an empty list" },
         { "budget: { wall: 0s }", Rules.Range, 4, 17, "1s" },
         { "training: { beta: .nan }", Rules.NotFinite, 4, 19, "`.nan`" },
         { "training: { beta: -.inf }", Rules.NotFinite, 4, 19, "`-.inf`" },

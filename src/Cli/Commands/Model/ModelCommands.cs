@@ -7,7 +7,7 @@ internal static class ModelCommands
 {
     public static Command Create() => new("model", "Use trained models.")
     {
-        GenerateCommand.Create(), ReconstructCommand.Create(), InterpolateCommand.Create(), TraverseCommand.Create(), ArithmeticCommand.Create(), EncodeCommand.Create(), AnomalyCommand.Create(),
+        EvaluateCommand.Create(), GenerateCommand.Create(), ReconstructCommand.Create(), InterpolateCommand.Create(), TraverseCommand.Create(), ArithmeticCommand.Create(), EncodeCommand.Create(), AnomalyCommand.Create(),
         CompressCommand.Create(), DecompressCommand.Create(), ExportCommand.Create(),
     };
 }

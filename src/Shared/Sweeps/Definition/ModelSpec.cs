@@ -33,7 +33,7 @@ public sealed record ModelSpec
 
     public Architecture Architecture { get; init; } = Architecture.Mlp;
 
-    /// <summary>Hidden widths of the encoder, input side first. Used by mlp. 1 to 16 widths of 1 to 65,536. Default [512, 256]; of a ladder see <see cref="EncoderWidths"/>.</summary>
+    /// <summary>Hidden widths of the encoder, input side first. Used by mlp. 0 to 16 widths of 1 to 65,536. Default [512, 256]; of a ladder see <see cref="EncoderWidths"/>.</summary>
     public ValueList<int> Encoder { get; init; } = EncoderDefault;
 
     /// <summary>Hidden widths of the decoder, latent side first. Used by mlp. Default: the encoder's, reversed.</summary>

@@ -28,18 +28,20 @@ public sealed record SweepDefinition
     public BudgetSpec Budget { get; init; } = new();
 }
 
-/// <summary>What trials are ranked by. <c>Elbo</c> is taken at beta = 1 on held-out rows, in nats per row.</summary>
-public enum ObjectiveMetric { Elbo }
+/// <summary>
+/// What trials are ranked by, on held-out rows. The first five are known at every evaluation; the others are computed once, when a trial ends. Units, directions and needs are in <see cref="MetricTable"/>.
+/// </summary>
+public enum ObjectiveMetric { Elbo, Distortion, Rate, ActiveUnits, BitsPerDimension, LogLikelihood, ReconstructionError, LinearProbe, Knn, Mig, FactorVaeScore, Dci, Sap }
 
-/// <summary>Which direction is better.</summary>
-public enum ObjectiveGoal { Maximize }
+/// <summary>Which direction is better. Auto: what is better of the metric, see <see cref="MetricTable"/>.</summary>
+public enum ObjectiveGoal { Maximize, Minimize, Auto }
 
 /// <summary>How trials are ranked.</summary>
 public sealed record ObjectiveSpec
 {
     public ObjectiveMetric Metric { get; init; } = ObjectiveMetric.Elbo;
 
-    public ObjectiveGoal Goal { get; init; } = ObjectiveGoal.Maximize;
+    public ObjectiveGoal Goal { get; init; } = ObjectiveGoal.Auto;
 }
 
 /// <summary>When a sweep stops even if trials are left.</summary>

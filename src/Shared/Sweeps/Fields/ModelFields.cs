@@ -10,10 +10,10 @@ internal static class ModelFields
         new Field<ModelSpec, Architecture>("architecture", new Choice<Architecture>(), m => m.Architecture, (m, v) => m with { Architecture = v },
             "`mlp`: fully connected layers. `conv`: convolutions of kernel 4 and stride 2, and their mirror image as decoder. `resnet`: the same with residual blocks at each resolution.")
         { Aliases = ["type", "arch"] },
-        new Field<ModelSpec, ValueList<int>>("encoder", new WholeList(1, 16, 1, 65_536), m => m.Encoder, (m, v) => m with { Encoder = v },
-            "`mlp`: hidden widths, input side first. A `ladder` has one for each layer of latents and starts from [512, 256, 128, 64, 32].")
+        new Field<ModelSpec, ValueList<int>>("encoder", new WholeList(0, 16, 1, 65_536), m => m.Encoder, (m, v) => m with { Encoder = v },
+            "`mlp`: hidden widths, input side first; none make a linear encoder. A `ladder` has one for each layer of latents and starts from [512, 256, 128, 64, 32].")
         { Aliases = ["hidden_dims", "layers", "widths"] },
-        new Field<ModelSpec, ValueList<int>?>("decoder", new OptionalObject<ValueList<int>>(new WholeList(1, 16, 1, 65_536), "mirror"), m => m.Decoder, (m, v) => m with { Decoder = v },
+        new Field<ModelSpec, ValueList<int>?>("decoder", new OptionalObject<ValueList<int>>(new WholeList(0, 16, 1, 65_536), "mirror"), m => m.Decoder, (m, v) => m with { Decoder = v },
             "`mlp`: hidden widths, latent side first. `mirror`: the encoder's, reversed."),
         new Field<ModelSpec, ValueList<int>?>("channels", new OptionalObject<ValueList<int>>(new WholeList(1, 8, 1, 4_096), "auto"), m => m.Channels, (m, v) => m with { Channels = v },
             "`conv`, `resnet`: output channels of the convolutions, each of which halves the image. `auto`: [32, 32, 64, 64] from 64 pixels, else [32, 64]."),

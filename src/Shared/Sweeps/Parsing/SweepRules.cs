@@ -128,6 +128,11 @@ internal static class SweepRules
         {
             foreach (var idle in MaybeIdle.Where(idle => idle.IsUsed(trial))) used.Add(idle.Path);
             densities.Add(trial.Model.Likelihood is Likelihood.Gaussian or Likelihood.ContinuousBernoulli);
+            if (MetricTable.Refusal(sweep.Objective.Metric, sweep.Dataset, trial.Model) is var (reason, remedy) && reported.Add("objective.metric" + reason))
+            {
+                context.Add(At("objective.metric", context), Rules.Conflict, reason, remedy);
+            }
+
             CheckMix(sweep.Dataset, trial, (path, rule, message, hint) =>
             {
                 // All reasons against one value, each once.

@@ -1,0 +1,102 @@
+using Vae.Shared.Datasets;
+using Vae.Torch;
+
+namespace Vae.Models.Evaluation;
+
+/// <summary>What one pass over some rows gives: the bound of each row split in two, the posteriors, and how well images are reconstructed.</summary>
+/// <param name="First">Number of the first row.</param>
+/// <param name="Means">Posterior means.</param>
+/// <param name="LogVariances">Log variances of the posteriors.</param>
+/// <param name="Distortion">-ln p(x | z) of one draw by row, in nats.</param>
+/// <param name="Rate">KL(q(z|x) || p(z)) by row, in nats.</param>
+/// <param name="RatePerDimension">Mean over rows by latent dimension, in nats.</param>
+/// <param name="SquaredError">Mean over the values of a row of (x - image of the posterior mean)^2, by row; values are 0 to 1.</param>
+public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVariances, double[] Distortion, double[] Rate, double[] RatePerDimension, double[] SquaredError)
+{
+    private const int RowsOfOnePass = 512;
+
+    /// <summary>Rows.</summary>
+    public int Rows => Means.Rows;
+
+    /// <summary>Evidence lower bound at beta = 1 by row, in nats: Kingma and Welling 2014, equation 10.</summary>
+    public double[] Bounds => [.. Distortion.Zip(Rate, (distortion, rate) => -(distortion + rate))];
+
+    /// <summary>Latent dimensions whose posterior mean has a variance above <see cref="HeldOutReport.ActiveVariance"/> over the rows (Burda et al. 2016, section 5.2).</summary>
+    public int ActiveUnits => Means.Variances().Count(variance => variance > HeldOutReport.ActiveVariance);
+
+    /// <summary>Computes the pass. With the seed of a trial and its held-out rows the bound is the one that training reported.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">The data.</param>
+    /// <param name="range">Which rows, at least one.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    public static HeldOutPass Of(LatentModel model, EvaluationRows data, RowRange range, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(range.Count, 1, nameof(range));
+        var (n, d) = (range.Count, model.Latent);
+        var (means, logs) = (new float[n * d], new float[n * d]);
+        var (distortion, rate, squares, perDimension) = (new double[n], new double[n], new double[n], new double[d]);
+        using var mode = torch.no_grad();
+        for (var first = 0; first < n; first += RowsOfOnePass)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = torch.NewDisposeScope();
+            var rows = Math.Min(RowsOfOnePass, n - first);
+            var x = data.Load(range.First + first, rows);
+            var posterior = model.Encode(x);
+            var noise = torch.empty([1, rows, d], device: model.Device);
+            data.FillNoise(NoisePurpose.HeldOutPosterior, 0, range.First + first, noise.select(0, 0));
+            Store(model.Draw(x, posterior, noise).LogLikelihood, distortion.AsSpan(first, rows), -1);
+            Store((model.Decode(posterior.Mean) - x).square().mean(1), squares.AsSpan(first, rows), 1);
+            Copy(posterior.Mean, means.AsSpan(first * d));
+            Copy(posterior.LogVariance, logs.AsSpan(first * d));
+        }
+
+        var rates = model.Rates(means, logs);
+        for (var i = 0; i < rates.Length; i++)
+        {
+            rate[i / d] += rates[i];
+            perDimension[i % d] += rates[i] / n;
+        }
+
+        return new(range.First, new(means, d), new(logs, d), distortion, rate, perDimension, squares);
+    }
+
+    /// <summary>Posterior means alone: all that probes and measures of disentanglement need.</summary>
+    /// <inheritdoc cref="Of"/>
+    public static LatentTable MeansOf(LatentModel model, EvaluationRows data, RowRange range, CancellationToken cancellation = default)
+    {
+        var means = new float[range.Count * model.Latent];
+        using var mode = torch.no_grad();
+        for (var first = 0; first < range.Count; first += RowsOfOnePass)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = torch.NewDisposeScope();
+            var rows = Math.Min(RowsOfOnePass, range.Count - first);
+            Copy(model.Encode(data.Load(range.First + first, rows)).Mean, means.AsSpan(first * model.Latent));
+        }
+
+        return new(means, model.Latent);
+    }
+
+    /// <summary>A draw of each row's posterior with ln p(z), for the mismatch between aggregate posterior and prior.</summary>
+    public AggregatePosterior Aggregate(LatentModel model, EvaluationRows data)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var mode = torch.no_grad();
+        var noise = torch.empty([Rows, Means.Dimensions]);
+        data.FillNoise(NoisePurpose.AggregatePosterior, 0, First, noise);
+        var posterior = new DiagonalPosterior(torch.tensor(Means.Values, [Rows, Means.Dimensions]), torch.tensor(LogVariances.Values, [Rows, Means.Dimensions]));
+        var z = LatentModel.Sample(posterior, noise);
+        var prior = new double[Rows];
+        Store(model.LogPrior(z.to(model.Device)), prior, 1);
+        return AggregatePosterior.Of(Means, LogVariances, new(z.ToArray<float>(), Means.Dimensions), prior);
+    }
+
+    private static void Store(Tensor values, Span<double> target, double factor)
+    {
+        var numbers = values.reshape(-1).cpu().data<float>();
+        for (var i = 0; i < numbers.Length; i++) target[i] = factor * numbers[i];
+    }
+
+    private static void Copy(Tensor values, Span<float> target) => values.contiguous().cpu().data<float>().CopyTo(target);
+}

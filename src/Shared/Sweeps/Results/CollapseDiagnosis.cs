@@ -1,0 +1,76 @@
+using System.Globalization;
+
+namespace Vae.Shared.Sweeps;
+
+/// <summary>How much of a model's latent space has collapsed onto the prior.</summary>
+public enum CollapseLevel
+{
+    /// <summary>At most half of the units are inactive: a model keeps what it needs.</summary>
+    None,
+
+    /// <summary>More than half are inactive.</summary>
+    Partial,
+
+    /// <summary>All are: the decoder ignores the latents.</summary>
+    Full,
+}
+
+/// <summary>
+/// Posterior collapse (Bowman et al. 2016; Lucas et al. 2019) in words. A unit is inactive when its mean KL over the held-out rows is below <see cref="InactiveKl"/>: its posterior is the prior, whatever the row.
+/// Pure, so that the command line, the HTTP interface and a worker say the same.
+/// </summary>
+/// <param name="Level">How bad it is.</param>
+/// <param name="Inactive">Units that are inactive.</param>
+/// <param name="Units">All units.</param>
+/// <param name="Remedies">What to set, the likeliest first; empty where nothing is to be done.</param>
+public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Units, ValueList<string> Remedies)
+{
+    /// <summary>Nats per row below which a unit counts as inactive.</summary>
+    public const double InactiveKl = 0.01;
+
+    private const double FreeBits = 0.1;
+    private const double WarmupEpochs = 10; // He et al. 2019 begin at a tenth of the weight and rise over 10 epochs.
+
+    /// <summary>For people: <c>14 of 16 units inactive: KL below 0.01 nats; try training.kl_warmup_epochs: 10 (now 0), ...</c>.</summary>
+    public string Text
+    {
+        get
+        {
+            var told = Inactive == 0 ? $"all {Units} units active" : string.Create(CultureInfo.InvariantCulture, $"{Inactive} of {Units} units inactive: KL below {InactiveKl} nats");
+            return Level switch
+            {
+                CollapseLevel.None => told,
+                CollapseLevel.Full => $"posterior collapse: {told}, the decoder ignores the latents; try {string.Join(", ", Remedies)}",
+                _ => $"{told}; try {string.Join(", ", Remedies)}",
+            };
+        }
+    }
+
+    /// <summary>Looks at the rate by dimension and at what the trial was trained with.</summary>
+    /// <param name="ratePerDimension">Mean KL by latent dimension over the held-out rows, in nats; at least one.</param>
+    /// <param name="trial">Its hyperparameters.</param>
+    /// <returns>Null where a rate is not finite, or there is none: then nothing can be told.</returns>
+    public static CollapseDiagnosis? Of(IReadOnlyList<double> ratePerDimension, TrialSpec trial)
+    {
+        if (ratePerDimension.Count == 0 || ratePerDimension.Any(rate => !double.IsFinite(rate))) return null;
+        var (units, inactive) = (ratePerDimension.Count, ratePerDimension.Count(rate => rate < InactiveKl));
+        var level = inactive == units ? CollapseLevel.Full : 2 * inactive > units ? CollapseLevel.Partial : CollapseLevel.None;
+        return new(level, inactive, units, level == CollapseLevel.None ? [] : Find(trial, units - inactive).ToValueList());
+    }
+
+    private static IEnumerable<string> Find(TrialSpec trial, int active)
+    {
+        var (model, training) = (trial.Model, trial.Training);
+        if (training.Beta > 1) yield return Say("training.beta", "1", training.Beta);
+        if (training.KlWarmupEpochs < WarmupEpochs) yield return Say("training.kl_warmup_epochs", $"{WarmupEpochs}", training.KlWarmupEpochs);
+        else if (training.KlSchedule != KlSchedule.Cyclical && IsTrained(training with { KlSchedule = KlSchedule.Cyclical })) yield return "training.kl_schedule: cyclical";
+        if (training is { FreeBits: 0, Capacity: null } && IsTrained(training with { FreeBits = FreeBits })) yield return Say("training.free_bits", string.Create(CultureInfo.InvariantCulture, $"{FreeBits}"), 0);
+        if (model is { Likelihood: Likelihood.Gaussian, Variance: { } variance }) yield return Say("model.variance", "learned, or less", variance); // Above the top eigenvalue of the data all units collapse.
+        if (active > 0) yield return $"or model.latent: {active.ToString(CultureInfo.InvariantCulture)}, with which nothing would be lost";
+        else yield return "a smaller training.learning_rate or a smaller decoder";
+
+        bool IsTrained(TrainingSpec other) => Supported.Refusal(trial with { Training = other }) is null;
+    }
+
+    private static string Say(string field, string better, double now) => string.Create(CultureInfo.InvariantCulture, $"{field}: {better} (now {now:0.###})");
+}

@@ -1,0 +1,59 @@
+using Vae.Shared.Sweeps;
+
+namespace Vae.Tests.Unit.Evaluation;
+
+public class CollapseDiagnosisTests
+{
+    [Fact]
+    public void A_model_that_keeps_two_of_sixteen_units_is_told_what_to_try()
+    {
+        var diagnosis = CollapseDiagnosis.Of([.. Enumerable.Repeat(0.001, 14), 3, 2], Trial(new() { Beta = 4 }))!;
+        Assert.Equal(CollapseLevel.Partial, diagnosis.Level);
+        Assert.StartsWith("14 of 16 units inactive: KL below 0.01 nats; try training.beta: 1 (now 4), training.kl_warmup_epochs: 10 (now 0)", diagnosis.Text, StringComparison.Ordinal);
+        Assert.EndsWith("or model.latent: 2, with which nothing would be lost", diagnosis.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_full_collapse_is_called_one()
+    {
+        var diagnosis = CollapseDiagnosis.Of([0, 0.009], Trial(new() { KlWarmupEpochs = 20 }, new() { Likelihood = Likelihood.Gaussian, Variance = 4 }))!;
+        Assert.Equal(CollapseLevel.Full, diagnosis.Level);
+        Assert.StartsWith("posterior collapse: 2 of 2 units inactive", diagnosis.Text, StringComparison.Ordinal);
+        Assert.Contains("model.variance: learned, or less (now 4)", diagnosis.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("model.latent", diagnosis.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_few_inactive_units_are_no_illness()
+    {
+        var diagnosis = CollapseDiagnosis.Of([0, 0.5, 0.5, 0.5], Trial(new()))!;
+        Assert.Equal(CollapseLevel.None, diagnosis.Level);
+        Assert.Empty(diagnosis.Remedies);
+        Assert.Equal("1 of 4 units inactive: KL below 0.01 nats", diagnosis.Text);
+        Assert.Equal("all 2 units active", CollapseDiagnosis.Of([1, 1], Trial(new()))!.Text);
+    }
+
+    [Fact]
+    public void Every_collapse_has_a_remedy()
+    {
+        var diagnosis = CollapseDiagnosis.Of([0, 0], Trial(new() { Beta = 0.5, KlWarmupEpochs = 50 }))!;
+        Assert.NotEmpty(diagnosis.Remedies);
+    }
+
+    [Fact]
+    public void Only_what_this_version_trains_is_proposed()
+    {
+        var trial = Trial(new());
+        var proposed = CollapseDiagnosis.Of([0, 0], trial)!.Text.Contains("free_bits", StringComparison.Ordinal);
+        Assert.Equal(Supported.Refusal(trial with { Training = trial.Training with { FreeBits = 0.1 } }) is null, proposed);
+    }
+
+    [Fact]
+    public void Nothing_is_said_about_figures_that_are_none()
+    {
+        Assert.Null(CollapseDiagnosis.Of([], Trial(new())));
+        Assert.Null(CollapseDiagnosis.Of([double.NaN, 1], Trial(new())));
+    }
+
+    private static TrialSpec Trial(TrainingSpec training, ModelSpec? model = null) => new() { Index = 0, Model = model ?? new(), Training = training };
+}
