@@ -145,7 +145,7 @@ class Watch(threading.Thread):
                 now, (before, at) = time.monotonic(), last[name]
                 if steps is not None and steps != before:
                     if before is not None:
-                        self.pauses[name].append(now - at)
+                        self.pauses[name].append((now - at, before))
                     last[name] = (steps, now)
             time.sleep(0.02)
 
@@ -219,11 +219,16 @@ def undisturbed():
     print(f"  undisturbed, {epochs} epochs", file=sys.stderr)
     found, _, calm_pauses, seconds, calm_cluster = run(epochs, 0)
     drop(calm_cluster)
-    pause = max(max(v) for v in calm_pauses.values())
+    pause = longest(calm_pauses)[0][0]
     if a.calm:
         with open(a.calm, "w", encoding="utf-8") as file:
             json.dump({"setting": setting, "document": found, "pause": pause, "seconds": seconds}, file)
     return found, pause, seconds
+
+
+def longest(pauses, count=1):
+    """(Seconds, steps that the worker had trained before), longest first."""
+    return sorted((pause for all_of_one in pauses.values() for pause in all_of_one), reverse=True)[:count]
 
 
 def drop(done):
@@ -245,6 +250,8 @@ again = repeated(cluster, document["sweep"]["id"])
 expected = trials * epochs * STEPS
 ready, back = [r for r, _ in recoveries], [b for _, b in recoveries]
 attempts = [trial["attempts"] for trial in document["trials"]]
+for seconds, steps in longest(pauses, 8):
+    print(f"  a pause of {seconds:.2f} s after {steps:.0f} steps of the worker", file=sys.stderr)
 print("| what | undisturbed | with kills |")
 print("| --- | --- | --- |")
 print(f"| trials | {calm['sweep']['trials']} of {epochs * STEPS} steps | the same |")
@@ -255,7 +262,7 @@ print(f"| store | {'PostgreSQL' if a.store else 'SQLite'} | the same, a database
 print(f"| trials begun more than once | 0 | {again[0]} (greatest attempt number {max(attempts)}) |")
 print(f"| steps trained more than once, of {expected} | 0 | {again[1]} |")
 print(f"| steps without a point in the store | 0 | {expected - again[2]} |")
-print(f"| longest pause between two steps, any worker | {calm_pause:.2f} s | {max(max(v) for v in pauses.values()):.2f} s |")
+print(f"| longest pause between two steps, any worker | {calm_pause:.2f} s | {longest(pauses)[0][0]:.2f} s |")
 if recoveries:
     print(f"| restart to ready, median / p99 / longest | | {statistics.median(ready):.2f} / {quantile(ready, .99):.2f} / {max(ready):.2f} s |")
     print(f"| restart to all workers back, median / p99 / longest | | {statistics.median(back):.2f} / {quantile(back, .99):.2f} / {max(back):.2f} s |")
