@@ -18,7 +18,7 @@ public sealed class SweepRunTests : IDisposable
     {
         var run = _vae.Run("sweep", "run", _vae.WriteTinySweep(), "--workers", "2", "--threads", "1").Expect(0);
 
-        var table = run.Output.Split('\n').SkipWhile(line => !line.StartsWith("rank", StringComparison.Ordinal)).Skip(1).Where(line => line.Length > 0)
+        var table = run.Output.Split('\n').SkipWhile(line => !line.StartsWith("rank", StringComparison.Ordinal)).Skip(1).TakeWhile(line => line.Length > 0)
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
         Assert.Equal(["1", "2"], table.Select(row => row[0]));
         Assert.True(double.Parse(table[0][3]) >= double.Parse(table[1][3]));

@@ -46,5 +46,5 @@ public class PowerCutTests
     private static string Elbo(string line) => SweepJson.Parse(line).Items("trials").Single().GetProperty("elbo").GetRawText();
 
     private static string[] Run(TemporaryHome home) =>
-        ["sweep", "run", home.Write("sweep.yaml", SweepText.Grid("1", "4", epochs: 250, resources: ", balance: even")), "--workers", "1", "--threads", "1", "--json", "--home", home.Path];
+        ["sweep", "run", home.Write("sweep.yaml", SweepText.Grid("1", "4", epochs: 1_500, resources: ", balance: even")), "--workers", "1", "--threads", "1", "--json", "--home", home.Path];
 }
