@@ -103,19 +103,32 @@ internal sealed class KeptEnds : IDisposable
     }
 
     /// <summary>Takes over what another rank wrote; what is known already stays as it is.</summary>
-    /// <exception cref="ProtocolException">The bytes are no such ends, or their weights do not fit their models.</exception>
-    /// <exception cref="FormatException">A trial cannot be read.</exception>
-    public void Read(ReadOnlySpan<byte> bytes, ImageShape image)
+    /// <exception cref="ProtocolException">The bytes are no such ends, or their weights do not fit their models. Nothing was taken over.</exception>
+    /// <exception cref="FormatException">A trial cannot be read. Nothing was taken over.</exception>
+    public void Read(ReadOnlySpan<byte> bytes, ImageShape image) => Read(bytes, image, static () => { });
+
+    /// <inheritdoc cref="Read(ReadOnlySpan{byte}, ImageShape)"/>
+    /// <param name="bytes">From <see cref="Write()"/>.</param>
+    /// <param name="image">What one row is.</param>
+    /// <param name="whenRead">Called once all of it could be read, before any of it is taken over; what it throws, ends this.</param>
+    public void Read(ReadOnlySpan<byte> bytes, ImageShape image, Action whenRead)
     {
-        var reader = new MsgPackReader(bytes);
-        for (var count = reader.BeginArray(); count > 0; count--)
+        var read = new List<(SlotEnd End, PackNetwork? Network)>();
+        try
         {
-            var (end, network) = ReadOne(ref reader, image);
-            Add(end, network);
+            var reader = new MsgPackReader(bytes);
+            for (var count = reader.BeginArray(); count > 0; count--) read.Add(ReadOne(ref reader, image));
+            reader.EndNested();
+            reader.RequireEnd();
+            whenRead();
+        }
+        catch
+        {
+            foreach (var (_, network) in read) network?.Dispose();
+            throw;
         }
 
-        reader.EndNested();
-        reader.RequireEnd();
+        foreach (var (end, network) in read) Add(end, network);
     }
 
     private static void Write(ref MsgPackWriter writer, KeptEnd kept)

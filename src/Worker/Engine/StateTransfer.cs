@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Vae.Shared.Wire;
 using Vae.Worker.Collectives;
 using Vae.Worker.Training;
 
@@ -95,8 +96,16 @@ internal sealed class StateTransfer(PackTrainer trainer, KeptEnds ends, bool isN
         var ended = new byte[endsBytes];
         relay.Receive(ended);
         relay.Seal();
-        trainer.Load(PackSnapshot.Read(state, $"the state of rank {source}"));
-        ends.Read(ended, trainer.Image);
+        var snapshot = PackSnapshot.Read(state, $"the state of rank {source}");
+        try
+        {
+            ends.Read(ended, trainer.Image, () => trainer.Load(snapshot)); // All is read before anything of this rank's is replaced.
+        }
+        catch (Exception malformed) when (malformed is ProtocolException or FormatException)
+        {
+            throw new RingRefusedException(source, $"Rank {source} sends ended trials that cannot be read: {malformed.Message} Run the same version on all workers.");
+        }
+
         return true;
     }
 }

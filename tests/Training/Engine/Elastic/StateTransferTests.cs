@@ -95,10 +95,34 @@ public sealed class StateTransferTests : IDisposable
         Assert.Equal(state, State());
     }
 
-    private byte[] State()
+    [Fact]
+    public void A_sound_state_with_ended_trials_that_cannot_be_read_changes_nothing()
+    {
+        var was = State();
+        var trial = PackRuns.Trial(0, steps: 10);
+        using var another = PackTrainer.Of([trial with { Training = trial.Training with { Seed = 9 } }], _data, torch.CPU);
+        var state = State(another);
+        Assert.NotEqual(was, state);
+        byte[] ends = [0x91, 0x90]; // One end, of no fields.
+
+        var refused = Assert.Throws<RingRefusedException>(() => Take(relay =>
+        {
+            relay.Send(Header(Magic, 5, state.Length, ends.Length));
+            relay.Send(state);
+            relay.Send(ends);
+            relay.Seal();
+        }));
+
+        Assert.Contains("ended trials", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(was, State());
+    }
+
+    private byte[] State() => State(_trainer);
+
+    private static byte[] State(PackTrainer trainer)
     {
         var snapshot = new PackSnapshot();
-        _trainer.Save(snapshot);
+        trainer.Save(snapshot);
         using var bytes = new MemoryStream();
         snapshot.WriteTo(bytes);
         return bytes.ToArray();
