@@ -1,3 +1,4 @@
+using Vae.Shared.Sweeps;
 using Vae.Torch;
 
 namespace Vae.Models.Networks;
@@ -10,6 +11,9 @@ namespace Vae.Models.Networks;
 /// </summary>
 public abstract class PackNetwork : Module
 {
+    // A standard deviation of a quarter: as wide as pixels are before anything is known of the image.
+    private const double LogScaleAtStart = -2;
+
     private readonly List<string> _auxiliaries = [];
 
     private protected PackNetwork(ImageShape image, int replicas, int latent) => (Image, Replicas, Latent) = (image, replicas, latent);
@@ -22,6 +26,12 @@ public abstract class PackNetwork : Module
 
     /// <summary>What one row is.</summary>
     public ImageShape Image { get; }
+
+    /// <summary>Log variance of the Gaussian likelihood, [K]: learned, or fixed by the model's spec. Null for other likelihoods.</summary>
+    public Tensor? ObservationLogVariance { get; private set; }
+
+    /// <summary>Log scale of the discretised logistic likelihood, [K], learned. Null for other likelihoods.</summary>
+    public Tensor? ObservationLogScale { get; private set; }
 
     /// <summary>Where the latent size shows in one of <see cref="Module.parameters"/>: what has to be cut for a smaller latent.</summary>
     public virtual LatentAxis LatentAxisOf(Tensor parameter) => LatentAxis.None;
@@ -95,6 +105,15 @@ public abstract class PackNetwork : Module
     {
         _auxiliaries.Add(name + ".");
         return register_module(name, module);
+    }
+
+    /// <summary>Registers what the likelihood of the spec has beside the decoder's output.</summary>
+    private protected void RegisterObservation(ModelSpec spec)
+    {
+        if (spec.Likelihood == Likelihood.DiscretisedLogistic) ObservationLogScale = register_parameter("observation_log_scale", torch.full([Replicas], LogScaleAtStart));
+        if (spec.Likelihood != Likelihood.Gaussian) return;
+        const string name = "observation_log_variance";
+        ObservationLogVariance = spec.Variance is { } given ? register_buffer(name, torch.full([Replicas], Math.Log(given))) : register_parameter(name, torch.zeros([Replicas]));
     }
 
     // [2d, ...] as [2, d, ...]: means and log variances are cut apart.

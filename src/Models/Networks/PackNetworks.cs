@@ -9,6 +9,7 @@ public static class PackNetworks
     public static PackNetwork Create(TrialSpec trial, ImageShape image) => trial.Model.Family switch
     {
         ModelFamily.Vae => VaeNetwork.Create(trial.Model, image, [trial.Training.Seed], trial.Training),
+        ModelFamily.Ladder => LadderNetwork.Create(trial.Model, image, trial.Training.Seed),
         _ => throw Unknown(trial.Model),
     };
 
@@ -20,6 +21,7 @@ public static class PackNetworks
     public static PackNetwork CreateEmpty(ModelSpec model, TrainingSpec? training, ImageShape image, int replicas) => model.Family switch
     {
         ModelFamily.Vae => VaeNetwork.CreateEmpty(model, image, replicas, training),
+        ModelFamily.Ladder => LadderNetwork.CreateEmpty(model, image, replicas),
         _ => throw Unknown(model),
     };
 

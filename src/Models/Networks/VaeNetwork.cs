@@ -19,24 +19,7 @@ public readonly record struct ImageShape(int Channels, int Height, int Width)
 /// </summary>
 public abstract class VaeNetwork : PackNetwork
 {
-    // A standard deviation of a quarter: as wide as pixels are before anything is known of the image.
-    private const double LogScaleAtStart = -2;
-
-    private protected VaeNetwork(ModelSpec spec, ImageShape image, int replicas) : base(image, replicas, spec.Latent)
-    {
-        if (spec.Likelihood == Likelihood.DiscretisedLogistic) ObservationLogScale = register_parameter("observation_log_scale", torch.full([replicas], LogScaleAtStart));
-        if (spec.Likelihood != Likelihood.Gaussian) return;
-        var logVariance = torch.full([replicas], spec.Variance is { } fixedVariance ? Math.Log(fixedVariance) : 0);
-        ObservationLogVariance = spec.Variance is null
-            ? register_parameter("observation_log_variance", logVariance)
-            : register_buffer("observation_log_variance", logVariance);
-    }
-
-    /// <summary>Log variance of the Gaussian likelihood, [K]: learned, or fixed by the model's spec. Null for other likelihoods.</summary>
-    public Tensor? ObservationLogVariance { get; }
-
-    /// <summary>Log scale of the discretised logistic likelihood, [K], learned. Null for other likelihoods.</summary>
-    public Tensor? ObservationLogScale { get; }
+    private protected VaeNetwork(ModelSpec spec, ImageShape image, int replicas) : base(image, replicas, spec.Latent) => RegisterObservation(spec);
 
     /// <summary>The VampPrior's pseudo-inputs, [K, P, D]; null with the standard normal prior.</summary>
     public Tensor? PseudoInputs { get; private set; }
@@ -109,7 +92,7 @@ public abstract class VaeNetwork : PackNetwork
     private protected Tensor Spread(Tensor x) => x.size(0) == Replicas ? x : x.expand(Replicas, x.size(1), x.size(2));
 
     /// <summary>The nonlinearity of hidden layers.</summary>
-    private protected static Module<Tensor, Tensor> NewActivation(Shared.Sweeps.Activation activation) => activation switch
+    internal static Module<Tensor, Tensor> NewActivation(Shared.Sweeps.Activation activation) => activation switch
     {
         Shared.Sweeps.Activation.Relu => torch.nn.ReLU(),
         Shared.Sweeps.Activation.Tanh => torch.nn.Tanh(),

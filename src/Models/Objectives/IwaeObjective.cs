@@ -10,15 +10,13 @@ namespace Vae.Models.Objectives;
 /// log w times its normalised weight (equation 14). With k = 1 it is the evidence lower bound with a sampled rate. Beta and its schedule weigh log q - log p inside the weights.
 /// <para>Reported are the mean distortion and the mean sampled rate of the k draws; the penalty is what L_k gains over them, so it is never above 0 and the loss is -L_k.</para>
 /// </summary>
-public sealed class IwaeObjective(VaeNetwork network, ModelSpec model, SampledPrior prior, int samples) : PackObjective(network)
+public sealed class IwaeObjective(PackNetwork network, SampledBound bound, int samples) : PackObjective(network)
 {
-    private readonly PosteriorSamples _samples = new(network, model);
+    /// <inheritdoc/>
+    public override ObjectiveColumns Columns => bound.Columns;
 
     /// <inheritdoc/>
-    public override ObjectiveColumns Columns => prior.Columns;
-
-    /// <inheritdoc/>
-    public override ObjectiveColumns ColumnsOf(ModelSpec own) => prior.ColumnsOf(own);
+    public override ObjectiveColumns ColumnsOf(ModelSpec own) => bound.ColumnsOf(own);
 
     /// <inheritdoc/>
     public override int NoiseRows => samples;
@@ -36,10 +34,8 @@ public sealed class IwaeObjective(VaeNetwork network, ModelSpec model, SampledPr
     public override StepTerms Forward(in StepInputs inputs)
     {
         var weights = inputs.Weights;
-        var rows = weights.Rows is null ? null : weights.Rows * samples;
-        var posterior = _samples.Draw(inputs.X, inputs.Noise, samples, weights, rows);
-        var distortion = ByRow(_samples.Distortion(posterior.Sample, inputs.X, samples, rows));
-        var rates = prior.Rate(posterior, inputs.Noise, weights.Mask);
+        var terms = bound.Draw(inputs.X, inputs.Noise, samples, weights);
+        var (distortion, rates) = (ByRow(terms.Distortion), terms.Rates);
         var rate = ByRow(rates.sum(2));
         var live = StepTensors.Live(weights.Rows, distortion.size(1));
         var beta = inputs.Vectors[0];
@@ -55,12 +51,10 @@ public sealed class IwaeObjective(VaeNetwork network, ModelSpec model, SampledPr
     /// <inheritdoc/>
     public override HeldOutTerms Judge(in HeldOutInputs inputs)
     {
-        var posterior = _samples.Draw(inputs.X, inputs.Noise, samples, new SlotWeights(1, Mask: inputs.Mask), rows: null);
-        var distortion = ByRow(_samples.Distortion(posterior.Sample, inputs.X, samples, rows: null));
-        var rates = prior.Rate(posterior, inputs.Noise, inputs.Mask);
-        var bound = LogMean(-distortion - ByRow(rates.sum(2))).sum(1, keepdim: true);
-        var mean = posterior.Mean.view(posterior.Mean.size(0), distortion.size(1), samples, posterior.Mean.size(2)).select(2, 0);
-        return new HeldOutTerms(distortion.mean(2).sum(1), prior.Expected(posterior, rates) * (1.0 / samples), mean, bound);
+        var judged = bound.Judge(inputs, samples);
+        var distortion = ByRow(judged.Terms.Distortion);
+        var reached = LogMean(-distortion - ByRow(judged.Terms.Rates.sum(2))).sum(1, keepdim: true);
+        return new HeldOutTerms(distortion.mean(2).sum(1), judged.Expected * (1.0 / samples), judged.Mean, reached);
     }
 
     /// <inheritdoc/>

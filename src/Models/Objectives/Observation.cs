@@ -18,7 +18,7 @@ public sealed class Observation
 
     /// <param name="network">K models.</param>
     /// <param name="spec">Their likelihood.</param>
-    public Observation(VaeNetwork network, ModelSpec spec) : this(spec.Likelihood, network.ObservationLogVariance ?? network.ObservationLogScale)
+    public Observation(PackNetwork network, ModelSpec spec) : this(spec.Likelihood, network.ObservationLogVariance ?? network.ObservationLogScale)
     {
     }
 
@@ -58,6 +58,24 @@ public sealed class Observation
         var each = x.expand(replicas, rows, values).reshape(replicas * rows, 1, values);
         var spread = _spread?.view(replicas, 1).expand(replicas, rows).reshape(replicas * rows);
         return new Observation(_likelihood, spread).Distortion(decoded.reshape(replicas * rows, 1, values), each, new SlotWeights(1)).view(replicas, rows);
+    }
+
+    /// <summary>ln p(x|z) of several draws of each row, in nats, [m, n].</summary>
+    /// <param name="decoded">[1, m n, D]: the draws' rows one after the other.</param>
+    /// <param name="x">[n, D].</param>
+    /// <param name="draws">m.</param>
+    public Tensor LogLikelihoodOfDraws(Tensor decoded, Tensor x, long draws)
+    {
+        var (rows, values) = (x.size(0), x.size(1));
+        if (_likelihood != Likelihood.Bernoulli)
+        {
+            var each = x.unsqueeze(0).expand(draws, rows, values).reshape(1, draws * rows, values);
+            return DistortionOfRows(decoded, each).view(draws, rows).neg();
+        }
+
+        // ln p = a x - softplus(a): from logits, so no probability is ever 0 or 1 and nothing is cut off at any number of nats. Without a copy of x for each draw, which is what most time would go to.
+        var logits = decoded.view(draws, rows, values);
+        return ((logits * x) - logits.softplus()).sum(2);
     }
 
     /// <summary>What the decoder says an image looks like, E[x|z]: [K, n, D]. Means of the Gaussian are not cut to 0 .. 1.</summary>

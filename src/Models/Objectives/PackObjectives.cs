@@ -13,6 +13,7 @@ public static class PackObjectives
     public static PackObjective Create(PackNetwork network, ModelSpec model, TrainingSpec training) => model.Family switch
     {
         ModelFamily.Vae => OfVae((VaeNetwork)network, model, training),
+        ModelFamily.Ladder => OfLadder((LadderNetwork)network, model, training),
         _ => throw new ArgumentOutOfRangeException(nameof(model), model.Family, "Unknown family."),
     };
 
@@ -22,10 +23,17 @@ public static class PackObjectives
         : training.Capacity is not null ? new CapacityObjective(network, bound)
         : new ElboObjective(network, bound);
 
+    private static PackObjective OfLadder(LadderNetwork network, ModelSpec model, TrainingSpec training) => training.Objective switch
+    {
+        TrainingObjective.Elbo => OfBound(network, new LadderBound(network, model), training),
+        TrainingObjective.Iwae => new IwaeObjective(network, new LadderSamples(network, model), training.ImportanceSamples),
+        _ => throw new ArgumentOutOfRangeException(nameof(training), training.Objective, "A ladder has no such objective."),
+    };
+
     private static PackObjective OfVae(VaeNetwork network, ModelSpec model, TrainingSpec training) => training.Objective switch
     {
         TrainingObjective.Elbo => OfBound(network, model.Prior == Prior.Vamp ? new VampBound(network, model) : new NormalBound(network, model), training),
-        TrainingObjective.Iwae => new IwaeObjective(network, model, model.Prior == Prior.Vamp ? new VampPrior(network) : new NormalPrior(network.Latent), training.ImportanceSamples),
+        TrainingObjective.Iwae => new IwaeObjective(network, new VaeSamples(network, model, model.Prior == Prior.Vamp ? new VampPrior(network) : new NormalPrior(network.Latent)), training.ImportanceSamples),
         TrainingObjective.Tc => new TotalCorrelationObjective(network, model, training.TcEstimator),
         TrainingObjective.Factor => new FactorObjective(network, model),
         TrainingObjective.Mmd => new MmdObjective(network, model, training.MmdKernel),

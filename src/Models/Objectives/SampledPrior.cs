@@ -33,7 +33,7 @@ public sealed class NormalPrior(int latent) : SampledPrior
     public override ObjectiveColumns ColumnsOf(ModelSpec own) => ObjectiveColumns.Of(own.Latent);
 
     /// <inheritdoc/>
-    public override Tensor Rate(in GaussianPosterior posterior, Tensor noise, Tensor? mask) => PosteriorSamples.RatePerDimension(posterior, noise, mask);
+    public override Tensor Rate(in GaussianPosterior posterior, Tensor noise, Tensor? mask) => VaeSamples.RatePerDimension(posterior, noise, mask);
 
     /// <inheritdoc/>
     public override Tensor Expected(in GaussianPosterior posterior, Tensor rates) => posterior.Divergence;

@@ -1,3 +1,4 @@
+using Vae.Shared;
 using Vae.Shared.Sweeps;
 using Vae.Tests.Training.Engine;
 using Vae.Worker.Training;
@@ -24,15 +25,28 @@ internal static class ObjectiveKinds
         ["vamp"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 } },
         ["vamp_iwae"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 }, Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 2 } },
         ["vamp_capacity"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 }, Training = t.Training with { Capacity = 4, CapacityWeight = 10 } },
+        ["ladder"] = t => Ladder(t, 4, 3, 2),
+        ["ladder_free_bits"] = t => Ladder(t with { Training = t.Training with { FreeBits = 0.05 + (0.1 * t.Index), KlWarmupEpochs = 1 } }, 4, 3),
+        ["ladder_capacity"] = t => Ladder(t with { Training = t.Training with { Capacity = 3 + t.Index, CapacityWeight = 20, CapacityEpochs = 5 } }, 4, 3),
+        ["ladder_iwae"] = t => Ladder(t with { Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 3 } }, 4, 3),
     };
 
     public static TheoryData<string> Names => [.. All.Keys];
+
+    /// <summary>Those whose latents are padded in a pack.</summary>
+    public static TheoryData<string> Padded => [.. All.Keys.Where(kind => Trial(kind).Model.Family == ModelFamily.Vae)];
 
     public static TrialSpec Trial(string kind, int index = 0, int latent = 4, long steps = 20, ulong seed = 1, Architecture architecture = Architecture.Mlp)
     {
         var trial = PackRuns.Trial(index, architecture, latent, steps);
         return All[kind](trial with { Training = trial.Training with { Batch = Batch, Seed = seed } });
     }
+
+    // A ladder's own sizes decide; the latent size of others is the same for all of them.
+    private static TrialSpec Ladder(TrialSpec trial, params int[] sizes) => trial with
+    {
+        Model = trial.Model with { Family = ModelFamily.Ladder, Ladder = sizes.ToValueList(), Encoder = new[] { 32, 16, 12 }.Take(sizes.Length).ToValueList(), Latent = 4 },
+    };
 
     public static TrainingData Images() => PackRuns.Images(rows: Rows);
 }

@@ -9,6 +9,7 @@ public static class Supported
     private static readonly ModelFamily[] Families =
     [
         ModelFamily.Vae,
+        ModelFamily.Ladder,
     ];
 
     private static readonly Architecture[] Architectures =

@@ -45,11 +45,14 @@ public static class ModelSize
     /// </summary>
     public static long ActivationsPerRow(ModelSpec model, DataShape data)
     {
-        long count = data.Values + (3L * model.Latent); // The input, and mean, log variance and sample are all kept.
+        long count = data.Values + LatentValues(model); // The input, and mean, log variance and sample are all kept.
         foreach (var (_, outputs, _, pixels) in Layers(model, data)) count += (long)outputs * pixels;
         if (model.Activation is not (Activation.Relu or Activation.Tanh)) count += count - (2 * data.Values) - (5L * model.Latent); // All but the ends, which have no activation.
         return count;
     }
+
+    // A ladder's layers are merged operation by operation, each of which leaves its result behind.
+    private static long LatentValues(ModelSpec model) => model.Family == ModelFamily.Ladder ? 24L * model.Ladder.Sum() : 3L * model.Latent;
 
     /// <summary>Multiplications by a weight in one row's forward pass.</summary>
     public static long WeightUsesPerRow(ModelSpec model, DataShape data)
@@ -91,7 +94,27 @@ public static class ModelSize
 
     private readonly record struct Layer(int Inputs, int Outputs, int WeightsPerPair, int Pixels);
 
-    private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data) => model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
+    private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data) =>
+        model.Family == ModelFamily.Ladder ? Ladder(model, data) : model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
+
+    private static IEnumerable<Layer> Ladder(ModelSpec model, DataShape data)
+    {
+        var (up, down, sizes) = (model.EncoderWidths, model.DecoderWidths, model.Ladder);
+        for (var layer = 0; layer < sizes.Count; layer++)
+        {
+            yield return new(layer == 0 ? data.Values : up[layer - 1], up[layer], 1, 1);
+            yield return new(up[layer], up[layer], 1, 1);
+            yield return new(up[layer], 2 * sizes[layer], 1, 1);
+        }
+
+        for (var layer = sizes.Count - 1; layer >= 0; layer--)
+        {
+            var width = down[sizes.Count - 1 - layer];
+            yield return new(sizes[layer], width, 1, 1);
+            yield return new(width, width, 1, 1);
+            yield return new(width, layer == 0 ? data.Values : 2 * sizes[layer - 1], 1, 1);
+        }
+    }
 
     private static IEnumerable<Layer> Mlp(ModelSpec model, DataShape data)
     {
