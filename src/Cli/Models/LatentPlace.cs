@@ -1,6 +1,7 @@
 using System.Globalization;
 using Vae.Data.Png;
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 using Vae.Shared.Datasets;
 
 namespace Vae.Cli.Models;

@@ -16,7 +16,7 @@ internal sealed class OpenModel : IDisposable
     private OpenModel(TrainedModel model, DatasetSource? dataset)
     {
         Model = model;
-        Pictures = new Pictures(model.Network, model.Objective);
+        Pictures = new Pictures(model.Model);
         Dataset = dataset;
     }
 
@@ -46,7 +46,7 @@ internal sealed class OpenModel : IDisposable
     {
         try
         {
-            return LatentModel.Of(Model.Network, Model.Config.Trial.Model);
+            return Model.Latents;
         }
         catch (ArgumentException refused)
         {

@@ -2,20 +2,9 @@ using Vae.Models.Evaluation;
 
 namespace Vae.Models.Applications;
 
-/// <summary>New images. A model that takes labels is a <see cref="LatentModel"/> with its labels chosen, so that each of these calls draws from one class of it.</summary>
+/// <summary>New images from elsewhere than the prior, which <see cref="GenerativeModel.Generate"/> draws from.</summary>
 public static class Generation
 {
-    /// <summary>Images decoded from draws of the prior: probabilities or means, not sampled pixels.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="count">Images, 1 or more.</param>
-    /// <param name="seed">The same seed gives the same images.</param>
-    /// <returns>[count, C, H, W], 0 to 1.</returns>
-    public static float[] FromPrior(LatentModel model, int count, ulong seed)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        return LatentRows.Decode(model, model.DrawPrior(count, seed));
-    }
-
     /// <summary>Images decoded from draws of a density that was fitted to the latents of training rows (Ghosh et al. 2020, section 4: ex-post density estimation). It closes the gap between the prior and what the decoder has seen.</summary>
     /// <param name="model">The model.</param>
     /// <param name="density">Over its latents, see <see cref="LatentDensity.Fit"/>.</param>

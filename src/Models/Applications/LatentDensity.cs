@@ -1,3 +1,4 @@
+using Vae.Models.Evaluation;
 using Vae.Shared.Determinism;
 using Vae.Torch;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Vae.Data.Files;
+using Vae.Models.Evaluation;
 
 namespace Vae.Models.Applications;
 

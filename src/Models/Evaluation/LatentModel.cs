@@ -18,19 +18,13 @@ public readonly record struct BoundDraws(Tensor LogLikelihood, Tensor LogRatio);
 /// What evaluation and applications ask of one trained model with continuous latents, whatever its family: the posterior of a row, an image of a latent, and ln p(x | z). A family whose posterior is no
 /// diagonal Gaussian (a ladder), or whose prior is not N(0, I), overrides what differs; everything here works without gradients and in the caller's scope.
 /// </summary>
-public abstract class LatentModel
+public abstract class LatentModel : GenerativeModel
 {
-    /// <summary>What one row is.</summary>
-    public abstract ImageShape Image { get; }
-
     /// <summary>Numbers of a latent: d, or the sum over the layers of a ladder.</summary>
     public abstract int Latent { get; }
 
     /// <summary>Whether ln p(x | z) is a density, whose bits per dimension depend on the scale of the values, and not a probability.</summary>
     public abstract bool IsDensity { get; }
-
-    /// <summary>Where its tensors are.</summary>
-    public abstract torch.Device Device { get; }
 
     /// <summary>The posterior of each row.</summary>
     /// <param name="x">[n, D], values as the likelihood takes them.</param>
@@ -92,13 +86,21 @@ public abstract class LatentModel
         return rates;
     }
 
-    /// <summary>The model of a network with one replica. A family with continuous latents plugs in here.</summary>
+    /// <inheritdoc/>
+    public override float[] Generate(int count, ulong seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        return LatentRows.Decode(this, DrawPrior(count, seed));
+    }
+
+    /// <inheritdoc/>
+    public override float[] Reconstruct(ReadOnlySpan<float> images, ReadOnlySpan<int> labels = default) => LatentRows.Decode(this, LatentRows.Encode(this, images).Means);
+
+    /// <summary>The model of a network with one replica, where it has continuous latents.</summary>
     /// <param name="network">Stays the caller's.</param>
     /// <param name="spec">Its shape and likelihood.</param>
     /// <exception cref="ArgumentException">The family has no such latents, or the network has more than one replica.</exception>
-    public static LatentModel Of(PackNetwork network, ModelSpec spec) => network switch
-    {
-        VaeNetwork vae => new VaeLatentModel(vae, spec),
-        _ => throw new ArgumentException($"Models of the family {spec.Family} cannot be evaluated by their posterior.", nameof(network)),
-    };
+    public static new LatentModel Of(PackNetwork network, ModelSpec spec) => spec.Prior == Prior.Normal && GenerativeModel.Of(network, spec) is LatentModel model
+        ? model
+        : throw new ArgumentException($"Models of the family {SpecWord.Of(spec.Family)} with the prior {SpecWord.Of(spec.Prior)} cannot be evaluated by their posterior.", nameof(network));
 }

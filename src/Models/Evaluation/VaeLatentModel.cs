@@ -5,7 +5,7 @@ using Vae.Torch;
 
 namespace Vae.Models.Evaluation;
 
-/// <summary>The family <c>vae</c> with the prior N(0, I).</summary>
+/// <summary>The family <c>vae</c>.</summary>
 internal sealed class VaeLatentModel : LatentModel
 {
     private readonly VaeNetwork _network;
@@ -15,7 +15,6 @@ internal sealed class VaeLatentModel : LatentModel
     public VaeLatentModel(VaeNetwork network, ModelSpec spec)
     {
         if (network.Replicas != 1) throw new ArgumentException($"One replica is needed, not {network.Replicas}: take a view of it.", nameof(network));
-        if (spec.Prior != Prior.Normal) throw new ArgumentException($"The prior {spec.Prior} needs a model of its own: here it is N(0, I).", nameof(spec));
         (_network, _likelihood, _observation) = (network, spec.Likelihood, new Observation(network, spec));
     }
 
@@ -26,6 +25,12 @@ internal sealed class VaeLatentModel : LatentModel
     public override bool IsDensity => _likelihood is Likelihood.Gaussian or Likelihood.ContinuousBernoulli;
 
     public override torch.Device Device => _network.parameters().First().device;
+
+    public override float[] DrawPrior(int count, ulong seed)
+    {
+        using var scope = torch.NewDisposeScope();
+        return PriorDraws.Draw(_network, 0, count, seed).cpu().ToArray<float>();
+    }
 
     public override DiagonalPosterior Encode(Tensor x)
     {

@@ -3,7 +3,6 @@ using Vae.Data;
 using Vae.Data.Safetensors;
 using Vae.Models.Evaluation;
 using Vae.Models.Networks;
-using Vae.Models.Objectives;
 using Vae.Shared.Sweeps;
 using Vae.Torch;
 
@@ -17,23 +16,19 @@ public sealed class TrainedModel : IDisposable
 
     private const string FormatVersion = "1";
 
-    private TrainedModel(ModelConfig config, VaeNetwork network)
-    {
-        Config = config;
-        Network = network;
-        Objective = new VaeObjective(network, config.Trial.Model);
-    }
+    private TrainedModel(ModelConfig config, PackNetwork network) => (Config, Network) = (config, network);
 
     /// <summary>What it is and how it was trained.</summary>
     public ModelConfig Config { get; }
 
     /// <summary>The network, with one replica.</summary>
-    public VaeNetwork Network { get; }
+    public PackNetwork Network { get; }
 
-    /// <summary>Its objective.</summary>
-    public VaeObjective Objective { get; }
+    /// <summary>What every model can be asked: new images, and what it makes of given ones.</summary>
+    public GenerativeModel Model => field ??= GenerativeModel.Of(Network, Config.Trial.Model);
 
-    /// <summary>What evaluation and applications ask of it: posterior, decoder, ln p(x | z).</summary>
+    /// <summary>What evaluation and most applications ask of it: posterior, decoder, ln p(x | z).</summary>
+    /// <exception cref="ArgumentException">Models of its family have no continuous latents.</exception>
     public LatentModel Latents => field ??= LatentModel.Of(Network, Config.Trial.Model);
 
     /// <summary>Writes replica <paramref name="replica"/> of a network as safetensors.</summary>
@@ -44,7 +39,7 @@ public sealed class TrainedModel : IDisposable
         var writer = new SafetensorsWriter()
             .Metadata("format", "pt")
             .Metadata("vae_format_version", FormatVersion)
-            .Metadata("vae_family", "vae")
+            .Metadata("vae_family", SpecWord.Of(config.Trial.Model.Family))
             .Metadata("vae_architecture", SpecWord.Of(config.Trial.Model.Architecture))
             .Metadata("vae_image", string.Create(CultureInfo.InvariantCulture, $"{config.Image.Channels}x{config.Image.Height}x{config.Image.Width}"))
             .Metadata("vae_trial", config.Trial.Label);
@@ -69,7 +64,7 @@ public sealed class TrainedModel : IDisposable
         var weights = Directory.Exists(path) ? Path.Combine(path, FileName) : path;
         var config = ModelConfig.Read(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(weights))!, ModelConfig.FileName));
         using var file = SafetensorsFile.Open(weights);
-        var network = VaeNetwork.Create(config.Trial.Model, config.Image, [config.Trial.Training.Seed]);
+        var network = PackNetworks.CreateEmpty(config.Trial.Model, training: null, config.Image, replicas: 1);
         try
         {
             CopyWeights(file, weights, network);
@@ -84,7 +79,7 @@ public sealed class TrainedModel : IDisposable
         }
     }
 
-    private static void CopyWeights(SafetensorsFile file, string shownAs, VaeNetwork network)
+    private static void CopyWeights(SafetensorsFile file, string shownAs, PackNetwork network)
     {
         using var scope = torch.NewDisposeScope();
         using var mode = torch.no_grad();

@@ -2,9 +2,9 @@ using System.Text;
 using Vae.Data;
 using Vae.Data.Png;
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 using Vae.Models.Files;
 using Vae.Models.Networks;
-using Vae.Models.Objectives;
 using Vae.Runtime.Blobs;
 using Vae.Shared;
 using Vae.Shared.Datasets;
@@ -38,13 +38,20 @@ internal sealed class ArtifactMaker(BlobClient client)
             [ArtifactKind.Model] = Bytes(stream => TrainedModel.Write(stream, network, 0, config)),
             [ArtifactKind.Config] = Encoding.UTF8.GetBytes(config.Write()),
         };
-        if (network is not VaeNetwork vae) return files;
-        var pictures = new Pictures(vae, new VaeObjective(vae, config.Trial.Model));
+        var pictures = new Pictures(GenerativeModel.Of(network, config.Trial.Model));
         var shown = Math.Min(ReconstructedImages, heldOut.Count);
         var inputs = Pictures.ToFloats(images.Pixels.Span.Slice(heldOut.First * images.RowBytes, shown * images.RowBytes));
+        var labels = images.HasLabels ? ToNumbers(images.Labels.Span.Slice(heldOut.First, shown)) : [];
         files.Add(ArtifactKind.Samples, Bytes(stream => PngWriter.Write(stream, pictures.Samples(SampleImages, config.Trial.Training.Seed))));
-        files.Add(ArtifactKind.Reconstructions, Bytes(stream => PngWriter.Write(stream, pictures.Reconstructions(inputs))));
+        files.Add(ArtifactKind.Reconstructions, Bytes(stream => PngWriter.Write(stream, pictures.Reconstructions(inputs, labels))));
         return files;
+    }
+
+    private static int[] ToNumbers(ReadOnlySpan<byte> labels)
+    {
+        var numbers = new int[labels.Length];
+        for (var i = 0; i < numbers.Length; i++) numbers[i] = labels[i];
+        return numbers;
     }
 
     private static byte[] Bytes(Action<Stream> write)

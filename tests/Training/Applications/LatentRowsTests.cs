@@ -1,4 +1,5 @@
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 using Vae.Models.Objectives;
 using Vae.Shared.Sweeps;
 using Vae.Torch;

@@ -1,4 +1,5 @@
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 
 namespace Vae.Tests.Training.Applications;
 
@@ -70,10 +71,10 @@ public sealed class LatentWaysTests : TorchTest
         using var network = TestModel.Network(spec);
         var model = TestModel.Of(network, spec);
 
-        var images = Generation.FromPrior(model, 4, 1);
+        var images = model.Generate(4, 1);
 
-        Assert.Equal(images, Generation.FromPrior(model, 9, 1)[..images.Length]);
-        Assert.NotEqual(images, Generation.FromPrior(model, 4, 2));
+        Assert.Equal(images, model.Generate(9, 1)[..images.Length]);
+        Assert.NotEqual(images, model.Generate(4, 2));
         Assert.All(images, value => Assert.InRange(value, 0, 1));
         Assert.Throws<ArgumentException>(() => Generation.FromDensity(model, LatentDensity.Fit([1, 2, 3, 4], 2, 1, 1), 4, 1));
     }

@@ -37,6 +37,26 @@ public sealed class OpenedModelTests : TorchTest, IDisposable
         Assert.All(expected, figure => Assert.True(double.IsFinite(figure.Value), figure.Name));
     }
 
+    [Theory]
+    [InlineData(Prior.Normal)]
+    [InlineData(Prior.Vamp)]
+    public void A_model_that_is_opened_again_shows_the_same_images(Prior prior)
+    {
+        var trial = new TrialSpec { Index = 0, Model = new() { Encoder = [8], Latent = 3, Prior = prior, PseudoInputs = 5 }, Training = new() };
+        using var network = PackNetworks.Create(trial, new ImageShape(1, 4, 4));
+        var config = new ModelConfig(trial, null, network.Image, null, null);
+        using (var file = File.Create(Path.Combine(_folder, TrainedModel.FileName))) TrainedModel.Write(file, network, 0, config);
+        File.WriteAllText(Path.Combine(_folder, ModelConfig.FileName), config.Write());
+        var images = Enumerable.Range(0, 3 * 16).Select(i => (i * i % 251) / 255f).ToArray();
+        var (drawn, painted) = (GenerativeModel.Of(network, trial.Model).Generate(9, 4), GenerativeModel.Of(network, trial.Model).Reconstruct(images));
+
+        using var opened = TrainedModel.Load(_folder, torch.CPU);
+
+        Assert.Equal(drawn, opened.Model.Generate(9, 4));
+        Assert.Equal(painted, opened.Model.Reconstruct(images));
+        Assert.Equal(9 * 16, drawn.Distinct().Count());
+    }
+
     private static IEnumerable<Measured> Evaluate(LatentModel model)
     {
         var pixels = new byte[40 * 16];

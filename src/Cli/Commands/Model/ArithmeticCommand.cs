@@ -2,6 +2,7 @@ using System.CommandLine;
 using Vae.Cli.Models;
 using Vae.Data.Png;
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 
 namespace Vae.Cli.Commands.Model;
 

@@ -5,6 +5,7 @@ using Vae.Cli.Terminal;
 using Vae.Data;
 using Vae.Data.Files;
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 using Vae.Models.Files;
 using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;

@@ -4,6 +4,7 @@ using Vae.Cli.Terminal;
 using Vae.Data.Files;
 using Vae.Data.Png;
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 
 namespace Vae.Cli.Commands.Model;
 
@@ -42,7 +43,7 @@ internal static class GenerateCommand
             }
             else if (wanted == Prior)
             {
-                values = Generation.FromPrior(open.Latents, images, chosen);
+                values = open.Model.Model.Generate(images, chosen);
             }
             else
             {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Vae.Cli.Models;
 using Vae.Models.Applications;
+using Vae.Models.Evaluation;
 
 namespace Vae.Cli.Commands.Model;
 

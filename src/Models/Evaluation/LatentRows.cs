@@ -1,8 +1,7 @@
-using Vae.Models.Evaluation;
 using Vae.Models.Networks;
 using Vae.Torch;
 
-namespace Vae.Models.Applications;
+namespace Vae.Models.Evaluation;
 
 /// <summary>The posteriors of some rows, in host memory: what the other applications start from.</summary>
 /// <param name="Latent">Numbers of a latent, d.</param>
