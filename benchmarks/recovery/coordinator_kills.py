@@ -144,7 +144,7 @@ class Watch(threading.Thread):
                     continue
                 now, (before, at) = time.monotonic(), last[name]
                 if steps is not None and steps != before:
-                    if before is not None:
+                    if before:  # Before its first step a worker starts and probes; nothing of that is a pause.
                         self.pauses[name].append((now - at, before))
                     last[name] = (steps, now)
             time.sleep(0.02)
@@ -262,7 +262,7 @@ print(f"| store | {'PostgreSQL' if a.store else 'SQLite'} | the same, a database
 print(f"| trials begun more than once | 0 | {again[0]} (greatest attempt number {max(attempts)}) |")
 print(f"| steps trained more than once, of {expected} | 0 | {again[1]} |")
 print(f"| steps without a point in the store | 0 | {expected - again[2]} |")
-print(f"| longest pause between two steps, any worker | {calm_pause:.2f} s | {longest(pauses)[0][0]:.2f} s |")
+print(f"| longest pause between two steps, any worker, from its first step on | {calm_pause:.2f} s | {longest(pauses)[0][0]:.2f} s |")
 if recoveries:
     print(f"| restart to ready, median / p99 / longest | | {statistics.median(ready):.2f} / {quantile(ready, .99):.2f} / {max(ready):.2f} s |")
     print(f"| restart to all workers back, median / p99 / longest | | {statistics.median(back):.2f} / {quantile(back, .99):.2f} / {max(back):.2f} s |")
