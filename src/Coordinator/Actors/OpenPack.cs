@@ -5,16 +5,18 @@ using Vae.Shared.Sweeps;
 
 namespace Vae.Coordinator.Actors;
 
-/// <summary>A trial in a slot of a running pack.</summary>
+/// <summary>A trial in a slot of a running pack, or waiting for the one in it to end.</summary>
+/// <param name="Slot">The slot.</param>
 /// <param name="Trial">The trial.</param>
-/// <param name="StopAs">What it becomes when the order to empty its slot is carried out; null while nobody wants it stopped.</param>
+/// <param name="StopAs">What it becomes when the order to stop it is carried out; null while nobody wants it stopped.</param>
 /// <param name="StopReason">Why, in words.</param>
-internal sealed record SlotInUse(TrialSpec Trial, TrialState? StopAs = null, string StopReason = "");
+internal sealed record SlotInUse(int Slot, TrialSpec Trial, TrialState? StopAs = null, string StopReason = "");
 
 /// <summary>A pack that asks for workers, trains, or pauses before its next attempt.</summary>
 internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<TrialSpec> trials)
 {
     private readonly Queue<string> _history = [];
+    private readonly List<SlotInUse> _inUse = [];
 
     public PackId Id { get; } = id;
 
@@ -44,8 +46,8 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
     /// <summary>What the attempt began with; null before it is durable.</summary>
     public PackMessage.StartRecorded? Start { get; private set; }
 
-    /// <summary>The slots in use, by number. Empty unless the attempt has begun.</summary>
-    public SortedDictionary<int, SlotInUse> Slots { get; } = [];
+    /// <summary>The trials that its slots were given and whose end is not known, in the order in which they were given: one per slot, or two while the end of the first is not told. Empty unless the attempt has begun.</summary>
+    public IReadOnlyList<SlotInUse> InUse => _inUse;
 
     /// <summary>No trial will be filled in any more.</summary>
     public bool IsClosed { get; private set; }
@@ -91,10 +93,11 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
         IsClosed = started.Closed || row.Orders.Any(order => order is SweepEvent.PackClosed);
         IsOfOneTrial = started.Trials.Count == 1 && !row.Orders.Any(order => order is SweepEvent.SlotFilled);
         _orders = row.Orders.Count;
-        foreach (var trial in row.Live) Slots.Add(view.Row(trial).Slot, new(trials[trial]));
+        var given = started.Trials.Concat(row.Orders.OfType<SweepEvent.SlotFilled>().Select(fill => fill.Trial));
+        foreach (var trial in given.Where(row.Live.Contains)) _inUse.Add(new(view.Row(trial).Slot, trials[trial]));
         foreach (var stop in row.Orders.OfType<SweepEvent.SlotStopOrdered>())
         {
-            if (Slots.TryGetValue(stop.Slot, out var slot) && slot.Trial.Index == stop.Trial) Slots[stop.Slot] = slot with { StopAs = stop.State, StopReason = stop.Reason };
+            if (Find(stop.Trial) is { } slot) Mark(slot, stop.State, stop.Reason);
         }
     }
 
@@ -103,32 +106,50 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
     {
         Start = start;
         (IsClosed, IsOfOneTrial) = (start.Closed, start.Slots.Count == 1);
-        foreach (var fill in start.Slots) Slots.Add(fill.Slot, new(fill.Trial));
+        foreach (var fill in start.Slots) _inUse.Add(new(fill.Slot, fill.Trial));
         Trials = [];
     }
 
     /// <summary>The attempt is over; what is left in the slots waits for the next one.</summary>
-    public void EndAttempt()
+    /// <returns>Trials that waited behind others for a slot, or had taken it over from one whose end was never told: for them the pack's own slots are not enough.</returns>
+    public ValueList<TrialSpec> EndAttempt()
     {
         IsRunning = false;
-        if (Start is null) return;
+        if (Start is null) return [];
         Kept = Start.Shape;
-        Trials = Slots.Values.Select(slot => slot.Trial).ToValueList();
-        Slots.Clear();
+        var first = _inUse.DistinctBy(slot => slot.Slot).OrderBy(slot => slot.Slot).Select(slot => slot.Trial).ToValueList();
+        var behind = _inUse.Select(slot => slot.Trial).Where(trial => !first.Contains(trial)).ToValueList();
+        Trials = first;
+        _inUse.Clear();
+        return behind;
     }
+
+    /// <summary>The trial as it is in a slot, or waits for it; null when it is in none.</summary>
+    public SlotInUse? Find(int trial) => _inUse.Find(slot => slot.Trial.Index == trial);
+
+    /// <summary>Whether no trial has the slot.</summary>
+    public bool IsFree(int slot) => !_inUse.Exists(used => used.Slot == slot);
+
+    /// <summary>Whether the slot is this trial's and no other waits for it.</summary>
+    public bool IsAlone(int slot, int trial) => _inUse.TrueForAll(used => used.Slot != slot || used.Trial.Index == trial) && !IsFree(slot);
+
+    /// <summary>The trial has ended.</summary>
+    public void Remove(SlotInUse slot) => _inUse.Remove(slot);
 
     public SlotOrder Fill(int slot, TrialSpec trial, CheckpointRef? from = null)
     {
         IsOfOneTrial = false;
-        Slots.Add(slot, new(trial));
+        _inUse.Add(new(slot, trial));
         return new(++_orders, SlotOrderKind.Fill, slot, trial, "", from);
     }
 
-    public SlotOrder Empty(int slot, TrialState state, string reason)
+    public SlotOrder Stop(SlotInUse slot, TrialState state, string reason)
     {
-        Slots[slot] = Slots[slot] with { StopAs = state, StopReason = reason };
-        return new(++_orders, SlotOrderKind.Empty, slot, null, reason);
+        Mark(slot, state, reason);
+        return new(++_orders, SlotOrderKind.Empty, slot.Slot, slot.Trial, reason);
     }
+
+    private void Mark(SlotInUse slot, TrialState state, string reason) => _inUse[_inUse.IndexOf(slot)] = slot with { StopAs = state, StopReason = reason };
 
     public SlotOrder Close()
     {
@@ -161,6 +182,9 @@ internal sealed class OpenPack(PackId id, PackSignature signature, ValueList<Tri
         (IsUnderSuspicion, Kept) = (true, null);
         return half;
     }
+
+    /// <summary>A pack for those that waited behind others, or had taken over from them: nothing is known against them, and others may join.</summary>
+    public OpenPack ForThoseBehind(PackId other, ValueList<TrialSpec> trials) => new(other, Signature, trials) { Shape = Shape, Attempt = Attempt };
 
     /// <summary>Its trials are tried again among themselves.</summary>
     public void Suspect() => (IsUnderSuspicion, Kept) = (true, null);

@@ -27,6 +27,7 @@ public sealed partial class PackRunner
             case PackMessage.ReplicaState state: TakeState(Reporter(sender, state.Attempt, effects), state, now, effects); break;
             case PackMessage.SlotsChanged changed: MarkApplied(Reporter(sender, changed.Attempt, effects), changed.Through); break;
             case PackMessage.SlotEnded ended: PassSlotEnd(Reporter(sender, ended.Attempt, effects), ended, effects); break;
+            case PackMessage.SlotEnding ending: PassSlotEnding(Reporter(sender, ending.Attempt, effects), ending, effects); break;
             case PackMessage.CheckpointMade made: PassCheckpoint(Reporter(sender, made.Attempt, effects), made.Checkpoint, effects); break;
             case PackMessage.ReplicaDone done: TakeDone(Reporter(sender, done.Attempt, effects), done, now, effects); break;
             case PackMessage.ReplicaFailed failed: TakeFailure(Reporter(sender, failed.Attempt, effects), failed, now, effects); break;

@@ -17,7 +17,7 @@ public sealed partial class PackRunner
     private void TakeOrders(ValueList<SlotOrder> orders, Effects effects)
     {
         _orders.Add(orders);
-        foreach (var order in orders.Where(order => order.Trial is not null)) _live.Add(order.Trial!.Index);
+        foreach (var order in orders.Where(order => order.Kind == SlotOrderKind.Fill)) _live.Add(order.Trial!.Index);
         if (_phase != Phase.Training) return;
         SendOrders(effects);
         WakeLater(effects);
@@ -42,6 +42,12 @@ public sealed partial class PackRunner
     {
         if (member is null || _start is null || _outcome is SweepMessage.PackFailed) return;
         effects.Send(_sweep, new SweepMessage.SlotEnded(plan.Pack, plan.Attempt, ended.Slot, ended.Result, _othersWait));
+    }
+
+    // From whoever is rank 0, or was. What is ordered now is there before the slot is empty.
+    private void PassSlotEnding(PackMember? member, PackMessage.SlotEnding ending, Effects effects)
+    {
+        if (member is not null && _start is not null && _outcome is null) effects.Send(_sweep, new SweepMessage.SlotEnding(plan.Pack, plan.Attempt, ending.Slot, ending.Trial, _othersWait));
     }
 
     // To all: each keeps the end for the case that it is rank 0 next.

@@ -23,14 +23,20 @@ public sealed partial class Sweep
         }
 
         var waiting = _feed.Unfinished.Values.Where(trial => _view.Row(trial.Index).State != TrialState.Running);
-        foreach (var trials in waiting.GroupBy(trial => _view.Row(trial.Index).Pack).OrderBy(group => group.Key)) Reopen(trials.Key, trials.ToValueList());
+        var attempts = _view.Touched.GroupBy(row => row.Pack).ToDictionary(rows => rows.Key, rows => rows.Max(row => row.Attempt.Value)); // Looked up only.
+        foreach (var trials in waiting.GroupBy(trial => _view.Row(trial.Index).Pack).OrderBy(group => group.Key))
+        {
+            var slots = _view.ShapeOf(trials.Key)?.Slots ?? int.MaxValue; // Some may have waited for a slot behind others, which have gone on without them.
+            foreach (var part in trials.Chunk(slots)) Reopen(trials.Key, new(attempts[trials.Key]), part.ToValueList());
+        }
+
         effects.Send(Addresses.Placement, new PlacementMessage.SweepRecovered(_view.Id)); // After the claims.
     }
 
     private void Adopt(PackRow row, Instant now, Effects effects)
     {
         var pack = new OpenPack(new(_view.Id, row.Number), PackSignature.Of(_feed.Adopted[row.Live.Min]), []);
-        RestoreHistory(pack, [.. row.Live.Select(_view.Row)]);
+        RestoreHistory(pack, row.Attempt, [.. row.Live.Select(_view.Row)]);
         pack.Adopt(row, _feed.Adopted, _view);
         _open.Add(pack.Id.Number, pack);
         _firstStart ??= now;
@@ -42,23 +48,23 @@ public sealed partial class Sweep
     private ValueList<SlotOrder> OrdersOf(PackRow row) => row.Orders.Select((fact, index) => fact switch
     {
         SweepEvent.SlotFilled filled => new SlotOrder(index + 1, SlotOrderKind.Fill, filled.Slot, _feed.Adopted[filled.Trial], "", filled.From),
-        SweepEvent.SlotStopOrdered stop => new SlotOrder(index + 1, SlotOrderKind.Empty, stop.Slot, null, stop.Reason),
+        SweepEvent.SlotStopOrdered stop => new SlotOrder(index + 1, SlotOrderKind.Empty, stop.Slot, _feed.Adopted[stop.Trial], stop.Reason),
         _ => new SlotOrder(index + 1, SlotOrderKind.Close, 0, null, ""),
     }).ToValueList();
 
-    private void Reopen(int number, ValueList<TrialSpec> trials)
+    private void Reopen(int number, Attempt last, ValueList<TrialSpec> trials)
     {
         if (_open.ContainsKey(number)) number = _nextPack++;
         var pack = new OpenPack(new(_view.Id, number), PackSignature.Of(trials[0]), trials);
-        RestoreHistory(pack, [.. trials.Select(trial => _view.Row(trial.Index))]);
+        RestoreHistory(pack, last, [.. trials.Select(trial => _view.Row(trial.Index))]);
         _open.Add(number, pack);
         _unplanned.Add(pack);
     }
 
-    private void RestoreHistory(OpenPack pack, TrialRow[] rows)
+    private void RestoreHistory(OpenPack pack, Attempt last, TrialRow[] rows)
     {
         var suspectedAfter = _view.Suspects.TryGetValue(pack.Id.Number, out var attempt) ? attempt : new Attempt(0);
-        pack.Restore(new(Math.Max(suspectedAfter.Value, rows.Max(row => row.Attempt.Value))), rows.Max(row => row.Losses), rows[0].Reason, _view.ShapeOf(rows[0].Pack));
+        pack.Restore(new(Math.Max(suspectedAfter.Value, last.Value)), rows.Max(row => row.Losses), rows[0].Reason, _view.ShapeOf(rows[0].Pack));
         if (suspectedAfter.Value > 0) pack.Suspect();
     }
 

@@ -17,30 +17,44 @@ public sealed partial class Sweep
     private void TakeSlotEnd(ActorId runner, SweepMessage.SlotEnded ended, Effects effects)
     {
         if (Current(ended.Pack, ended.Attempt) is not { Start: not null } pack) return;
-        if (pack.Slots.TryGetValue(ended.Slot, out var slot) && slot.Trial.Index == ended.Result.TrialIndex)
+        if (pack.Find(ended.Result.TrialIndex) is { } slot && slot.Slot == ended.Slot)
         {
-            pack.Slots.Remove(ended.Slot);
+            pack.Remove(slot);
             RecordEnd(pack, ResultOf(slot, ended.Result), effects);
             if (ended.Result.State == TrialState.Done) effects.Send(Addresses.Placement, new PlacementMessage.GangProved(ended.Pack, ended.Attempt));
-            if (!pack.IsClosed) effects.Send(runner, new PackMessage.OrderSlots(pack.Attempt, [RefillOrClose(pack, ended, effects)]));
+            if (!pack.IsClosed && (ended.OthersWait || pack.IsFree(ended.Slot))) effects.Send(runner, new PackMessage.OrderSlots(pack.Attempt, [RefillOrClose(pack, ended, effects)]));
         }
 
         effects.Send(runner, new PackMessage.SlotSettled(ended.Attempt, ended.Result.TrialIndex)); // Leaves after the facts above are durable.
     }
 
+    // What follows a trial is ordered a little before its end, so that the slot goes on at the step boundary, whether the coordinator is there then or not. A fact like any other: the trial runs from now on. Not when
+    // nothing waits: what ends meanwhile elsewhere may leave something.
+    private void TakeSlotEnding(ActorId runner, SweepMessage.SlotEnding ending, Effects effects)
+    {
+        if (Current(ending.Pack, ending.Attempt) is not { Start: not null, IsClosed: false } pack || ending.OthersWait || !pack.IsAlone(ending.Slot, ending.Trial)) return;
+        if (TakeNext(pack) is { } trial) effects.Send(runner, new PackMessage.OrderSlots(pack.Attempt, [Fill(pack, ending.Slot, trial, effects)]));
+    }
+
     // When others wait for workers the pack takes no more trials: its lane goes to the next in the queue as soon as it is through.
     private SlotOrder RefillOrClose(OpenPack pack, SweepMessage.SlotEnded ended, Effects effects)
     {
-        _queue.LookAhead(); // After a restart the first end may come before the data set.
-        if (ended.OthersWait || !pack.TakesOthers || _queue.Take(pack.Signature, pack.Start!.Shape.Latent) is not { } trial)
-        {
-            var close = pack.Close();
-            Record(new SweepEvent.PackClosed(pack.Id.Number, pack.Attempt, close.Number) { Sweep = _view.Id }, effects);
-            return close;
-        }
+        if (!ended.OthersWait && TakeNext(pack) is { } trial) return Fill(pack, ended.Slot, trial, effects);
+        var close = pack.Close();
+        Record(new SweepEvent.PackClosed(pack.Id.Number, pack.Attempt, close.Number) { Sweep = _view.Id }, effects);
+        return close;
+    }
 
-        var fill = pack.Fill(ended.Slot, trial);
-        Record(new SweepEvent.SlotFilled(pack.Id.Number, pack.Attempt, ended.Slot, trial.Index, fill.Number, fill.From) { Sweep = _view.Id }, effects);
+    private TrialSpec? TakeNext(OpenPack pack)
+    {
+        _queue.LookAhead(); // After a restart the first end may come before the data set.
+        return pack.TakesOthers ? _queue.Take(pack.Signature, pack.Start!.Shape.Latent) : null;
+    }
+
+    private SlotOrder Fill(OpenPack pack, int slot, TrialSpec trial, Effects effects)
+    {
+        var fill = pack.Fill(slot, trial);
+        Record(new SweepEvent.SlotFilled(pack.Id.Number, pack.Attempt, slot, trial.Index, fill.Number, fill.From) { Sweep = _view.Id }, effects);
         return fill;
     }
 
@@ -83,9 +97,9 @@ public sealed partial class Sweep
     {
         if (HasEnded || stop.State is not (TrialState.Pruned or TrialState.Cancelled) || stop.Trial < 0 || stop.Trial >= _view.Trials) return;
         var row = _view.Row(stop.Trial);
-        if (row.State != TrialState.Running || !_open.TryGetValue(row.Pack, out var pack) || !pack.Slots.TryGetValue(row.Slot, out var slot) || slot.StopAs is not null) return;
-        var empty = pack.Empty(row.Slot, stop.State, stop.Reason);
-        Record(new SweepEvent.SlotStopOrdered(pack.Id.Number, pack.Attempt, row.Slot, stop.Trial, empty.Number, stop.State, stop.Reason) { Sweep = _view.Id }, effects);
+        if (row.State != TrialState.Running || !_open.TryGetValue(row.Pack, out var pack) || pack.Find(stop.Trial) is not { StopAs: null } slot) return;
+        var empty = pack.Stop(slot, stop.State, stop.Reason);
+        Record(new SweepEvent.SlotStopOrdered(pack.Id.Number, pack.Attempt, slot.Slot, stop.Trial, empty.Number, stop.State, stop.Reason) { Sweep = _view.Id }, effects);
         effects.Send(Addresses.PackRunner(pack.Id, pack.Attempt), new PackMessage.OrderSlots(pack.Attempt, [empty]));
     }
 
@@ -93,8 +107,12 @@ public sealed partial class Sweep
     {
         effects.Send(runner, new PackMessage.PackSettled(done.Attempt)); // Leaves after the facts below are durable.
         if (Current(done.Pack, done.Attempt) is not { Start: not null } pack) return;
-        foreach (var slot in pack.Slots.Values) RecordEnd(pack, ResultOf(slot, done.Results.FirstOrDefault(result => result.TrialIndex == slot.Trial.Index)), effects);
-        pack.Slots.Clear();
+        foreach (var slot in pack.InUse.ToArray())
+        {
+            pack.Remove(slot);
+            RecordEnd(pack, ResultOf(slot, done.Results.FirstOrDefault(result => result.TrialIndex == slot.Trial.Index)), effects);
+        }
+
         Close(pack, effects);
     }
 
@@ -121,7 +139,7 @@ public sealed partial class Sweep
     {
         RecordStopped(pack, effects);
         var wasTraining = pack.Start is not null;
-        pack.EndAttempt();
+        var behind = pack.EndAttempt();
         if (pack.Trials.Count == 0)
         {
             if (wasTraining) Close(pack, effects); // All had ended; only the farewell was lost.
@@ -138,9 +156,17 @@ public sealed partial class Sweep
 
         pack.Remember(kind, text);
         if (wasTraining) RecordInterruption(pack, OpenPack.CountsAsLoss(kind) ? TrialState.Lost : TrialState.Preempted, text, effects);
+        if (behind.Count > 0) OpenForThoseBehind(pack, behind, effects);
         if (pack.Losses >= LossesMax && isAlone) GiveUp(pack, $"Given up after {pack.Losses} lost attempts: {pack.History}.", effects);
         else if (pack.Attempt.Value >= AttemptsMax) GiveUp(pack, $"Given up after {pack.Attempt.Value} attempts; the last: {pack.History}.", effects);
         else TryAgain(pack, kind, effects);
+    }
+
+    private void OpenForThoseBehind(OpenPack pack, ValueList<TrialSpec> behind, Effects effects)
+    {
+        var other = pack.ForThoseBehind(new(_view.Id, _nextPack++), behind);
+        _open.Add(other.Id.Number, other);
+        effects.Wake(TimeSpan.Zero, new SweepMessage.RetryDue(other.Id.Number, other.Attempt));
     }
 
     // No worker has nearly the memory. A pack of several trials is made smaller before any of them is given up: alone it may fit. A fresh one has no trial yet, so the largest that waits pays for it.
@@ -207,9 +233,9 @@ public sealed partial class Sweep
     // They were to be stopped, and now they are.
     private void RecordStopped(OpenPack pack, Effects effects)
     {
-        foreach (var (number, slot) in pack.Slots.Where(pair => pair.Value.StopAs is not null).ToArray())
+        foreach (var slot in pack.InUse.Where(slot => slot.StopAs is not null).ToArray())
         {
-            pack.Slots.Remove(number);
+            pack.Remove(slot);
             RecordEnd(pack, ResultOf(slot, null), effects);
         }
     }

@@ -75,6 +75,7 @@ public sealed partial class Sweep : IActor
             case SweepMessage.PackRegrouped regrouped: RecordGeneration(sender, regrouped, effects); break;
             case SweepMessage.PackCheckpointed made: RecordCheckpoint(sender, made, effects); break;
             case SweepMessage.SlotEnded ended: TakeSlotEnd(sender, ended, effects); break;
+            case SweepMessage.SlotEnding ending: TakeSlotEnding(sender, ending, effects); break;
             case SweepMessage.PackDone done: TakeResults(sender, done, effects); break;
             case SweepMessage.PackFailed failed: TakeFailure(sender, failed, effects); break;
             case SweepMessage.StopTrial stop: StopTrial(stop, effects); break;

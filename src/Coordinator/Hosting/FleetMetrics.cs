@@ -94,7 +94,10 @@ internal sealed class FleetMetrics
 
     private static (int Filled, int Empty) Slots(SweepView view) => view.State != SweepState.Running
         ? default
-        : (view.Packs.Values.Sum(pack => pack.Live.Count), view.Packs.Values.Sum(pack => pack.Started.Shape.Slots - pack.Live.Count));
+        : (view.Packs.Values.Sum(pack => Filled(view, pack)), view.Packs.Values.Sum(pack => pack.Started.Shape.Slots - Filled(view, pack)));
+
+    // A trial may wait for its slot behind the one in it.
+    private static int Filled(SweepView view, PackRow pack) => pack.Live.Select(trial => view.Row(trial).Slot).Distinct().Count();
 
     private static List<(TrialState State, int Count)> Counts(SweepView view) => [.. Enum.GetValues<TrialState>().Select(state => (state, view.Count(state)))];
 }

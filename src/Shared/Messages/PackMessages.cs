@@ -166,6 +166,12 @@ public abstract record PackMessage : Message
     /// <summary>From whoever is rank 0: a trial of the pack ended (done, failed with its text, or emptied) and its files are stored; the slot is empty. Repeated until <see cref="ReplicaMessage.SlotEndAccepted"/>, and told again by the rank 0 of a later generation.</summary>
     public sealed record SlotEnded(Attempt Attempt, int Slot, TrialResult Result) : PackMessage;
 
+    /// <summary>
+    /// From whoever is rank 0: by its measure the trial of this slot is through within a few seconds. What is ordered into the slot meanwhile begins at the act in which the trial ends, whether the coordinator is there then or
+    /// not. Repeated until the order has come or the trial has ended; nothing depends on its arrival.
+    /// </summary>
+    public sealed record SlotEnding(Attempt Attempt, int Slot, int Trial) : PackMessage;
+
     /// <summary>Training ended: the pack is closed and all slots are empty. Every rank reports; rank 0 carries the results that no slot end has told. Repeated until <see cref="ReplicaMessage.OutcomeAccepted"/>.</summary>
     public sealed record ReplicaDone(Attempt Attempt, Generation Generation, ValueList<TrialResult> Results) : PackMessage;
 
@@ -245,6 +251,9 @@ public abstract record ReplicaMessage : Message
 
     /// <summary>From the engine's port, on rank 0 alone: a trial ended and left its slot. Its artifacts are already with the coordinator.</summary>
     public sealed record SlotDone(int Slot, TrialResult Result) : ReplicaMessage;
+
+    /// <summary>From the engine's port, on rank 0 alone: the trial of a slot that nothing waits for is soon through.</summary>
+    public sealed record SlotEnding(int Slot, int Trial) : ReplicaMessage;
 
     /// <summary>From the engine's port: training ended. Artifacts are already with the coordinator, and all slot ends were told before.</summary>
     public sealed record TrainingEnded(Generation Generation, ValueList<TrialResult> Results) : ReplicaMessage;

@@ -13,10 +13,10 @@ public sealed record SlotFill(int Slot, TrialSpec Trial, CheckpointRef? From = n
 /// <summary>What a running pack may be told to do with its slots.</summary>
 public enum SlotOrderKind
 {
-    /// <summary>Begin a trial in an empty slot, from its initial weights or from a checkpoint.</summary>
+    /// <summary>Begin a trial, from its initial weights or from a checkpoint. One that begins from its initial weights may come while the slot is taken: it begins when the slot's trial ends, at the same act on all ranks.</summary>
     Fill,
 
-    /// <summary>Stop the slot's trial where it stands. Nothing happens when it has ended by itself.</summary>
+    /// <summary>Stop a trial where it stands, or before it begins. Nothing happens when it has ended by itself.</summary>
     Empty,
 
     /// <summary>No trial will be filled in any more: end when all slots are empty. A slot may still be emptied by a later order.</summary>
@@ -27,7 +27,7 @@ public enum SlotOrderKind
 /// <param name="Number">From 1 per attempt, without gaps.</param>
 /// <param name="Kind">What to do.</param>
 /// <param name="Slot">Where; 0 for <see cref="SlotOrderKind.Close"/>.</param>
-/// <param name="Trial">What to begin; null unless <paramref name="Kind"/> is <see cref="SlotOrderKind.Fill"/>.</param>
+/// <param name="Trial">What to begin or to stop; null when <paramref name="Kind"/> is <see cref="SlotOrderKind.Close"/>, and to stop whatever is in the slot.</param>
 /// <param name="Reason">Why a slot is emptied, in words; else empty.</param>
 /// <param name="From">Where the state of the trial lies; null: it begins from its initial weights, or nothing is begun.</param>
 public sealed record SlotOrder(long Number, SlotOrderKind Kind, int Slot, TrialSpec? Trial, string Reason, CheckpointRef? From = null);

@@ -72,7 +72,7 @@ public abstract record SweepEvent : DomainEvent
     /// <summary>A checkpoint cannot be used; nothing goes on from it again. Its trials go on from the one before, or from their initial weights.</summary>
     public sealed record CheckpointRefused(CheckpointRef Checkpoint, string Reason) : SweepEvent;
 
-    /// <summary>A slot that became free was given to a trial that nothing had happened to.</summary>
+    /// <summary>A slot that became free, or whose trial was about to end, was given to a trial that nothing had happened to. Until that end is told the slot has two trials, and never more.</summary>
     /// <param name="Pack">The pack.</param>
     /// <param name="Attempt">Its attempt.</param>
     /// <param name="Slot">The slot.</param>

@@ -55,6 +55,14 @@ public abstract record SweepMessage : Message
     /// <param name="OthersWait">Another sweep, that has fewer workers, waits for some: the slot is not to be refilled.</param>
     public sealed record SlotEnded(PackId Pack, Attempt Attempt, int Slot, TrialResult Result, bool OthersWait) : SweepMessage;
 
+    /// <summary>A trial is about to end. Repeated, but nothing depends on its arrival: what follows it in its slot may be ordered now, or when it has ended.</summary>
+    /// <param name="Pack">The pack.</param>
+    /// <param name="Attempt">Its attempt.</param>
+    /// <param name="Slot">The slot.</param>
+    /// <param name="Trial">The trial that is in it.</param>
+    /// <param name="OthersWait">Another sweep, that has fewer workers, waits for some: the slot is not to be refilled.</param>
+    public sealed record SlotEnding(PackId Pack, Attempt Attempt, int Slot, int Trial, bool OthersWait) : SweepMessage;
+
     /// <summary>All results of the pack are here. Repeated until <see cref="PackMessage.PackSettled"/>.</summary>
     public sealed record PackDone(PackId Pack, Attempt Attempt, ValueList<TrialResult> Results) : SweepMessage;
 

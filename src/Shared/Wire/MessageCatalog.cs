@@ -43,6 +43,7 @@ public static class MessageCatalog
         CatalogRow.Of(0x050B, MessageCodecs.ReplicaLeaving),
         CatalogRow.Of(0x050C, MessageCodecs.CheckpointMade),
         CatalogRow.Of(0x050D, MessageCodecs.ReplicaState),
+        CatalogRow.Of(0x050E, MessageCodecs.SlotEnding),
 
         CatalogRow.Of(0x0601, MessageCodecs.FormRing),
         CatalogRow.Of(0x0602, MessageCodecs.OutcomeAccepted),
@@ -135,6 +136,7 @@ public static class MessageCatalog
         typeof(ReplicaMessage.TrainingStarted),
         typeof(ReplicaMessage.OrdersApplied),
         typeof(ReplicaMessage.SlotDone),
+        typeof(ReplicaMessage.SlotEnding),
         typeof(ReplicaMessage.TrainingEnded),
         typeof(ReplicaMessage.EngineFailed),
         typeof(ReplicaMessage.ReportDue),
@@ -146,6 +148,7 @@ public static class MessageCatalog
         typeof(SweepMessage.PackRegrouped),
         typeof(SweepMessage.PackCheckpointed),
         typeof(SweepMessage.SlotEnded),
+        typeof(SweepMessage.SlotEnding),
         typeof(SweepMessage.PackDone),
         typeof(SweepMessage.PackFailed),
         typeof(SweepMessage.StopSweep),

@@ -138,6 +138,12 @@ internal static class MessageCodecs
         .Field("Result", Result, x => x.Result)
         .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I32.Read(ref r), Result.Read(ref r)));
 
+    public static readonly RecordCodec<PackMessage.SlotEnding> SlotEnding = Record<PackMessage.SlotEnding>()
+        .Field("Attempt", AttemptNumber, x => x.Attempt)
+        .Field("Slot", I32, x => x.Slot)
+        .Field("Trial", I32, x => x.Trial)
+        .ReadBy((ref r) => new(AttemptNumber.Read(ref r), I32.Read(ref r), I32.Read(ref r)));
+
     public static readonly RecordCodec<PackMessage.ReplicaHalting> ReplicaHalting =
         OfAttemptAnd<PackMessage.ReplicaHalting, Generation>(x => x.Attempt, "Generation", GenerationNumber, x => x.Generation, (attempt, value) => new(attempt, value));
 

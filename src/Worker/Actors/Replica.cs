@@ -56,6 +56,7 @@ public sealed class Replica(ActorId self, ReplicaAssignment assignment) : IActor
             case ReplicaMessage.EngineFailed failed when failed.Generation == _generation: Fail(failed.Kind, failed.Text, effects); break;
             case ReplicaMessage.OrdersApplied applied: TakeApplied(applied.Through, effects); break;
             case ReplicaMessage.SlotDone done: _reports.AddEnd(done, effects); break;
+            case ReplicaMessage.SlotEnding ending: _reports.AddEnding(ending, effects); break;
             case ReplicaMessage.CheckpointStored stored: TakeCheckpoint(stored.Checkpoint, effects); break;
             case ReplicaMessage.PointsDurable durable: TellCheckpoint(durable.Position, effects); break;
             case ReplicaMessage.FormRing or ReplicaMessage.HaltTraining or ReplicaMessage.ChangeSlots or ReplicaMessage.SaveCheckpoint or ReplicaMessage.Attach or ReplicaMessage.SlotEndAccepted
@@ -183,6 +184,7 @@ public sealed class Replica(ActorId self, ReplicaAssignment assignment) : IActor
         var fresh = orders.Where(order => order.Number > _ordersGiven).ToValueList();
         if (_phase != ReplicaPhase.Training || fresh.Count == 0) return;
         _ordersGiven = fresh[^1].Number;
+        _reports.ForgetEndings(fresh);
         effects.Run(new SlotOrdersJob(assignment.Pack, assignment.Attempt, fresh));
     }
 

@@ -18,6 +18,7 @@ internal sealed class ReplicaReports(ReplicaAssignment assignment)
     public const int CheckpointsMax = 2;
 
     private readonly List<PackMessage.SlotEnded> _ends = []; // At most one per slot and those refilled meanwhile.
+    private readonly List<PackMessage.SlotEnding> _endings = []; // At most one per slot.
     private readonly List<PackMessage.CheckpointMade> _checkpoints = [];
     private PackMessage? _report; // Where it stands, while that is to be told: ready, halted, done or failed.
     private PackMessage.ReplicaLeaving? _leaving;
@@ -45,6 +46,7 @@ internal sealed class ReplicaReports(ReplicaAssignment assignment)
     public void AddEnd(ReplicaMessage.SlotDone done, Effects effects)
     {
         var end = new PackMessage.SlotEnded(assignment.Attempt, done.Slot, done.Result);
+        _endings.RemoveAll(ending => ending.Trial == done.Result.TrialIndex);
         _ends.RemoveAll(known => known.Result.TrialIndex == done.Result.TrialIndex);
         _ends.Add(end);
         effects.Send(assignment.Runner, end);
@@ -53,7 +55,22 @@ internal sealed class ReplicaReports(ReplicaAssignment assignment)
 
     public void ForgetEnd(int trial, Effects effects)
     {
+        _endings.RemoveAll(ending => ending.Trial == trial);
         if (_ends.RemoveAll(end => end.Result.TrialIndex == trial) > 0 && _ends.Count == 0 && _report is PackMessage.ReplicaDone) Tell(effects);
+    }
+
+    public void AddEnding(ReplicaMessage.SlotEnding soon, Effects effects)
+    {
+        _endings.RemoveAll(known => known.Slot == soon.Slot);
+        _endings.Add(new(assignment.Attempt, soon.Slot, soon.Trial));
+        effects.Send(assignment.Runner, _endings[^1]);
+        RepeatSoon(effects);
+    }
+
+    /// <summary>The runner has answered by orders: what these slots go on with is known.</summary>
+    public void ForgetEndings(ValueList<SlotOrder> orders)
+    {
+        foreach (var order in orders) _endings.RemoveAll(ending => order.Kind == SlotOrderKind.Close || (order.Kind == SlotOrderKind.Fill && order.Slot == ending.Slot));
     }
 
     public void AddCheckpoint(CheckpointInfo checkpoint, Effects effects)
@@ -79,9 +96,10 @@ internal sealed class ReplicaReports(ReplicaAssignment assignment)
     {
         if (_leaving is not null) effects.Send(assignment.Runner, _leaving);
         foreach (var end in _ends) effects.Send(assignment.Runner, end);
+        foreach (var ending in _endings) effects.Send(assignment.Runner, ending); // After the ends: a slot has one trial that waits, at most.
         foreach (var made in _checkpoints) effects.Send(assignment.Runner, made);
         Tell(effects);
-        return _leaving is not null || _ends.Count > 0 || _checkpoints.Count > 0 || _report is not null;
+        return _leaving is not null || _ends.Count > 0 || _endings.Count > 0 || _checkpoints.Count > 0 || _report is not null;
     }
 
     // That the pack is done is told last: it would end the attempt, and with it the results that nobody has heard of.

@@ -64,6 +64,7 @@ public sealed partial class EnginePort(EngineParts parts, ILogger logger) : IDis
             var signals = new EngineSignals(
                 Started: () => reply.Post(new ReplicaMessage.TrainingStarted(job.Generation)),
                 Done: (slot, result) => reply.Post(new ReplicaMessage.SlotDone(slot, result)),
+                Ending: (slot, trial) => reply.Post(new ReplicaMessage.SlotEnding(slot, trial)),
                 Applied: number => reply.Post(new ReplicaMessage.OrdersApplied(number)));
             var halt = await engine.TrainAsync(job.Generation, job.Members, job.Source, signals);
             reply.Post(halt is null ? new ReplicaMessage.TrainingEnded(job.Generation, []) : new ReplicaMessage.TrainingHalted(job.Generation, halt.Position, halt.Kind, halt.Text, halt.Silent));

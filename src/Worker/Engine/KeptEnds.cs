@@ -11,7 +11,7 @@ namespace Vae.Worker.Engine;
 
 /// <summary>
 /// The trials of a pack that have ended here and whose end nobody has confirmed as durable. Every rank keeps them, because only rank 0 makes a trial's files and tells its end, and rank 0 may be lost at that very moment:
-/// then the rank 0 of the next generation tells it. Bounded by the slots: a slot is refilled after its trial's end is durable, so a pack has at most two such trials per slot. Any thread may call.
+/// then the rank 0 of the next generation tells it. Bounded by the slots: a slot is given a third trial only when the end of the first is durable, so a pack has at most two such trials per slot. Any thread may call.
 /// </summary>
 internal sealed class KeptEnds : IDisposable
 {

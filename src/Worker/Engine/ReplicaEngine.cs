@@ -191,7 +191,7 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         {
             _isNew = false;
             _results!.Join(allReduce.Rank, allReduce.WorldSize, signals.Done, run.Halting);
-            _reporter.Join(allReduce, members, _trainer!, isSource, new(signals.Started, end => _results.Take(end, _trainer!), signals.Applied, () => _checkpoints.ActDone(_trainer!)));
+            _reporter.Join(allReduce, members, _trainer!, isSource, new(signals.Started, end => _results.Take(end, _trainer!), signals.Ending, signals.Applied, () => _checkpoints.ActDone(_trainer!)));
             _checkpoints.Join(allReduce.Rank);
             _trainer!.Run(allReduce, _reporter, _orders, _assignment.Closed, run.Halting);
             _reporter.Start(); // There may have been nothing left to do.
@@ -280,5 +280,6 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
 /// <summary>What one generation tells its replica.</summary>
 /// <param name="Started">The first act is done, or the pack waits for its first trial.</param>
 /// <param name="Done">A result, on rank 0 alone.</param>
+/// <param name="Ending">A slot, and the trial in it, which is soon through; on rank 0 alone.</param>
 /// <param name="Applied">The number of the last order that is applied, here or in a state that was taken over.</param>
-internal sealed record EngineSignals(Action Started, Action<int, TrialResult> Done, Action<long> Applied);
+internal sealed record EngineSignals(Action Started, Action<int, TrialResult> Done, Action<int, int> Ending, Action<long> Applied);

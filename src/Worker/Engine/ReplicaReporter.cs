@@ -20,6 +20,8 @@ internal sealed partial class ReplicaReporter : ITrainingListener
     // 48 bytes each: 3 MiB in all, while no slot has fewer than the batch that rank 0 may just have begun twice over.
     private const int ReadingsMax = 65_536, ReadingsOfSlotMax = 4_096, ReadingsOfSlotMin = 256, EvaluationsOfSlot = 32;
 
+    private const int NoTrial = -1;
+
     private readonly SlotReadings[] _slots;
     private readonly ReplicaAssignment _assignment;
     private readonly Action<ValueList<MetricPoint>> _publish;
@@ -52,6 +54,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
         (_allReduce, _members, _trainer, _signals, _started) = (allReduce, members, trainer, signals, false);
         (_bytes, _peersWaitedFor) = (0, TimeSpan.Zero);
         _publishes = allReduce.Rank == 0;
+        foreach (var slot in _slots) slot.EndingTold = NoTrial;
         if (_publishes || isSource) PublishAll();
     }
 
@@ -121,6 +124,14 @@ internal sealed partial class ReplicaReporter : ITrainingListener
         if (_publishes) Publish(readings);
     }
 
+    public void SlotEnding(int slot)
+    {
+        var trial = _trainer.TrialAt(slot)!.Index;
+        if (!_publishes || _slots[slot].EndingTold == trial) return;
+        _slots[slot].EndingTold = trial;
+        _signals.SlotEnding(slot, trial);
+    }
+
     public void SlotEnded(SlotEnd end)
     {
         if (_publishes) Publish(_slots[end.Slot]);
@@ -177,6 +188,9 @@ internal sealed partial class ReplicaReporter : ITrainingListener
 
         public double Waited { get; set; }
 
+        /// <summary>The trial whose end was told to be near in this generation.</summary>
+        public int EndingTold { get; set; } = NoTrial;
+
         /// <summary>Of the step that is about to be told; 0 where the objective has none.</summary>
         public double Penalty { get; set; }
     }
@@ -185,6 +199,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
 /// <summary>What a training pack tells beside its points. Called on the training thread.</summary>
 /// <param name="Started">The first step is done, or the pack waits for its first trial.</param>
 /// <param name="SlotEnded">A trial is over; its weights stay until this returns.</param>
+/// <param name="SlotEnding">The slot, and the trial in it, which is soon through.</param>
 /// <param name="OrderApplied">All ranks have applied this order.</param>
 /// <param name="ActDone">The pack is at rest until this returns.</param>
-internal sealed record PackSignals(Action Started, Action<SlotEnd> SlotEnded, Action<long> OrderApplied, Action ActDone);
+internal sealed record PackSignals(Action Started, Action<SlotEnd> SlotEnded, Action<int, int> SlotEnding, Action<long> OrderApplied, Action ActDone);

@@ -43,7 +43,10 @@ public interface ITrainingListener
     /// <summary>A trial begins in a slot of a pack that is training.</summary>
     void SlotFilled(int slot, TrialSpec trial) { }
 
-    /// <summary>A trial is over. Its weights stay in the slot until this returns; afterwards the slot is empty.</summary>
+    /// <summary>By the time that its steps took so far the trial of a slot is through within <see cref="PackTrainer.EndingWithin"/>, and none is there to follow it. Told after each of its steps from then on; ranks measure for themselves.</summary>
+    void SlotEnding(int slot) { }
+
+    /// <summary>A trial is over. Its weights stay in the slot until this returns; afterwards the slot is empty, or the trial's that waited for it. One that was stopped before it began has no step and no weights.</summary>
     void SlotEnded(SlotEnd end) { }
 
     /// <summary>All ranks have applied this order, between the same two steps.</summary>

@@ -14,6 +14,7 @@ public sealed class PackSnapshot
 
     private readonly List<TrialSnapshot> _trials = [];
     private readonly Stack<TrialSnapshot> _spare = [];
+    private readonly List<(int Slot, TrialSpec Trial)> _waiting = [];
 
     /// <summary>Where the pack stood beside its trials.</summary>
     public PackProgress Progress { get; internal set; }
@@ -26,6 +27,9 @@ public sealed class PackSnapshot
 
     /// <summary>The trials, by slot.</summary>
     public IReadOnlyList<TrialSnapshot> Trials => _trials;
+
+    /// <summary>Trials that have not begun and follow those in their slots, by slot. They have no state, so nobody goes on from here with them; other ranks have to know of them.</summary>
+    public IReadOnlyList<(int Slot, TrialSpec Trial)> Waiting => _waiting;
 
     /// <summary>Writes a checkpoint file, front to back.</summary>
     public void WriteTo(Stream target) => SnapshotFile.Write(this, target);
@@ -52,7 +56,10 @@ public sealed class PackSnapshot
     {
         for (var i = _trials.Count - 1; i >= 0; i--) _spare.Push(_trials[i]); // So that the first slot finds its own memory again.
         _trials.Clear();
+        _waiting.Clear();
     }
+
+    internal void AddWaiting(int slot, TrialSpec trial) => _waiting.Add((slot, trial));
 
     /// <summary>Room for one more trial.</summary>
     internal TrialSnapshot Add()

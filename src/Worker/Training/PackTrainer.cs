@@ -19,6 +19,9 @@ public sealed class PackTrainer : IDisposable
     /// <summary>Most floats that one parameter takes in a pack's state: itself and the optimizer's averages, with room for rules to come.</summary>
     public const long StateFloatsPerParameterMax = 4;
 
+    /// <summary>Time before the expected end of a trial at which <see cref="ITrainingListener.SlotEnding"/> is told, in seconds: more than a coordinator needs to come back, and little beside what it costs when the next trial could have begun elsewhere meanwhile.</summary>
+    public const double EndingWithin = 5;
+
     private readonly Pack _pack;
     private readonly PackStep _step;
     private readonly PackEvaluation _evaluation;
@@ -107,6 +110,9 @@ public sealed class PackTrainer : IDisposable
     {
         _copy.Save(into, Progress.EvaluationDue);
         into.Progress = Progress;
+        foreach (var slot in _pack.Slots)
+            if (slot.Next is { } next)
+                into.AddWaiting(slot.Index, next);
     }
 
     /// <summary>Becomes what was saved, bit by bit: also what this pack has applied of its orders. Whatever was in the slots is gone. Between two runs.</summary>
@@ -119,6 +125,8 @@ public sealed class PackTrainer : IDisposable
             if (TrialAt(slot) is not null)
                 Empty(slot);
         _copy.Restore([.. from.Trials.Select(trial => (trial.Slot, trial.Trial, trial))]);
+        foreach (var slot in _pack.Slots) slot.Next = null;
+        foreach (var (slot, trial) in from.Waiting) _pack.Slots[slot].Next = trial;
         Progress = from.Progress;
     }
 
@@ -177,21 +185,28 @@ public sealed class PackTrainer : IDisposable
     private void Apply(PackCourse course)
     {
         var (order, state) = course.TakeOrder();
+        var slot = _pack.Slots[order.Slot];
         switch (order.Kind)
         {
-            case SlotOrderKind.Fill:
-                if (state is null) Fill(order.Slot, order.Trial!);
-                else Restore(order.Slot, order.Trial!, state);
-                course.Exchange.ResetSlot(order.Slot);
-                course.Listener.SlotFilled(order.Slot, order.Trial!);
+            case SlotOrderKind.Fill when slot is { Trial: not null, Next: null } && state is null: slot.Next = order.Trial; break; // It begins when that trial ends.
+            case SlotOrderKind.Fill: Begin(course, order.Slot, order.Trial!, state); break;
+            case SlotOrderKind.Empty when order.Trial is { } next && slot.Next?.Index == next.Index:
+                slot.Next = null;
+                course.Listener.SlotEnded(new SlotEnd(slot.Index, next, SlotEndKind.Emptied, order.Reason, default, 0, 0, Network.ParametersOf(next.Model.Latent), null));
                 break;
-            case SlotOrderKind.Empty:
-                if (_pack.Slots[order.Slot].Trial is not null) End(course, _pack.Slots[order.Slot], SlotEndKind.Emptied, order.Reason);
-                break;
+            case SlotOrderKind.Empty when slot.Trial is { } own && (order.Trial is null || order.Trial.Index == own.Index): End(course, slot, SlotEndKind.Emptied, order.Reason); break;
         }
 
         Progress = Progress with { OrdersApplied = order.Number, Closed = Progress.Closed || order.Kind == SlotOrderKind.Close };
         course.Listener.OrderApplied(order.Number);
+    }
+
+    private void Begin(PackCourse course, int slot, TrialSpec trial, TrialSnapshot? state)
+    {
+        if (state is null) Fill(slot, trial);
+        else Restore(slot, trial, state);
+        course.Exchange.ResetSlot(slot);
+        course.Listener.SlotFilled(slot, trial);
     }
 
     // Nothing to train: the ranks find together when all of them hold the next order.
@@ -231,6 +246,7 @@ public sealed class PackTrainer : IDisposable
         if (_pack.Objective.HasPenalty) course.Listener.StepPenalized(slot.Index, penalty);
         course.Listener.StepDone(slot.Index, slot.Step, epoch, distortion, rate, weight, _step.Clock.StepSeconds);
         if (slot.IsEvaluationDue) Progress = Progress with { EvaluationDue = true };
+        if (slot.Next is null && !Progress.Closed && slot.SecondsLeft <= EndingWithin) course.Listener.SlotEnding(slot.Index);
     }
 
     private void Evaluate(PackCourse course, CancellationToken cancellation)
@@ -253,6 +269,9 @@ public sealed class PackTrainer : IDisposable
         var parameters = Network.ParametersOf(trial.Model.Latent);
         course.Listener.SlotEnded(new SlotEnd(slot.Index, trial, kind, text, slot.Step, slot.EpochsDone, slot.Seconds, parameters, slot.Report));
         Empty(slot.Index);
+        if (slot.Next is not { } next) return;
+        slot.Next = null;
+        Begin(course, slot.Index, next, state: null);
     }
 
     /// <inheritdoc/>

@@ -15,7 +15,7 @@ internal static class SnapshotFile
     public const int Version = 1;
 
     public const string Kind = "vae_checkpoint", Signature = "vae_signature", Slots = "vae_slots", Position = "vae_position", Orders = "vae_orders_applied", Closed = "vae_closed", Due = "vae_evaluation_due";
-    public const string TrialPrefix = "vae_trial.", FiguresPrefix = "vae_figures.";
+    public const string TrialPrefix = "vae_trial.", WaitingPrefix = "vae_waiting.", FiguresPrefix = "vae_figures.";
     public const string Counters = "counters", Figures = "figures", Report = "report";
     public const int CounterCount = 8, FigureCount = 2;
 
@@ -33,6 +33,7 @@ internal static class SnapshotFile
             .Metadata(Orders, Text(snapshot.Progress.OrdersApplied))
             .Metadata(Closed, snapshot.Progress.Closed ? "1" : "0")
             .Metadata(Due, snapshot.Progress.EvaluationDue ? "1" : "0");
+        foreach (var (slot, trial) in snapshot.Waiting) writer.Metadata(WaitingPrefix + Text(slot), Encoding.UTF8.GetString(TrialSpecJson.WriteUtf8(trial)));
         foreach (var trial in snapshot.Trials) Add(writer, trial);
         writer.Write(target);
     }

@@ -41,7 +41,18 @@ internal sealed class SnapshotReader
             if (only is null || only == index) Take(_snapshot.Add(), spec, tensors[index]);
         }
 
+        if (only is null) TakeWaiting();
         return _snapshot;
+    }
+
+    private void TakeWaiting()
+    {
+        foreach (var (key, json) in _file.Metadata.Where(entry => entry.Key.StartsWith(WaitingPrefix, StringComparison.Ordinal)))
+        {
+            if (!int.TryParse(key.AsSpan(WaitingPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var slot) || key != WaitingPrefix + Text(slot) || !_snapshot.Trials.Any(trial => trial.Slot == slot))
+                throw Fault($"`{key}` names no slot in which a trial is");
+            _snapshot.AddWaiting(slot, Spec(key, json));
+        }
     }
 
     private string Entry(string key) => _file.Metadata.TryGetValue(key, out var text) ? text : throw Fault($"the header has no `{key}`");
@@ -57,20 +68,25 @@ internal sealed class SnapshotReader
         foreach (var (key, json) in _file.Metadata)
         {
             if (!key.StartsWith(TrialPrefix, StringComparison.Ordinal)) continue;
-            try
-            {
-                var spec = TrialSpecJson.Read(Encoding.UTF8.GetBytes(json));
-                if (key != TrialPrefix + Text(spec.Index)) throw new FormatException($"its index is {spec.Index}");
-                if (PackSignature.Of(spec) != _snapshot.Signature) throw new FormatException($"it is {PackSignature.Of(spec)}, and the pack is {_snapshot.Signature}");
-                found.Add(spec.Index, spec);
-            }
-            catch (FormatException exception)
-            {
-                throw new SafetensorsException(_shownAs, null, $"`{key}` cannot be used: {exception.Message.TrimEnd('.')}", exception);
-            }
+            var spec = Spec(key, json);
+            if (key != TrialPrefix + Text(spec.Index)) throw Fault($"`{key}` cannot be used: its index is {spec.Index}");
+            found.Add(spec.Index, spec);
         }
 
         return found.Count <= _snapshot.Slots ? found : throw Fault($"it holds {found.Count} trials, and its pack has {_snapshot.Slots} slots");
+    }
+
+    private TrialSpec Spec(string key, string json)
+    {
+        try
+        {
+            var spec = TrialSpecJson.Read(Encoding.UTF8.GetBytes(json));
+            return PackSignature.Of(spec) == _snapshot.Signature ? spec : throw new FormatException($"it is {PackSignature.Of(spec)}, and the pack is {_snapshot.Signature}");
+        }
+        catch (FormatException exception)
+        {
+            throw new SafetensorsException(_shownAs, null, $"`{key}` cannot be used: {exception.Message.TrimEnd('.')}", exception);
+        }
     }
 
     // The tensors of each trial in the order of their bytes.

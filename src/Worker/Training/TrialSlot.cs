@@ -17,6 +17,9 @@ internal sealed class TrialSlot(int index, BatchPlan batches)
     /// <summary>Null: the slot is empty.</summary>
     public TrialSpec? Trial { get; private set; }
 
+    /// <summary>The trial that begins here when <see cref="Trial"/> ends, at the same act on all ranks; null: the slot is empty then.</summary>
+    public TrialSpec? Next { get; set; }
+
     /// <summary>Updates applied.</summary>
     public Step Step { get; private set; }
 
@@ -31,6 +34,9 @@ internal sealed class TrialSlot(int index, BatchPlan batches)
 
     /// <summary>Wall time of its steps, in seconds.</summary>
     public double Seconds { get; private set; }
+
+    /// <summary>What the steps that are left take at the pace of those so far, in seconds. Once a step is done.</summary>
+    public double SecondsLeft => (StepsTotal - Step.Value) * (Seconds / Step.Value);
 
     /// <summary>Mean loss of the epoch's steps so far; of the whole epoch when it has just ended.</summary>
     public double TrainLoss => _lossSteps == 0 ? double.NaN : _lossSum / _lossSteps;

@@ -37,7 +37,8 @@ internal sealed class FactModel
 
         public long Order { get; set; }
 
-        public SortedDictionary<int, int> Slots { get; } = [];
+        /// <summary>Trials by slot, in the order in which they were given.</summary>
+        public List<(int Slot, int Trial)> Slots { get; } = [];
     }
 
     /// <summary>The program's own fold, for questions that need no second opinion.</summary>
@@ -138,7 +139,8 @@ internal sealed class FactModel
     {
         var running = _running[pack];
         var trial = new TrialId(pack.Sweep, index);
-        Require(running.Slots.TryAdd(slot, index), $"I1: slot {slot} of {pack} gets {trial} and holds trial {running.Slots[slot]}");
+        Require(running.Slots.Count(used => used.Slot == slot) < 2, $"I1: slot {slot} of {pack} gets {trial}, and has a trial and one that follows it");
+        running.Slots.Add((slot, index));
         var (_, before, at) = _trials.GetValueOrDefault(trial);
         Require(at is null, $"I1: {trial} begins in {pack} and runs in {at}");
         Require(running.Attempt > before, $"I11: {trial} begins attempt {running.Attempt} after attempt {before}");
@@ -151,7 +153,7 @@ internal sealed class FactModel
         var pack = new PackId(interrupted.Sweep, interrupted.Pack);
         Require(_running.Remove(pack, out var running) && running.Attempt == interrupted.Attempt.Value, $"I11: {interrupted}, and attempt {running?.Attempt} runs");
         Require(interrupted.State is TrialState.Lost or TrialState.Preempted, $"I3: {interrupted}");
-        foreach (var index in running!.Slots.Values) Move(new(pack.Sweep, index), interrupted.State, running.Attempt, null);
+        foreach (var (_, index) in running!.Slots) Move(new(pack.Sweep, index), interrupted.State, running.Attempt, null);
     }
 
     private void Finish(PackId pack, int attempt)
@@ -166,7 +168,7 @@ internal sealed class FactModel
         Require(attempt == ended.Attempt.Value, $"I11: {trial} is in attempt {attempt} and ends by {ended}");
         if (at is { } pack && _running.TryGetValue(pack, out var running))
         {
-            foreach (var slot in running.Slots.Where(pair => pair.Value == trial.Index).Select(pair => pair.Key).ToArray()) running.Slots.Remove(slot);
+            running.Slots.RemoveAll(used => used.Trial == trial.Index);
         }
 
         Move(trial, ended.Result.State, attempt, null);

@@ -21,7 +21,8 @@ internal sealed class PackModel
     /// <summary>An attempt has begun and is not over.</summary>
     public bool IsLive { get; set; }
 
-    public SortedDictionary<int, int> Slots { get; } = [];
+    /// <summary>Trials by slot, in the order in which they were given.</summary>
+    public List<(int Slot, int Trial)> Slots { get; } = [];
 
     public int Generation { get; set; }
 
@@ -77,7 +78,7 @@ internal sealed class FactModel
 
     private void Begin(PackId pack, int slot, int trial, int attempt)
     {
-        Pack(pack).Slots[slot] = trial;
+        Pack(pack).Slots.Add((slot, trial));
         var model = Trial(new(pack.Sweep, trial));
         (model.State, model.Attempt) = (TrialState.Running, attempt);
     }
@@ -97,7 +98,7 @@ internal sealed class FactModel
     private void Interrupt(SweepEvent.PackInterrupted interrupted)
     {
         var pack = Pack(new(interrupted.Sweep, interrupted.Pack));
-        foreach (var trial in pack.Slots.Values) Trial(new(interrupted.Sweep, trial)).State = interrupted.State;
+        foreach (var (_, trial) in pack.Slots) Trial(new(interrupted.Sweep, trial)).State = interrupted.State;
         pack.Slots.Clear();
         pack.IsLive = false;
     }
@@ -108,12 +109,7 @@ internal sealed class FactModel
         foreach (var (pack, model) in Packs)
         {
             if (pack.Sweep != id.Sweep) continue;
-            foreach (var (slot, trial) in model.Slots)
-            {
-                if (trial != id.Index) continue;
-                model.Slots.Remove(slot);
-                return;
-            }
+            if (model.Slots.RemoveAll(used => used.Trial == id.Index) > 0) return;
         }
     }
 

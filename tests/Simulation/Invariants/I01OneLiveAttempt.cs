@@ -4,7 +4,7 @@ using static Vae.Tests.Simulation.Host.Rule;
 
 namespace Vae.Tests.Simulation.Invariants;
 
-/// <summary>I1: at most one live attempt per trial. A pack begins an attempt when its last one is over, a slot holds one trial, and a trial is in one slot.</summary>
+/// <summary>I1: at most one live attempt per trial. A pack begins an attempt when its last one is over, a slot has one trial and at most one that follows it, and a trial is in one slot.</summary>
 internal sealed class I01OneLiveAttempt : Invariant
 {
     public override void OnFact(Watched watched, SweepEvent fact, Term term)
@@ -20,7 +20,7 @@ internal sealed class I01OneLiveAttempt : Invariant
             case SweepEvent.SlotFilled filled:
                 var pack = watched.Model.Pack(new(fact.Sweep, filled.Pack));
                 Require(pack.IsLive && !pack.IsClosed, $"I1: {filled} in a pack that is closed or does not run");
-                Require(!pack.Slots.ContainsKey(filled.Slot), $"I1: {filled} into a slot that holds trial {pack.Slots.GetValueOrDefault(filled.Slot)}");
+                Require(pack.Slots.Count(used => used.Slot == filled.Slot) < 2, $"I1: {filled} into a slot that has a trial and one that follows it");
                 RequireFree(watched, new(fact.Sweep, filled.Trial), fact);
                 break;
             default: break;

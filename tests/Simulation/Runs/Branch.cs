@@ -72,6 +72,15 @@ internal enum Branch
     /// <summary>A trial is stopped in its slot.</summary>
     TrialStopped,
 
+    /// <summary>A trial that was ordered ahead begins at the act in which the one before it in its slot ends.</summary>
+    BegunFromWaiting,
+
+    /// <summary>A trial is stopped while it waits for its slot.</summary>
+    StoppedUnbegun,
+
+    /// <summary>Trials that waited for slots behind others get a pack of their own when their attempt is lost.</summary>
+    MovedFromBehind,
+
     /// <summary>A sweep is stopped while it runs.</summary>
     SweepCancelled,
 

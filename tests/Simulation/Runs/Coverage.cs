@@ -80,6 +80,8 @@ internal sealed partial class Coverage(Watched watched) : Invariant
         Reach(Branch.PeerSilent, trainers.SilentPeers);
         Reach(Branch.RejoinBySameProcess, trainers.TrainedAgain);
         Reach(Branch.FencingRefusal, history.Count(FaultKind.Fenced));
+        Reach(Branch.BegunFromWaiting, trainers.BegunFromWaiting);
+        Reach(Branch.StoppedUnbegun, trainers.StoppedUnbegun);
         Reach(Branch.TwoThatLead, watched.Cluster.TimesTwoLed);
         Reach(Branch.ActsLost, trainers.ActsLostWithTheirRanks);
         Reach(Branch.StoreError, history.Count(FaultKind.StoreError) + history.Count(FaultKind.StoreErrorYetDurable));
@@ -133,6 +135,7 @@ internal sealed partial class Coverage(Watched watched) : Invariant
     {
         var pack = new PackId(interrupted.Sweep, interrupted.Pack);
         var workers = _workers.GetValueOrDefault(pack, []);
+        if (watched.Model.Pack(pack).Slots.GroupBy(used => used.Slot).Any(slot => slot.Count() > 1)) Reach(Branch.MovedFromBehind);
         if (interrupted.State == TrialState.Lost) Reach(Branch.AttemptLost);
         if (interrupted.State == TrialState.Preempted && workers.Count == 1 && _leaving.Contains((pack, workers[0]))) Reach(Branch.LeaverAlone);
         if (interrupted.State == TrialState.Preempted) _preempted.Add(pack);

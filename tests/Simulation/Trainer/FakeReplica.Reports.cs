@@ -17,6 +17,7 @@ internal sealed partial class FakeReplica
     private static readonly TimeSpan RetryMax = TimeSpan.FromSeconds(8);
 
     private readonly Queue<MetricPoint> _unpublished = new(); // From here; on other ranks than 0 all that it remembers.
+    private readonly HashSet<(int Generation, int Trial)> _endingTold = [];
     private readonly HashSet<int> _told = []; // Trials whose end the replica has, which repeats it.
     private int _telling;
     private int _actsSincePublished;
@@ -115,6 +116,13 @@ internal sealed partial class FakeReplica
             _telling--;
             EndWhenAllIsTold(ring);
         });
+    }
+
+    // Once per generation, at any of its steps but the last.
+    private void TellEnding(int number, SlotState slot)
+    {
+        if (Rank != 0 || State.Closed || State.Waiting.ContainsKey(number) || slot.Step < 1 + (slot.Trial.Index * 7 % (Oracle.StepsOf(slot.Trial.Index) - 1)) || !_endingTold.Add((Generation.Value, slot.Trial.Index))) return;
+        _training!.Answer(TimeSpan.Zero, new ReplicaMessage.SlotEnding(number, slot.Trial.Index));
     }
 
     private void Read(TrialId trial, SlotState slot) => Add(new MetricPoint.TrainStep((int)((slot.Step - 1) / Oracle.EpochSteps), Oracle.LossOf(slot.Weights), 150, 50, 1, 0.05)

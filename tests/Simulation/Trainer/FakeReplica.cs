@@ -73,9 +73,15 @@ internal sealed partial class FakeReplica(FakeWorld world, SimulatedNode node, R
     {
         Rule.Require(slot >= 0 && slot < assignment.Shape.Slots && !State.Slots.ContainsKey(slot), $"I1: slot {slot} of {Text} is filled twice, or is none");
         Rule.Require(PackSignature.Of(trial) == PackSignature.Of(assignment.Slots[0].Trial) && trial.Model.Latent <= assignment.Shape.Latent, $"trial {trial.Index} does not fit {Text}");
-        foreach (var other in State.Slots.Values) Rule.Require(other.Trial.Index != trial.Index, $"I1: trial {trial.Index} is in two slots of {Text}");
+        RequireNew(trial);
         State.Slots.Add(slot, restored ?? new SlotState(trial) { Weights = Oracle.Initial(new(assignment.Pack.Sweep, trial.Index)) });
         if (restored is not null) world.Counts.Restored++;
+    }
+
+    private void RequireNew(TrialSpec trial)
+    {
+        foreach (var other in State.Slots.Values) Rule.Require(other.Trial.Index != trial.Index, $"I1: trial {trial.Index} is in two slots of {Text}");
+        foreach (var other in State.Waiting.Values) Rule.Require(other.Index != trial.Index, $"I1: trial {trial.Index} waits for a slot of {Text}, and begins in another");
     }
 
     public void Train(TrainJob job, JobContext context)
@@ -166,6 +172,7 @@ internal sealed partial class FakeReplica(FakeWorld world, SimulatedNode node, R
 
             slot.Weights = Oracle.Next(slot.Weights, act.Sums[number]);
             slot.Step++;
+            if (!slot.IsFinished) TellEnding(number, slot);
             Rule.Require(slot.Weights == world.Oracle.WeightsAt(trial, slot.Step), $"I5/I6: the weights of {trial} at step {slot.Step} in {Text} are not what an undisturbed run has");
             Read(trial, slot);
         }
@@ -191,11 +198,13 @@ internal sealed partial class FakeReplica(FakeWorld world, SimulatedNode node, R
         {
             case SlotOrderKind.Fill:
                 Rule.Require(!State.Closed, $"{Text} is closed and gets another trial: {order}");
-                Fill(order.Slot, order.Trial!, _restored.GetValueOrDefault(order.Number)?.Copy());
+                if (State.Slots.ContainsKey(order.Slot) && order.From is null) Queue(order.Slot, order.Trial!);
+                else Fill(order.Slot, order.Trial!, _restored.GetValueOrDefault(order.Number)?.Copy());
                 _restored.Remove(order.Number);
                 break;
             case SlotOrderKind.Empty:
-                if (State.Slots.TryGetValue(order.Slot, out var slot)) EndTrial(order.Slot, slot, TrialState.Pruned, order.Reason);
+                if (State.Waiting.TryGetValue(order.Slot, out var next) && next.Index == order.Trial!.Index) EndUnbegun(order.Slot, next, order.Reason);
+                else if (State.Slots.TryGetValue(order.Slot, out var slot) && slot.Trial.Index == order.Trial!.Index) EndTrial(order.Slot, slot, TrialState.Pruned, order.Reason);
                 break;
             default: State.Closed = true; break;
         }
@@ -203,11 +212,29 @@ internal sealed partial class FakeReplica(FakeWorld world, SimulatedNode node, R
         _training!.Answer(TimeSpan.Zero, new ReplicaMessage.OrdersApplied(order.Number));
     }
 
+    private void Queue(int slot, TrialSpec trial)
+    {
+        RequireNew(trial);
+        Rule.Require(State.Waiting.TryAdd(slot, trial), $"I10: two trials wait for slot {slot} of {Text}");
+    }
+
     private void EndTrial(int number, SlotState slot, TrialState state, string text)
     {
         State.Slots.Remove(number);
         Keep(slot.Trial.Index, (number, ResultOf(slot, state, text)));
         if (Rank == 0) TellEnd(slot.Trial.Index, again: false);
+        if (!State.Waiting.Remove(number, out var next)) return;
+        if (Rank == 0) world.Counts.BegunFromWaiting++;
+        Fill(number, next, restored: null);
+    }
+
+    private void EndUnbegun(int number, TrialSpec next, string text)
+    {
+        State.Waiting.Remove(number);
+        Keep(next.Index, (number, ResultOf(new SlotState(next), TrialState.Pruned, text)));
+        if (Rank != 0) return;
+        world.Counts.StoppedUnbegun++;
+        TellEnd(next.Index, again: false);
     }
 
     private static TrialResult ResultOf(SlotState slot, TrialState state, string text) => new(

@@ -89,4 +89,8 @@ internal sealed class TrainerCounts
     public long ActsLostWithTheirRanks { get; set; }
 
     public long TrainedAgain { get; set; }
+
+    public long BegunFromWaiting { get; set; }
+
+    public long StoppedUnbegun { get; set; }
 }

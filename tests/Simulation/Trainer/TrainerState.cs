@@ -35,6 +35,9 @@ internal sealed class TrainerState
 
     public SortedDictionary<int, SlotState> Slots { get; private init; } = [];
 
+    /// <summary>Trials that begin when those in their slots end.</summary>
+    public SortedDictionary<int, TrialSpec> Waiting { get; } = [];
+
     public bool IsOver => Closed && Slots.Count == 0;
 
     public bool EvaluationDue
@@ -56,6 +59,7 @@ internal sealed class TrainerState
         var hash = Oracle.Mix((ulong)Position, (ulong)((OrdersApplied * 2) + (Closed ? 1 : 0)));
         foreach (var (number, slot) in Slots)
             hash = Oracle.Mix(hash, Oracle.Mix(slot.Weights, (ulong)((((slot.Step * 1_000) + slot.Evaluated) * 10_000) + (slot.Trial.Index * 100) + number)));
+        foreach (var (number, trial) in Waiting) hash = Oracle.Mix(hash, (ulong)((trial.Index * 100) + number));
         return hash;
     }
 
@@ -63,6 +67,7 @@ internal sealed class TrainerState
     {
         var copy = new TrainerState { Position = Position, OrdersApplied = OrdersApplied, Closed = Closed };
         foreach (var (number, slot) in Slots) copy.Slots.Add(number, slot.Copy());
+        foreach (var (number, trial) in Waiting) copy.Waiting.Add(number, trial);
         return copy;
     }
 

@@ -197,4 +197,14 @@ public class PackRunnerTests
         Assert.True(passed.OthersWait);
         Assert.Equal([0, 0], _runner.Feed(new PackMessage.SlotSettled(Now, 0)).Sent<ReplicaMessage.SlotEndAccepted>().Select(accepted => accepted.Trial));
     }
+
+    [Fact]
+    public void That_a_trial_is_about_to_end_is_passed_on_with_whether_others_wait()
+    {
+        Train();
+        _runner.Feed(new PackMessage.OthersWait(true));
+        var passed = Assert.Single(_runner.Feed(new PackMessage.SlotEnding(Now, 1, 5), Replica(0)).Sent<SweepMessage.SlotEnding>());
+        Assert.Equal((1, 5, true), (passed.Slot, passed.Trial, passed.OthersWait));
+        Assert.Empty(_runner.Feed(new PackMessage.SlotEnding(new(9), 1, 5), Replica(0)).Sent<SweepMessage.SlotEnding>());
+    }
 }

@@ -62,6 +62,22 @@ public class ReplicaTests
     }
 
     [Fact]
+    public void That_a_trial_is_about_to_end_is_told_after_the_ends_until_its_follower_comes_or_it_has_ended()
+    {
+        TrainReplica();
+        var first = _replica.Feed(new ReplicaMessage.SlotEnding(0, 4));
+        Assert.Equal((0, 4), Assert.Single(first.Sent<PackMessage.SlotEnding>()) is var ending ? (ending.Slot, ending.Trial) : default);
+        _replica.Feed(new ReplicaMessage.SlotEnding(1, 5));
+        var both = _replica.Feed(new ReplicaMessage.SlotDone(2, Some.Done(6, -1)));
+        var told = _replica.Feed(both.LastWake<ReplicaMessage.ReportDue>()!);
+        Assert.Equal(["SlotEnded", "SlotEnding", "SlotEnding"], told.OfType<Effect.Send>().Select(send => send.Message.GetType().Name));
+        _replica.Feed(new ReplicaMessage.ChangeSlots(Some.Term, new(1), [new(1, SlotOrderKind.Fill, 0, Some.Trial(9), "")]), Runner);
+        Assert.Equal(1, Assert.Single(_replica.Feed(told.LastWake<ReplicaMessage.ReportDue>()!).Sent<PackMessage.SlotEnding>()).Slot);
+        _replica.Feed(new ReplicaMessage.SlotEndAccepted(new(1), 5));
+        Assert.Empty(_replica.Feed(new ReplicaMessage.Attach(Some.Term, new(1)), Runner).Sent<PackMessage.SlotEnding>());
+    }
+
+    [Fact]
     public void Slot_orders_before_training_are_left_for_the_runner_to_repeat()
     {
         _replica.Feed(new Signal.Started());

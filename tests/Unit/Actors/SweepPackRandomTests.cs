@@ -21,6 +21,11 @@ public class SweepPackRandomTests
 
         public SortedDictionary<int, TrialSpec> Slots { get; } = new(start.Slots.ToDictionary(fill => fill.Slot, fill => fill.Trial));
 
+        /// <summary>Trials that begin when those in their slots end.</summary>
+        public SortedDictionary<int, TrialSpec> Waiting { get; } = [];
+
+        public IEnumerable<TrialSpec> All => Slots.Values.Concat(Waiting.Values);
+
         public bool Closed { get; set; } = start.Closed;
 
         public long Orders { get; set; }
@@ -93,6 +98,7 @@ public class SweepPackRandomTests
             else if (roll < 34 && Trouble()) Restart();
             else if (roll < 36 && Trouble()) Feed(new SweepMessage.StopTrial(_prng.NextBelow(Trials), TrialState.Pruned, "for a test"));
             else if (roll < 45 && _running.Count > 0 && _running[Pick(_running.Keys)].Last is { } last) Feed(last);
+            else if (roll < 60 && _running.Count > 0) SayEnding(Pick(_running.Keys));
             else if (_running.Count > 0) EndSlot(Pick(_running.Keys));
             else if (_waiting.Count > 0) Grant(Pick(_waiting.Keys));
             else Fire();
@@ -132,10 +138,19 @@ public class SweepPackRandomTests
 
             var (slot, trial) = running.Slots.ElementAt(_prng.NextBelow(running.Slots.Count));
             running.Slots.Remove(slot);
+            if (running.Waiting.Remove(slot, out var next)) running.Slots.Add(slot, next);
             var result = Some.Done(trial.Index, -1);
             if (_prng.Chance(0.1)) result = result with { State = TrialState.Failed, FailureText = "non-finite loss" };
             running.Last = new SweepMessage.SlotEnded(PackOf(runner), start.Attempt, slot, result, _prng.Chance(0.1));
             Feed(running.Last, runner);
+        }
+
+        private void SayEnding(string runner)
+        {
+            var running = _running[runner];
+            if (running.Slots.Count == 0) return;
+            var (slot, trial) = running.Slots.ElementAt(_prng.NextBelow(running.Slots.Count));
+            Feed(new SweepMessage.SlotEnding(PackOf(runner), running.Start.Attempt, slot, trial.Index, _prng.Chance(0.1)), runner);
         }
 
         private void Fail()
@@ -217,7 +232,8 @@ public class SweepPackRandomTests
                 case SlotOrderKind.Fill:
                     Assert.False(running.Closed);
                     Check("", order.Trial!, running.Start);
-                    running.Slots.Add(order.Slot, order.Trial!); // Throws where the slot is in use.
+                    if (running.Slots.ContainsKey(order.Slot)) running.Waiting.Add(order.Slot, order.Trial!); // Throws where another waits.
+                    else running.Slots.Add(order.Slot, order.Trial!);
                     break;
                 case SlotOrderKind.Close: running.Closed = true; break;
                 default: break; // The trial ends by itself all the same: the order may come too late.
@@ -229,7 +245,7 @@ public class SweepPackRandomTests
         {
             Assert.Equal(PackSignature.Of(start.Slots[0].Trial), PackSignature.Of(trial));
             Assert.True(start.Shape.Fits(trial), $"{runner}: {trial.Label} does not fit {start.Shape}");
-            Assert.DoesNotContain(_running.Values.SelectMany(running => running.Slots.Values), other => other.Index == trial.Index);
+            Assert.DoesNotContain(_running.Values.SelectMany(running => running.All), other => other.Index == trial.Index);
             var view = new SweepView(Some.Sweep);
             foreach (var fact in Facts) view.Apply(fact);
             Assert.Equal((TrialState.Running, start.Attempt), (view.Row(trial.Index).State, view.Row(trial.Index).Attempt));

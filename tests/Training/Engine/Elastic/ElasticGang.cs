@@ -21,6 +21,9 @@ internal sealed record Trouble(int Seed, int Workers, int Losses = 0, int Joins 
 {
     /// <summary>Who is lost is replaced at once, and nobody else joins.</summary>
     public bool Replaces { get; init; }
+
+    /// <summary>Slots are refilled before their trials end.</summary>
+    public bool Ahead { get; init; }
 }
 
 /// <summary>
@@ -40,7 +43,7 @@ internal sealed class ElasticGang : IDisposable
     private readonly List<Member> _all = [];
     private readonly List<SlotOrder> _orders = [];
     private readonly Queue<TrialSpec> _queue;
-    private readonly HashSet<int> _ended = [];
+    private readonly HashSet<int> _followed = [];
     private readonly bool _closed;
     private int _losses, _joins, _halts;
 
@@ -93,6 +96,7 @@ internal sealed class ElasticGang : IDisposable
     {
         var member = new Member($"worker-{_all.Count + 1}", _pack, Ledger);
         member.Ended = end => Refill(member, end);
+        if (_trouble.Ahead) member.Ending = Follow;
         _all.Add(member);
         lock (_orders) member.Orders.Add(_orders.ToValueList());
         return member;
@@ -185,11 +189,15 @@ internal sealed class ElasticGang : IDisposable
     private void Refill(Member member, SlotEnd end)
     {
         OnEnd?.Invoke(member, end);
-        if (_closed) return;
+        if (!_closed) Follow(end.Slot, end.Trial.Index);
+    }
+
+    private void Follow(int slot, int trial)
+    {
         lock (_orders)
         {
-            if (!_ended.Add(end.Trial.Index)) return;
-            if (_queue.TryDequeue(out var next)) _orders.Add(new(_orders.Count + 1, SlotOrderKind.Fill, end.Slot, next, ""));
+            if (!_followed.Add(trial)) return;
+            if (_queue.TryDequeue(out var next)) _orders.Add(new(_orders.Count + 1, SlotOrderKind.Fill, slot, next, ""));
             if (_queue.Count == 0 && !_orders.Exists(order => order.Kind == SlotOrderKind.Close)) _orders.Add(new(_orders.Count + 1, SlotOrderKind.Close, 0, null, ""));
             foreach (var other in _all) other.Orders.Add(_orders.ToValueList());
         }

@@ -51,11 +51,16 @@ public sealed class ElasticGangTests : TorchTest
     }
 
     [Theory, MemberData(nameof(Seeds))]
-    public void Packs_that_are_refilled_survive_losses_and_joins_at_any_act(int seed)
+    public void Packs_that_are_refilled_survive_losses_and_joins_at_any_act(int seed) => Refilled(seed, ahead: false);
+
+    [Theory, MemberData(nameof(Seeds))]
+    public void Packs_whose_slots_are_refilled_ahead_survive_losses_and_joins_at_any_act(int seed) => Refilled(seed, ahead: true);
+
+    private static void Refilled(int seed, bool ahead)
     {
         var trials = Enumerable.Range(0, 6).Select(k => Spec(k, Architecture.Mlp, OptimizerKind.Adam, steps: 15 + (7 * k), latent: k % 2 == 0 ? 4 : 3, evaluateEvery: 1)).ToList();
 
-        using var gang = Run(new(seed, Workers: 3, Losses: 3, Joins: 2, Halts: 2, SumsMost: 25), trials[..3], trials[3..], Even);
+        using var gang = Run(new(seed, Workers: 3, Losses: 3, Joins: 2, Halts: 2, SumsMost: 25) { Ahead = ahead }, trials[..3], trials[3..], Even);
 
         CheckAll(gang, trials);
         AgreeWithinRounding(gang, trials);

@@ -95,7 +95,7 @@ internal sealed class EngineGang : IAsyncDisposable
         public async Task<GangHalt?> TrainAsync(int generation, EngineWorker[] members, EngineWorker? source = null)
         {
             await Prepared;
-            var signals = new EngineSignals(() => Started.Release(), (_, result) => Results.Enqueue(result), _ => { });
+            var signals = new EngineSignals(() => Started.Release(), (_, result) => Results.Enqueue(result), (_, _) => { }, _ => { });
             return await Engine.TrainAsync(new(generation), members.Select(member => member.Member).ToValueList(), source?.Member.Worker, signals);
         }
 

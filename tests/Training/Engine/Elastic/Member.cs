@@ -52,6 +52,11 @@ internal sealed class Member : ITrainingListener, IDisposable
     /// <summary>Hears of each end before it is kept.</summary>
     public Action<SlotEnd>? Ended { get; set; }
 
+    /// <summary>Hears of slots, and the trials in them, that are soon through.</summary>
+    public Action<int, int>? Ending { get; set; }
+
+    public void SlotEnding(int slot) => Ending?.Invoke(slot, Trainer.TrialAt(slot)!.Index);
+
     public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
     {
         var trial = Trainer.TrialAt(slot)!.Index;
