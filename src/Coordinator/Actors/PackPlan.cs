@@ -43,4 +43,8 @@ public sealed record PackPlan(PackId Pack, Attempt Attempt, PackShape Shape, lon
 /// <param name="Start">What the attempt began with.</param>
 /// <param name="Orders">All orders for its slots, by number from 1; how many are applied the replicas know.</param>
 /// <param name="Live">Trials in its slots whose end is not durable.</param>
-public sealed record Adoption(Generation Generation, ValueList<WorkerProcess> Workers, PackMessage.StartRecorded Start, ValueList<SlotOrder> Orders, ValueList<int> Live);
+public sealed record Adoption(Generation Generation, ValueList<WorkerProcess> Workers, PackMessage.StartRecorded Start, ValueList<SlotOrder> Orders, ValueList<int> Live)
+{
+    /// <summary>The last trials of the attempt whose end is durable, in the order in which they were given: nobody knows which of its members were told so.</summary>
+    public ValueList<int> Ended { get; init; } = [];
+}

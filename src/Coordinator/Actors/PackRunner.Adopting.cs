@@ -23,6 +23,7 @@ public sealed partial class PackRunner
         (_start, _generation, _recorded) = (attempt.Start, attempt.Generation, attempt.Workers);
         _orders.Add(attempt.Orders);
         _live.UnionWith(attempt.Live);
+        foreach (var trial in attempt.Ended) _settled.Enqueue(trial);
         foreach (var (worker, incarnation) in attempt.Workers)
         {
             _gang.Members.Add(new(new(worker, new("", 0), incarnation, Generation.None), now) { HasState = attempt.Generation.Value == 1 });
@@ -66,7 +67,8 @@ public sealed partial class PackRunner
             return;
         }
 
-        _states[member.Worker] = state;
+        if (_states.TryAdd(member.Worker, state)) AcceptSlotEndsAgain(member, effects);
+        else _states[member.Worker] = state;
         _anyReturned = true;
         (member.Accepted, member.Ready) = (true, member.Ready || state.Phase != ReplicaPhase.Preparing);
         _orders.MarkApplied(member, state.OrdersApplied, _gang.Members);

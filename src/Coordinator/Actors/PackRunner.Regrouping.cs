@@ -122,8 +122,8 @@ public sealed partial class PackRunner
 
     private void BeginTraining(Instant now, Effects effects)
     {
+        if (_phase == Phase.Forming) _settled.Clear(); // All have heard of them before they formed the ring. Those who were adopted while they trained are told once more before the next.
         Enter(Phase.Training, default, effects);
-        _settled.Clear();
         SendOrders(effects);
         if (_gang.Members.Exists(member => member.Leaving.Length > 0) && !_isLast) BeginHaltFor("", now, effects);
         else LetJoin(now, effects);

@@ -11,7 +11,7 @@ public sealed partial class PackRunner
     public const int SettledMax = 256;
 
     private readonly HashSet<int> _live = []; // Trials in slots whose end is not durable. Looked up only.
-    private readonly Queue<int> _settled = []; // Since the generation trains, the oldest first.
+    private readonly Queue<int> _settled = []; // Since the generation was formed, or as the facts know them after a restart; the oldest first.
 
     // Orders may come as soon as the attempt is recorded; the replicas can use them while they train.
     private void TakeOrders(ValueList<SlotOrder> orders, Effects effects)

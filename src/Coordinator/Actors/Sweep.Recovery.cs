@@ -42,8 +42,11 @@ public sealed partial class Sweep
         _firstStart ??= now;
         var plan = PlanOf(pack, pack.Start!.Slots[0].Trial);
         effects.Send(Addresses.Placement, new PlacementMessage.ClaimGang(plan.Request, row.Processes));
-        Spawn(pack, plan, new Adoption(row.Generation, row.Processes, pack.Start!, OrdersOf(row), row.Live.ToValueList()), effects);
+        Spawn(pack, plan, new Adoption(row.Generation, row.Processes, pack.Start!, OrdersOf(row), row.Live.ToValueList()) { Ended = EndedIn(row) }, effects);
     }
+
+    private static ValueList<int> EndedIn(PackRow row) =>
+        row.Started.Trials.Concat(row.Orders.OfType<SweepEvent.SlotFilled>().Select(fill => fill.Trial)).Where(trial => !row.Live.Contains(trial)).TakeLast(PackRunner.SettledMax).ToValueList();
 
     private ValueList<SlotOrder> OrdersOf(PackRow row) => row.Orders.Select((fact, index) => fact switch
     {

@@ -10,9 +10,12 @@ public class PackAdoptTests
 {
     private static readonly Attempt Now = GangProbe.Attempt;
 
-    private static GangProbe Adopted(int workers, int generation = 1, params SlotOrder[] orders)
+    private static GangProbe Adopted(int workers, int generation = 1, params SlotOrder[] orders) => Adopted(workers, generation, [], orders);
+
+    private static GangProbe Adopted(int workers, int generation, ValueList<int> ended, params SlotOrder[] orders)
     {
-        var gang = new GangProbe(workers, new Adoption(new(generation), Enumerable.Range(0, workers).Select(Some.Process).ToValueList(), Some.Recorded(Now.Value), orders.ToValueList(), [0]));
+        var adoption = new Adoption(new(generation), Enumerable.Range(0, workers).Select(Some.Process).ToValueList(), Some.Recorded(Now.Value), orders.ToValueList(), [0]) { Ended = ended };
+        var gang = new GangProbe(workers, adoption);
         gang.Feed(new Signal.Started());
         return gang;
     }
@@ -37,6 +40,22 @@ public class PackAdoptTests
         gang.Lose(1);
         gang.Halted(0, 1, 40, silent: 1);
         gang.AssertForms(2, source: 0, 0);
+    }
+
+    [Fact]
+    public void Ends_that_a_former_life_made_durable_are_accepted_again_on_all_members_and_once_more_before_the_next_ring()
+    {
+        var gang = Adopted(2, 1, ended: [4, 6]);
+        Return(gang, 0, 1);
+        State(gang, 0, ReplicaPhase.Training);
+        Assert.Equal([4, 6], gang.Last.Sent<ReplicaMessage.SlotEndAccepted>().Select(accepted => accepted.Trial));
+        State(gang, 1, ReplicaPhase.Training);
+        Assert.Equal([4, 6], gang.Last.Sent<ReplicaMessage.SlotEndAccepted>().Select(accepted => accepted.Trial));
+        gang.Lose(0);
+        gang.Halted(1, 1, 40, silent: 0);
+        gang.AssertForms(2, source: 1, 1);
+        var formed = gang.Last.OfType<Effect.Send>().Select(send => send.Message).SkipWhile(message => message is not ReplicaMessage.SlotEndAccepted).TakeWhile(message => message is not ReplicaMessage.FormRing);
+        Assert.Equal([4, 6], formed.Cast<ReplicaMessage.SlotEndAccepted>().Select(accepted => accepted.Trial)); // Whoever is rank 0 now must not store their files again.
     }
 
     [Fact]
