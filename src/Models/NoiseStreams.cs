@@ -35,6 +35,9 @@ public enum NoisePurpose : byte
 
     /// <summary>How a training step shuffles latent dimensions over the batch.</summary>
     Permutation = 65,
+
+    /// <summary>Which vectors of a training step dead codes may begin anew at, and by what chance.</summary>
+    CodeRevival = 66,
 }
 
 /// <summary>Names the streams: noise is a pure function of (seed, purpose, step, row, column), whoever computes it.</summary>

@@ -33,7 +33,7 @@ public sealed class MlpVae : VaeNetwork
     /// <inheritdoc/>
     public override Tensor Decode(Tensor z) => _decode.forward(z);
 
-    private static (Sequential Layers, int Width) Stack(int inputs, ReadOnlySpan<int> widths, Shared.Sweeps.Activation activation, int replicas, torch.Generator[] generators)
+    internal static (Sequential Layers, int Width) Stack(int inputs, ReadOnlySpan<int> widths, Shared.Sweeps.Activation activation, int replicas, torch.Generator[] generators)
     {
         var layers = new List<Module<Tensor, Tensor>>();
         foreach (var width in widths)

@@ -10,6 +10,7 @@ public static class PackNetworks
     {
         ModelFamily.Vae => VaeNetwork.Create(trial.Model, image, [trial.Training.Seed], trial.Training),
         ModelFamily.Ladder => LadderNetwork.Create(trial.Model, image, trial.Training.Seed),
+        ModelFamily.Vq => VqNetwork.Create(trial.Model, image, trial.Training.Seed),
         _ => throw Unknown(trial.Model),
     };
 
@@ -22,6 +23,7 @@ public static class PackNetworks
     {
         ModelFamily.Vae => VaeNetwork.CreateEmpty(model, image, replicas, training),
         ModelFamily.Ladder => LadderNetwork.CreateEmpty(model, image, replicas),
+        ModelFamily.Vq => VqNetwork.CreateEmpty(model, image, replicas),
         _ => throw Unknown(model),
     };
 

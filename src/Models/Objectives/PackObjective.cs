@@ -61,6 +61,9 @@ public abstract class PackObjective : IDisposable
     /// <summary>Weight of the rate in the step to come, as it is reported and multiplied into <see cref="StepInputs.RateWeight"/>; 0 where the penalty holds all of it.</summary>
     public virtual double RateWeight(in SlotPosition at) => RateSchedule.Weight(at);
 
+    /// <summary>Makes what a step needs beside its inputs, in buffers that stay where they are: called before each <see cref="Forward"/>, outside of what a device records.</summary>
+    public virtual void Prepare(in StepInputs inputs) { }
+
     /// <summary>The forward pass of a step over this rank's rows.</summary>
     public abstract StepTerms Forward(in StepInputs inputs);
 

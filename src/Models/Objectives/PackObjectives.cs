@@ -14,6 +14,7 @@ public static class PackObjectives
     {
         ModelFamily.Vae => OfVae((VaeNetwork)network, model, training),
         ModelFamily.Ladder => OfLadder((LadderNetwork)network, model, training),
+        ModelFamily.Vq => new VqObjective((VqNetwork)network, model),
         _ => throw new ArgumentOutOfRangeException(nameof(model), model.Family, "Unknown family."),
     };
 

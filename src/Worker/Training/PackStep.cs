@@ -58,6 +58,7 @@ internal sealed class PackStep : IDisposable
         _pack.OrderRows();
         _pack.Batch.Load(_pack.Slots);
         _exchange.Begin(course.Exchange, _place.WorldSize, number);
+        if (_pack.Batch.Rows > 0) _pack.Objective.Prepare(_pack.Batch.InputsOf(_exchange));
         Clock.End(StepPhase.Load);
         if (_onHost) ComputeOnHost(course, number);
         else ComputeOnDevice(course, number);

@@ -65,8 +65,8 @@ public sealed class PackTrainer : IDisposable
     /// <summary>Places for trials, K.</summary>
     public int Slots => _pack.Slots.Length;
 
-    /// <summary>Trainable parameters of the whole pack, padding included.</summary>
-    public long Parameters => _pack.Flat.Count;
+    /// <summary>Trainable parameters of the whole pack, padding included, and what is trained without a gradient.</summary>
+    public long Parameters => _pack.Flat.Count + _pack.Flat.StateCount;
 
     /// <summary>Bytes of weights and optimizer state, padding included.</summary>
     public long StateBytes => ((_pack.Flat.Count * (1 + _pack.Optimizer.state.Count)) + _pack.Flat.StateCount) * sizeof(float);

@@ -24,6 +24,16 @@ internal static class ObjectiveKinds
         ["factor"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Factor, FactorGamma = 5 + t.Index, DiscriminatorWidth = 24, DiscriminatorLayers = 3, DiscriminatorRate = 1e-3 } },
         ["vamp"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 } },
         ["vamp_iwae"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 }, Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 2 } },
+        ["vq"] = t => t with
+        {
+            Model = t.Model with { Family = ModelFamily.Vq, Latent = 4, Codes = 8, CodeSize = 3, CodePriorWidth = 10 },
+            Training = t.Training with { Commitment = 0.25 + t.Index, CodeDecay = 0.9, CodeRevival = 0.05 * t.Index },
+        },
+        ["vq_conv"] = t => t with
+        {
+            Model = t.Model with { Family = ModelFamily.Vq, Architecture = Architecture.Conv, Codes = 6, CodeSize = 5, CodePriorWidth = 10 },
+            Training = t.Training with { CodeDecay = 0.9 - (0.2 * t.Index), CodeRevival = 0.1 },
+        },
         ["vamp_capacity"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 }, Training = t.Training with { Capacity = 4, CapacityWeight = 10 } },
         ["ladder"] = t => Ladder(t, 4, 3, 2),
         ["ladder_free_bits"] = t => Ladder(t with { Training = t.Training with { FreeBits = 0.05 + (0.1 * t.Index), KlWarmupEpochs = 1 } }, 4, 3),

@@ -97,6 +97,14 @@ public sealed record ModelSpec
     /// <summary>How many labels there are, with the default filled in: the three shapes of sprites, else ten.</summary>
     public int ClassesFor(string source) => Classes ?? (source == DatasetSource.Sprites ? 3 : 10);
 
+    /// <summary>Codes that a vq model gives an image: <see cref="Latent"/> with dense layers, else the pixels of the bottom map.</summary>
+    public int CodePositions(int height, int width)
+    {
+        if (Architecture == Architecture.Mlp) return Latent;
+        var halvings = ChannelsFor(Math.Max(height, width)).Count;
+        return (height >> halvings) * (width >> halvings);
+    }
+
     private static ValueList<int> EncoderDefault { get; } = [512, 256];
 
     private static ValueList<int> LadderDefault { get; } = [512, 256, 128, 64, 32];

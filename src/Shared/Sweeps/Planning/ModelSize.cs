@@ -30,12 +30,14 @@ public static class ModelSize
     /// <summary>
     /// Exact number of trained values. A dense layer n to m has (n + 1) m, a convolution c to d has (16 c + 1) d. The encoder ends in two dense
     /// heads (mean, log variance) of the latent size; a residual block on c channels is two convolutions (9 c + 1) c and two normalisations 2 c; a learned
-    /// Gaussian variance or logistic scale adds one, a vamp prior its pseudo-inputs.
+    /// Gaussian variance or logistic scale adds one, a vamp prior its pseudo-inputs. A vq model has a head to and one from the numbers of its codes in their place, and its prior; its codebook is not
+    /// trained by a gradient and not counted.
     /// </summary>
     public static long Parameters(ModelSpec model, DataShape data)
     {
         long count = model is { Likelihood: Likelihood.Gaussian, Variance: null } or { Likelihood: Likelihood.DiscretisedLogistic } ? 1 : 0;
         if (model.Prior == Prior.Vamp) count += (long)model.PseudoInputs * data.Values;
+        if (model.Family == ModelFamily.Vq) count += (long)model.CodePositions(data.Height, data.Width) * model.CodePriorWidth;
         foreach (var (inputs, outputs, weightsPerPair, _) in Layers(model, data)) count += ((long)inputs * weightsPerPair + 1) * outputs;
         return count;
     }
@@ -45,20 +47,26 @@ public static class ModelSize
     /// </summary>
     public static long ActivationsPerRow(ModelSpec model, DataShape data)
     {
-        long count = data.Values + LatentValues(model); // The input, and mean, log variance and sample are all kept.
+        long count = data.Values + LatentValues(model, data); // The input, and mean, log variance and sample are all kept.
         foreach (var (_, outputs, _, pixels) in Layers(model, data)) count += (long)outputs * pixels;
         if (model.Activation is not (Activation.Relu or Activation.Tanh)) count += count - (2 * data.Values) - (5L * model.Latent); // All but the ends, which have no activation.
         return count;
     }
 
-    // A ladder's layers are merged operation by operation, each of which leaves its result behind.
-    private static long LatentValues(ModelSpec model) => model.Family == ModelFamily.Ladder ? 24L * model.Ladder.Sum() : 3L * model.Latent;
+    // A ladder's layers are merged operation by operation, each of which leaves its result behind. Of each position of a vq model: its vector, its code's, both differences and the square of one.
+    private static long LatentValues(ModelSpec model, DataShape data) => model.Family switch
+    {
+        ModelFamily.Ladder => 24L * model.Ladder.Sum(),
+        ModelFamily.Vq => 5L * model.CodePositions(data.Height, data.Width) * model.CodeSize,
+        _ => 3L * model.Latent,
+    };
 
     /// <summary>Multiplications by a weight in one row's forward pass.</summary>
     public static long WeightUsesPerRow(ModelSpec model, DataShape data)
     {
         long count = 0;
         foreach (var (inputs, outputs, weightsPerPair, pixels) in Layers(model, data)) count += (long)inputs * weightsPerPair * outputs * pixels;
+        if (model.Family == ModelFamily.Vq) count += (long)model.CodePositions(data.Height, data.Width) * model.Codes * model.CodeSize;
         return count;
     }
 
@@ -94,8 +102,12 @@ public static class ModelSize
 
     private readonly record struct Layer(int Inputs, int Outputs, int WeightsPerPair, int Pixels);
 
-    private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data) =>
-        model.Family == ModelFamily.Ladder ? Ladder(model, data) : model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
+    private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data)
+    {
+        if (model.Family == ModelFamily.Ladder) return Ladder(model, data);
+        var network = model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
+        return model.Family == ModelFamily.Vq ? network.Concat(CodePrior(model, data)) : network;
+    }
 
     private static IEnumerable<Layer> Ladder(ModelSpec model, DataShape data)
     {
@@ -116,12 +128,23 @@ public static class ModelSize
         }
     }
 
+    private static IEnumerable<Layer> CodePrior(ModelSpec model, DataShape data)
+    {
+        var (width, positions) = (model.CodePriorWidth, model.CodePositions(data.Height, data.Width));
+        yield return new(model.CodeSize, width, 1, positions);
+        for (var seen = 1; seen < positions; seen *= 2) yield return new(2 * width, width, 1, positions);
+        yield return new(width, width, 1, positions);
+        yield return new(width, model.Codes, 1, positions);
+    }
+
     private static IEnumerable<Layer> Mlp(ModelSpec model, DataShape data)
     {
         int[] encoder = [data.Values, .. model.EncoderWidths];
-        int[] decoder = [model.Latent, .. model.DecoderWidths, data.Values];
+        var codes = model.Latent * model.CodeSize;
+        var (up, down) = model.Family == ModelFamily.Vq ? (codes, codes) : (2 * model.Latent, model.Latent);
+        int[] decoder = [down, .. model.DecoderWidths, data.Values];
         for (var i = 1; i < encoder.Length; i++) yield return new(encoder[i - 1], encoder[i], 1, 1);
-        yield return new(encoder[^1], 2 * model.Latent, 1, 1);
+        yield return new(encoder[^1], up, 1, 1);
         for (var i = 1; i < decoder.Length; i++) yield return new(decoder[i - 1], decoder[i], 1, 1);
     }
 
@@ -139,10 +162,10 @@ public static class ModelSize
         if (model.Architecture == Architecture.Resnet) yield return Norm(channels[last], Pixels(last));
 
         var flat = channels[last] * Pixels(last);
-        yield return new(flat, model.Hidden, 1, 1);
-        yield return new(model.Hidden, 2 * model.Latent, 1, 1);
-        yield return new(model.Latent, model.Hidden, 1, 1);
-        yield return new(model.Hidden, flat, 1, 1);
+        Layer[] heads = model.Family == ModelFamily.Vq
+            ? [new(channels[last], model.CodeSize, 1, Pixels(last)), new(model.CodeSize, channels[last], 1, Pixels(last))]
+            : [new(flat, model.Hidden, 1, 1), new(model.Hidden, 2 * model.Latent, 1, 1), new(model.Latent, model.Hidden, 1, 1), new(model.Hidden, flat, 1, 1)];
+        foreach (var head in heads) yield return head;
 
         for (var i = last; i >= 1; i--)
         {

@@ -9,6 +9,12 @@ public static class ObjectiveSize
     // Products and log densities of all pairs of a row and a component, and the gradient of each.
     private const int CopiesOfComponents = 4;
 
+    // Scores, choices as bits and as numbers, log-probabilities of the prior and the gradient of them, for each position and code.
+    private const int CopiesOfChoices = 5;
+
+    /// <summary>Codes of vq that may begin anew in one step.</summary>
+    public const int RevivedPerStep = 64;
+
     /// <summary>Trained values that only training needs: the discriminator of factor.</summary>
     public static long AuxiliaryParameters(TrialSpec trial)
     {
@@ -17,6 +23,15 @@ public static class ObjectiveSize
         long width = training.DiscriminatorWidth;
         return ((trial.Model.Latent + 1) * width) + ((training.DiscriminatorLayers - 2) * (width + 1) * width) + ((width + 1) * 2);
     }
+
+    /// <summary>
+    /// Values that a slot of vq keeps beside its weights: the codebook with its running counts and sums, and behind the gradient the counts and sums of a step and the vectors that dead codes begin anew at.
+    /// </summary>
+    public static long CodebookValues(ModelSpec model) =>
+        model.Family == ModelFamily.Vq ? CodebookState(model) + ((long)model.Codes * (1 + model.CodeSize)) + (Math.Min(model.Codes, RevivedPerStep) * (1L + model.CodeSize)) : 0;
+
+    /// <summary>Values of a slot of vq that are in its files and have no gradient: the codebook with its running counts and sums.</summary>
+    public static long CodebookState(ModelSpec model) => model.Family == ModelFamily.Vq ? (long)model.Codes * (1 + (2 * model.CodeSize)) : 0;
 
     /// <summary>Rows that the decoder computes for each row of data: the samples of iwae.</summary>
     public static int SamplesPerRow(TrainingSpec training) => training.Objective == TrainingObjective.Iwae ? training.ImportanceSamples : 1;
@@ -38,6 +53,7 @@ public static class ObjectiveSize
             TrainingObjective.Factor => 3L * rows * training.DiscriminatorLayers * training.DiscriminatorWidth * 2,
             _ => 0,
         };
+        if (model.Family == ModelFamily.Vq) extra += (long)CopiesOfChoices * rows * model.CodePositions(data.Height, data.Width) * model.Codes;
         if (model.Prior == Prior.Vamp)
             extra += (model.PseudoInputs * ModelSize.ActivationsPerRow(model, data)) + (CopiesOfComponents * rows * samples * model.PseudoInputs);
         return extra;

@@ -58,7 +58,7 @@ public static class PackSize
         var samples = ObjectiveSize.SamplesPerRow(trial.Training);
         var parameters = ModelSize.Parameters(model, data) + ObjectiveSize.AuxiliaryParameters(own);
         var evaluated = (long)shape.Slots * Math.Max(rows, EvaluationRows / samples / shape.Slots);
-        var kept = (shape.Slots * parameters * (2 + Moments(trial.Training))) + (evaluated * (data.Values + (samples * (long)model.Latent)));
+        var kept = (shape.Slots * parameters * (2 + Moments(trial.Training))) + (shape.Slots * ObjectiveSize.CodebookValues(model)) + (evaluated * (data.Values + (samples * (long)model.Latent)));
         var isConv = model.Architecture != Architecture.Mlp;
         var step = shape.Slots * (((isConv ? CopiesOfImages : CopiesOfActivations) * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)) + ObjectiveSize.ExtraPerStep(own, data, rows));
         var evaluation = CopiesInEvaluation * evaluated * samples * ModelSize.LargestOutput(model, data);
@@ -67,7 +67,7 @@ public static class PackSize
         // What is free since the pack was built serves the steps, and what they leave serves the evaluation.
         var freed = shape.Slots * Freed(model, data, shape.Slots);
         var network = (long)(OwnNetwork * parameters);
-        var files = CopiesInFiles * shape.Slots * parameters;
+        var files = CopiesInFiles * shape.Slots * (parameters + ObjectiveSize.CodebookState(model));
         if (!isConv) return Float * (kept + Math.Max(freed + network, Math.Max(step, evaluation)) + files);
 
         // Small blocks of images stay with the thread and are too small for an evaluation; large ones went back to the system.
