@@ -14,13 +14,16 @@ namespace Vae.Cli.Reports;
 /// <param name="Binarize">How grey values became bits.</param>
 /// <param name="Seed">Of all draws.</param>
 /// <param name="Metrics">The figures.</param>
-/// <param name="RatePerDimension">Mean KL by latent dimension, in nats.</param>
+/// <param name="RatePerDimension">Mean KL by latent dimension, in nats; empty where the prior does not come apart.</param>
 /// <param name="Diagnosis">Posterior collapse in words; null where nothing can be told.</param>
 /// <param name="Skipped">What could not be computed, and why.</param>
 internal sealed record EvaluationReport(
     string Model, string Kind, string Rows, int RowCount, string Binarize, ulong Seed, IReadOnlyList<Measured> Metrics, IReadOnlyList<double> RatePerDimension, CollapseDiagnosis? Diagnosis,
     IReadOnlyList<string> Skipped)
 {
+    /// <summary>Of a ladder, data side first; empty for others.</summary>
+    public IReadOnlyList<LatentLayer> Layers { get; init; } = [];
+
     public void WriteText(Output output)
     {
         output.Line($"model      {Model} ({Kind})");
@@ -33,7 +36,8 @@ internal sealed record EvaluationReport(
         output.Line();
         output.Line("+- is one standard error of a mean over rows like these.");
         if (Diagnosis is { } diagnosis) output.Line($"diagnosis  {diagnosis.Text}");
-        output.Line($"rate by dimension, nats, largest first: {string.Join(' ', RatePerDimension.OrderDescending().Select(rate => rate.ToString("0.00", CultureInfo.InvariantCulture)))}");
+        if (Layers.Count > 0) output.Line($"rate by layer, nats, data side first: {string.Join(", ", Layers.Select(layer => string.Create(CultureInfo.InvariantCulture, $"{layer.Name} {layer.Rate:0.00} ({layer.Units - layer.Inactive} of {layer.Units} units)")))}");
+        if (RatePerDimension.Count > 0) output.Line($"rate by dimension, nats, largest first: {string.Join(' ', RatePerDimension.OrderDescending().Select(rate => rate.ToString("0.00", CultureInfo.InvariantCulture)))}");
         foreach (var skipped in Skipped) output.Note(skipped);
     }
 
@@ -66,6 +70,18 @@ internal sealed record EvaluationReport(
         {
             if (double.IsFinite(rate)) json.WriteNumberValue(rate);
             else json.WriteNullValue();
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("rate_per_layer");
+        foreach (var layer in Layers)
+        {
+            json.WriteStartObject();
+            json.WriteString("layer", layer.Name);
+            json.WriteFinite("rate", layer.Rate);
+            json.WriteNumber("inactive_units", layer.Inactive);
+            json.WriteNumber("units", layer.Units);
+            json.WriteEndObject();
         }
 
         json.WriteEndArray();

@@ -40,21 +40,35 @@ public static class Anomaly
             var rows = Math.Min(RowsOfOnePass, count - first);
             var x = torch.tensor(images.Slice(first * model.Image.Values, rows * model.Image.Values), [rows, model.Image.Values], model.Device);
             var posterior = model.Encode(x);
-            var (means, logVariances) = (posterior.Mean.contiguous().cpu().ToArray<float>(), posterior.LogVariance.contiguous().cpu().ToArray<float>());
-            var byDimension = model.Rates(means, logVariances);
-            for (var i = 0; i < byDimension.Length; i++) rates[first + (i / model.Latent)] += byDimension[i];
+            var known = false;
             for (var sample = 0; sample < samples; sample++)
             {
                 cancellation.ThrowIfCancellationRequested();
                 using var inner = torch.NewDisposeScope();
                 var noise = torch.empty([1, rows, model.Latent], device: model.Device);
                 Noise.FillNormal(noise.select(0, 0), seed, NoiseStreams.Of(NoisePurpose.Application, sample), first);
-                var likelihood = model.LogLikelihood(x, LatentModel.Sample(posterior, noise)).contiguous().cpu().ToArray<float>();
-                for (var row = 0; row < rows; row++) distortions[first + row] -= (double)likelihood[row] / samples;
+                var drawn = model.Draw(x, posterior, noise);
+                Add(drawn.LogLikelihood, -1.0 / samples, distortions.AsSpan(first, rows));
+                if (drawn.Rates is { } own) Add(own.sum(2), 1.0 / samples, rates.AsSpan(first, rows));
+                else if (!known) AddRates(model, posterior, rates.AsSpan(first, rows));
+                known = true;
             }
         }
 
         return new AnomalyScores(distortions, rates);
+    }
+
+    private static void Add(Tensor values, double factor, Span<double> sums)
+    {
+        var numbers = values.reshape(-1).cpu().data<float>();
+        for (var row = 0; row < sums.Length; row++) sums[row] += factor * numbers[row];
+    }
+
+    // In closed form, which no draw changes.
+    private static void AddRates(LatentModel model, DiagonalPosterior posterior, Span<double> sums)
+    {
+        var byDimension = model.Rates(posterior.Mean.contiguous().cpu().ToArray<float>(), posterior.LogVariance.contiguous().cpu().ToArray<float>());
+        for (var i = 0; i < byDimension.Length; i++) sums[i / model.Latent] += byDimension[i];
     }
 
     /// <summary>The score that a share of ordinary rows stays at or below (the nearest rank, so it is one of the scores).</summary>

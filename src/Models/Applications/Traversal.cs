@@ -24,20 +24,22 @@ public sealed record Traversal(IReadOnlyList<int> Dimensions, IReadOnlyList<floa
 
     /// <summary>Decodes the rows.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="at">[d]: the latent that is changed; zeros are the mean of the prior.</param>
+    /// <param name="at">[d]: the latent that is changed, for example <see cref="LatentModel.PriorMean"/>.</param>
     /// <param name="dimensions">Which dimensions, in the order of the rows.</param>
-    /// <param name="values">What the dimension is set to, see <see cref="Spread"/>.</param>
+    /// <param name="values">What the dimension is set to, in standard deviations of the prior from its mean, see <see cref="Spread"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="at"/> is no latent of the model, or it has no such dimension.</exception>
     public static Traversal Of(LatentModel model, ReadOnlySpan<float> at, IReadOnlyList<int> dimensions, IReadOnlyList<float> values)
     {
         if (at.Length != model.Latent) throw new ArgumentException($"{at.Length} numbers are no latent of {model.Latent}.", nameof(at));
         if (dimensions.FirstOrDefault(dimension => dimension < 0 || dimension >= model.Latent, -1) is >= 0 and var wrong) throw new ArgumentException($"There is no dimension {wrong}; the model has 0 to {model.Latent - 1}.", nameof(dimensions));
+        var (mean, deviation) = (model.PriorMean(), model.PriorDeviation());
         var latents = new float[dimensions.Count * values.Count * model.Latent];
         for (var place = 0; place < dimensions.Count * values.Count; place++)
         {
             var z = latents.AsSpan(place * model.Latent, model.Latent);
             at.CopyTo(z);
-            z[dimensions[place / values.Count]] = values[place % values.Count];
+            var dimension = dimensions[place / values.Count];
+            z[dimension] = mean[dimension] + (deviation[dimension] * values[place % values.Count]);
         }
 
         return new Traversal(dimensions, values, LatentRows.Decode(model, latents));

@@ -65,7 +65,7 @@ public sealed class CodingModel
         : model.Likelihood == Likelihood.Gaussian ? "a Gaussian likelihood is a density, and gives no value of an image a probability. Train with `likelihood: bernoulli` on black and white images."
         : model.Likelihood != Likelihood.Bernoulli ? $"the likelihood {Word(model.Likelihood)} is not coded yet. Train with `likelihood: bernoulli` on black and white images."
         : model.Architecture is not (Architecture.Mlp or Architecture.Conv) ? $"the architecture {Word(model.Architecture)} is not coded yet, only mlp and conv."
-        : model.Prior != Prior.Normal ? $"the prior {Word(model.Prior)} is not coded yet, only normal."
+        : model.Prior != Prior.Normal ? $"the prior {Word(model.Prior)} has no bins of equal probability in each latent dimension, which bits-back coding draws from; only `normal` has."
         : null;
 
     private static string Word<T>(T value) where T : struct, Enum => $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString())}`";

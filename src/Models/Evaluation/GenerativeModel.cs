@@ -39,7 +39,8 @@ public abstract class GenerativeModel
     /// <exception cref="ArgumentException">The network has more than one replica, or a family that is unknown.</exception>
     public static GenerativeModel Of(PackNetwork network, ModelSpec spec) => network switch
     {
-        VaeNetwork vae => new VaeLatentModel(vae, spec),
+        VaeNetwork vae => spec.Prior == Prior.Vamp ? new VampLatentModel(vae, spec) : new VaeLatentModel(vae, spec),
+        LadderNetwork ladder => new LadderLatentModel(ladder, spec),
         _ => throw new ArgumentException($"Models of the family {spec.Family} are unknown.", nameof(network)),
     };
 }

@@ -9,7 +9,7 @@ namespace Vae.Models.Evaluation;
 /// <param name="LogVariances">Log variances of the posteriors.</param>
 /// <param name="Distortion">-ln p(x | z) of one draw by row, in nats.</param>
 /// <param name="Rate">KL(q(z|x) || p(z)) by row, in nats.</param>
-/// <param name="RatePerDimension">Mean over rows by latent dimension, in nats.</param>
+/// <param name="RatePerDimension">Mean over rows by latent dimension, in nats; one number where the prior does not come apart (<see cref="LatentModel.RateColumns"/>).</param>
 /// <param name="SquaredError">Mean over the values of a row of (x - image of the posterior mean)^2, by row; values are 0 to 1.</param>
 public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVariances, double[] Distortion, double[] Rate, double[] RatePerDimension, double[] SquaredError)
 {
@@ -32,9 +32,10 @@ public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVa
     public static HeldOutPass Of(LatentModel model, EvaluationRows data, RowRange range, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(range.Count, 1, nameof(range));
-        var (n, d) = (range.Count, model.Latent);
+        var (n, d, columns) = (range.Count, model.Latent, model.RateColumns);
         var (means, logs) = (new float[n * d], new float[n * d]);
-        var (distortion, rate, squares, perDimension) = (new double[n], new double[n], new double[n], new double[d]);
+        var (distortion, rate, squares, perDimension) = (new double[n], new double[n], new double[n], new double[columns]);
+        double[]? drawnRates = null;
         using var mode = torch.no_grad();
         for (var first = 0; first < n; first += RowsOfOnePass)
         {
@@ -45,17 +46,19 @@ public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVa
             var posterior = model.Encode(x);
             var noise = torch.empty([1, rows, d], device: model.Device);
             data.FillNoise(NoisePurpose.HeldOutPosterior, 0, range.First + first, noise.select(0, 0));
-            Store(model.Draw(x, posterior, noise).LogLikelihood, distortion.AsSpan(first, rows), -1);
+            var drawn = model.Draw(x, posterior, noise);
+            Store(drawn.LogLikelihood, distortion.AsSpan(first, rows), -1);
+            if (drawn.Rates is { } given) Store(given, (drawnRates ??= new double[n * columns]).AsSpan(first * columns, rows * columns), 1);
             Store((model.Decode(posterior.Mean) - x).square().mean(1), squares.AsSpan(first, rows), 1);
             Copy(posterior.Mean, means.AsSpan(first * d));
             Copy(posterior.LogVariance, logs.AsSpan(first * d));
         }
 
-        var rates = model.Rates(means, logs);
+        var rates = drawnRates ?? model.Rates(means, logs);
         for (var i = 0; i < rates.Length; i++)
         {
-            rate[i / d] += rates[i];
-            perDimension[i % d] += rates[i] / n;
+            rate[i / columns] += rates[i];
+            perDimension[i % columns] += rates[i] / n;
         }
 
         return new(range.First, new(means, d), new(logs, d), distortion, rate, perDimension, squares);

@@ -12,7 +12,11 @@ public readonly record struct DiagonalPosterior(Tensor Mean, Tensor LogVariance)
 /// <summary>What a draw of z says about each row.</summary>
 /// <param name="LogLikelihood">ln p(x | z), [m, n], in nats.</param>
 /// <param name="LogRatio">ln p(z) - ln q(z | x), [m, n], in nats.</param>
-public readonly record struct BoundDraws(Tensor LogLikelihood, Tensor LogRatio);
+/// <param name="Rates">
+/// The rate of each row by column where it depends on the draw, [m, n, R], in nats: KLs given the sample above (a ladder), or ln q(z | x) - ln p(z) itself (a vamp prior). Null where
+/// <see cref="LatentModel.Rates"/> tells the rate.
+/// </param>
+public readonly record struct BoundDraws(Tensor LogLikelihood, Tensor LogRatio, Tensor? Rates = null);
 
 /// <summary>
 /// What evaluation and applications ask of one trained model with continuous latents, whatever its family: the posterior of a row, an image of a latent, and ln p(x | z). A family whose posterior is no
@@ -54,6 +58,23 @@ public abstract class LatentModel : GenerativeModel
         return z.ToArray<float>();
     }
 
+    /// <summary>Columns R that the rate comes apart into: one for each number of a latent, unless the prior allows none.</summary>
+    public virtual int RateColumns => Latent;
+
+    /// <summary>Whether q(z | x) is the product of the Gaussians that <see cref="Encode"/> gives, one for each number of a latent, so that its density at any z is known.</summary>
+    public virtual bool IsDiagonal => true;
+
+    /// <summary>Mean of the prior by number of a latent, [d]: where traversals begin.</summary>
+    public virtual float[] PriorMean() => new float[Latent];
+
+    /// <summary>Standard deviation of the prior by number of a latent, [d]: the unit of traversals.</summary>
+    public virtual float[] PriorDeviation()
+    {
+        var ones = new float[Latent];
+        Array.Fill(ones, 1);
+        return ones;
+    }
+
     /// <summary>Draws of z with what importance weights are made of, ln w = ln p(x|z) + ln p(z) - ln q(z|x). Never divided by a variance: with z = mean + deviation * noise, ln q needs the noise alone.</summary>
     /// <param name="x">[n, D].</param>
     /// <param name="posterior">Of the same rows.</param>
@@ -70,7 +91,10 @@ public abstract class LatentModel : GenerativeModel
     /// <param name="noise">[m, n, d].</param>
     public static Tensor Sample(DiagonalPosterior posterior, Tensor noise) => (noise * (posterior.LogVariance * 0.5).exp()) + posterior.Mean;
 
-    /// <summary>The rate of each row by latent dimension, in nats, [n, d]: the closed form against N(0, I) in double precision, with the terms that cancel near 0 kept apart. A family with another prior estimates it.</summary>
+    /// <summary>
+    /// The rate of each row by latent dimension, in nats, [n, d]: the closed form against N(0, I) in double precision, with the terms that cancel near 0 kept apart. Where <see cref="BoundDraws.Rates"/> are given
+    /// it only says how much an image says about each dimension, for the order of dimensions: of a ladder given the means above, of a vamp prior against the Gaussian of its mean and variance.
+    /// </summary>
     /// <param name="mean">[n, d].</param>
     /// <param name="logVariance">[n, d].</param>
     public virtual double[] Rates(ReadOnlySpan<float> mean, ReadOnlySpan<float> logVariance)
@@ -100,7 +124,7 @@ public abstract class LatentModel : GenerativeModel
     /// <param name="network">Stays the caller's.</param>
     /// <param name="spec">Its shape and likelihood.</param>
     /// <exception cref="ArgumentException">The family has no such latents, or the network has more than one replica.</exception>
-    public static new LatentModel Of(PackNetwork network, ModelSpec spec) => spec.Prior == Prior.Normal && GenerativeModel.Of(network, spec) is LatentModel model
+    public static new LatentModel Of(PackNetwork network, ModelSpec spec) => GenerativeModel.Of(network, spec) is LatentModel model
         ? model
-        : throw new ArgumentException($"Models of the family {SpecWord.Of(spec.Family)} with the prior {SpecWord.Of(spec.Prior)} cannot be evaluated by their posterior.", nameof(network));
+        : throw new ArgumentException($"Models of the family {SpecWord.Of(spec.Family)} cannot be evaluated by their posterior.", nameof(network));
 }

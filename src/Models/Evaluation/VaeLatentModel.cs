@@ -5,8 +5,8 @@ using Vae.Torch;
 
 namespace Vae.Models.Evaluation;
 
-/// <summary>The family <c>vae</c>.</summary>
-internal sealed class VaeLatentModel : LatentModel
+/// <summary>The family <c>vae</c>, as it is with the prior N(0, I).</summary>
+internal class VaeLatentModel : LatentModel
 {
     private readonly VaeNetwork _network;
     private readonly Likelihood _likelihood;
@@ -45,14 +45,6 @@ internal sealed class VaeLatentModel : LatentModel
     {
         var (draws, rows) = (z.size(0), z.size(1));
         var decoded = _network.Decode(z.reshape(1, draws * rows, Latent));
-        if (_likelihood != Likelihood.Bernoulli)
-        {
-            var each = x.unsqueeze(0).expand(draws, rows, Image.Values).reshape(1, draws * rows, Image.Values);
-            return _observation.DistortionOfRows(decoded, each).view(draws, rows).neg();
-        }
-
-        // ln p = a x - softplus(a): from logits, so no probability is ever 0 or 1 and nothing is cut off at any number of nats. Without a copy of x for each draw, which is what most time would go to.
-        var logits = decoded.view(draws, rows, Image.Values);
-        return ((logits * x) - logits.softplus()).sum(2);
+        return _observation.LogLikelihoodOfDraws(decoded, x, draws);
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 using Vae.Models.Applications;
 using Vae.Models.Evaluation;
 using Vae.Models.Files;
+using Vae.Models.Networks;
 using Vae.Shared.Sweeps;
 using Vae.Torch;
 using Activation = Vae.Shared.Sweeps.Activation;
@@ -41,6 +42,7 @@ public sealed class PyTorchLoaderTests : TorchTest, IDisposable
             TestModel.Spec(Architecture.Conv) with { Activation = Activation.LeakyRelu }, TestModel.Spec(Architecture.Conv, Likelihood.Gaussian) with { Activation = Activation.Silu },
             TestModel.Spec(Architecture.Conv) with { Activation = Activation.Elu, Channels = [6] },
             TestModel.Spec(Architecture.Resnet, Likelihood.ContinuousBernoulli) with { Blocks = 2, Groups = 2 }, TestModel.Spec(likelihood: Likelihood.DiscretisedLogistic),
+            Ladder(Likelihood.Bernoulli) with { Activation = Activation.LeakyRelu }, Ladder(Likelihood.Gaussian) with { Ladder = [5, 2], Encoder = [12, 7], Decoder = [6, 9] },
         ];
         var x = TestModel.Images(Rows);
         var folders = specs.Select((spec, i) => Export(spec, $"{i}", x)).ToArray();
@@ -50,8 +52,8 @@ public sealed class PyTorchLoaderTests : TorchTest, IDisposable
         Assert.True(code == 0, said);
         for (var i = 0; i < specs.Length; i++)
         {
-            using var network = TestModel.Network(specs[i]);
-            var model = TestModel.Of(network, specs[i]);
+            using var network = Network(specs[i]);
+            var model = LatentModel.Of(network, specs[i]);
             var ours = LatentRows.Encode(model, x);
             var theirs = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(folders[i], "y.bin"))).ToArray();
             float[] expected = [.. ours.Means, .. ours.LogVariances, .. Images(model, ours.Means)];
@@ -60,8 +62,12 @@ public sealed class PyTorchLoaderTests : TorchTest, IDisposable
         }
     }
 
-    [Fact]
-    public void The_loader_is_about_a_page() => Assert.InRange(Encoding.UTF8.GetString(PyTorchLoader.Read()).Split('\n').Length, 20, 90);
+    [Theory, InlineData(ModelFamily.Vae), InlineData(ModelFamily.Ladder)]
+    public void The_loader_is_about_a_page(ModelFamily family) => Assert.InRange(Encoding.UTF8.GetString(PyTorchLoader.Read(family)).Split('\n').Length, 20, 90);
+
+    private static ModelSpec Ladder(Likelihood likelihood) => new() { Family = ModelFamily.Ladder, Ladder = [4, 3, 2], Encoder = [16, 12, 8], Likelihood = likelihood };
+
+    private static PackNetwork Network(ModelSpec spec) => PackNetworks.Create(new TrialSpec { Index = 0, Model = spec, Training = new() { Seed = 5 } }, TestModel.Image);
 
     // Not cut to 0 to 1, as a picture is: means of a Gaussian may lie outside.
     private static float[] Images(LatentModel model, float[] latents)
@@ -75,10 +81,10 @@ public sealed class PyTorchLoaderTests : TorchTest, IDisposable
     {
         var folder = Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
         var config = new ModelConfig(new TrialSpec { Index = 0, Assignments = [], Model = spec, Training = new TrainingSpec() }, null, TestModel.Image, null, null);
-        using var network = TestModel.Network(spec);
+        using var network = Network(spec);
         using (var file = File.Create(Path.Combine(folder, TrainedModel.FileName))) TrainedModel.Write(file, network, 0, config);
         File.WriteAllText(Path.Combine(folder, ModelConfig.FileName), config.Write());
-        File.WriteAllBytes(Path.Combine(folder, PyTorchLoader.FileName), PyTorchLoader.Read());
+        File.WriteAllBytes(Path.Combine(folder, PyTorchLoader.FileName), PyTorchLoader.Read(spec.Family));
         File.WriteAllBytes(Path.Combine(folder, "x.bin"), MemoryMarshal.AsBytes<float>(x).ToArray());
         return folder;
     }

@@ -1,3 +1,4 @@
+using Vae.Shared;
 using Vae.Shared.Sweeps;
 
 namespace Vae.Tests.Unit.Evaluation;
@@ -49,11 +50,43 @@ public class CollapseDiagnosisTests
     }
 
     [Fact]
+    public void A_ladder_is_told_which_layer_carries_nothing()
+    {
+        double[] rates = [3, 2, 0.001, 1, 1, 1, 0, 0.002];
+        var diagnosis = CollapseDiagnosis.Of(rates, Trial(new() { KlWarmupEpochs = 0 }, Ladder(4, 2, 2)))!;
+        Assert.Equal(CollapseLevel.Partial, diagnosis.Level); // Although most units are active.
+        Assert.StartsWith("3 of 8 units inactive: KL below 0.01 nats (z1 1 of 4, z2 0 of 2, z3 2 of 2, all of this layer); try training.kl_warmup_epochs: 10", diagnosis.Text, StringComparison.Ordinal);
+        Assert.EndsWith("or model.ladder: [3, 2], with which nothing would be lost", diagnosis.Text, StringComparison.Ordinal);
+        Assert.Equal(6.001, diagnosis.Layers[0].Rate, 1e-9);
+        Assert.Equal(["z1", "z2", "z3"], diagnosis.Layers.Select(layer => layer.Name));
+    }
+
+    [Fact]
+    public void A_ladder_of_one_layer_that_is_left_is_a_plain_model()
+    {
+        var diagnosis = CollapseDiagnosis.Of([3, 2, 0, 0, 0], Trial(new(), Ladder(2, 3)))!;
+        Assert.EndsWith("or model.family: vae with model.latent: 2, with which nothing would be lost", diagnosis.Text, StringComparison.Ordinal);
+        Assert.Equal("all 3 units active", CollapseDiagnosis.Of([1, 1, 1], Trial(new(), Ladder(2, 1)))!.Text);
+    }
+
+    [Fact]
+    public void Of_a_vamp_prior_only_the_whole_rate_is_judged()
+    {
+        var vamp = new ModelSpec { Prior = Prior.Vamp, Latent = 16 };
+        Assert.Null(CollapseDiagnosis.Of([12.5], Trial(new(), vamp)));
+        var diagnosis = CollapseDiagnosis.Of([0.003], Trial(new(), vamp))!;
+        Assert.Equal(CollapseLevel.Full, diagnosis.Level);
+        Assert.StartsWith("posterior collapse: 16 of 16 units inactive", diagnosis.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Nothing_is_said_about_figures_that_are_none()
     {
         Assert.Null(CollapseDiagnosis.Of([], Trial(new())));
         Assert.Null(CollapseDiagnosis.Of([double.NaN, 1], Trial(new())));
     }
+
+    private static ModelSpec Ladder(params int[] sizes) => new() { Family = ModelFamily.Ladder, Ladder = sizes.ToValueList() };
 
     private static TrialSpec Trial(TrainingSpec training, ModelSpec? model = null) => new() { Index = 0, Model = model ?? new(), Training = training };
 }

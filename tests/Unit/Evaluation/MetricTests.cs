@@ -63,7 +63,12 @@ public class MetricTests
         Assert.Contains("sprites", MetricTable.Refusal(ObjectiveMetric.Mig, idx with { Labels = "b" }, new())!.Value.Remedy, StringComparison.Ordinal);
         Assert.Contains("family vae", MetricTable.Refusal(ObjectiveMetric.LogLikelihood, sprites, new() { Family = ModelFamily.Vq })!.Value.Reason, StringComparison.Ordinal);
         Assert.Null(MetricTable.Refusal(ObjectiveMetric.Knn, idx with { Labels = "b" }, new()));
-        foreach (var metric in Enum.GetValues<ObjectiveMetric>()) Assert.Null(MetricTable.Refusal(metric, sprites, new()));
+        foreach (var metric in Enum.GetValues<ObjectiveMetric>())
+        {
+            Assert.Null(MetricTable.Refusal(metric, sprites, new()));
+            Assert.Null(MetricTable.Refusal(metric, sprites, new() { Prior = Prior.Vamp }));
+            Assert.Null(MetricTable.Refusal(metric, sprites, new() { Family = ModelFamily.Ladder }));
+        }
     }
 
     [Fact]

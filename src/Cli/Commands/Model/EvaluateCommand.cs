@@ -93,6 +93,13 @@ internal static class EvaluateCommand
             var (measured, skipped) = (new List<Measured>(), new List<string>());
             foreach (var group in wanted ?? [.. Enum.GetValues<MetricGroup>()])
             {
+                if (evaluation.Refusal(group) is { } refused)
+                {
+                    if (wanted is not null) throw new CliException(ExitCode.Usage, $"{Names[(int)group]} cannot be computed of this model: {refused}.");
+                    skipped.Add($"{Names[(int)group]} was left out: {refused}.");
+                    continue;
+                }
+
                 if (evaluation.Lacks(group) is { } missing)
                 {
                     if (wanted is not null) throw new CliException(ExitCode.Usage, $"{Names[(int)group]} needs {missing}, and these images have none.", Remedy(missing));
@@ -109,7 +116,12 @@ internal static class EvaluateCommand
             var config = open.Model.Config.Trial;
             var kind = string.Create(CultureInfo.InvariantCulture, $"{Word(config.Model.Family)}, {Word(config.Model.Architecture)}, {_model.Latent} latents, {Word(config.Model.Likelihood)}");
             var rates = evaluation.Pass.RatePerDimension;
-            return new(name, kind, inputs.Told, inputs.Ranges.HeldOut.Count, Word(inputs.Data.Binarize), seed, measured, rates, CollapseDiagnosis.Of(rates, config), skipped);
+            var isWhole = _model.RateColumns < _model.Latent;
+            if (isWhole) skipped.Add("rate by dimension was left out: that of a mixture prior does not come apart into dimensions.");
+            return new(name, kind, inputs.Told, inputs.Ranges.HeldOut.Count, Word(inputs.Data.Binarize), seed, measured, isWhole ? [] : rates, CollapseDiagnosis.Of(rates, config), skipped)
+            {
+                Layers = LatentLayer.Of(rates, config.Model),
+            };
         }
 
         // Higher is stranger in all three: little likelihood, bad reconstruction, far from the prior.

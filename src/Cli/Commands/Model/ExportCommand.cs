@@ -37,9 +37,9 @@ internal static class ExportCommand
             AtomicFile.Write(Path.Combine(folder, TrainedModel.FileName), stream => TrainedModel.Write(stream, open.Model.Network, 0, config));
             Write(ModelConfig.FileName, Encoding.UTF8.GetBytes(config.Write()));
             OpenModel.Save(open.Pictures.Samples(64, parse.GetValue(seed)), Path.Combine(folder, Samples));
-            if (config.Trial.Model.Family == ModelFamily.Vae)
+            if (PyTorchLoader.Opens(config.Trial.Model.Family))
             {
-                Write(PyTorchLoader.FileName, PyTorchLoader.Read());
+                Write(PyTorchLoader.FileName, PyTorchLoader.Read(config.Trial.Model.Family));
                 files.Add(PyTorchLoader.FileName);
             }
 
@@ -88,7 +88,7 @@ internal static class ExportCommand
         {
             var rates = LatentRows.Encode(open.Latents, InputFiles.Read(open.Image, known, RowPart.HeldOut).Values(RateRowsMax)).MeanRates();
             int[] order = [.. Traversal.Order(rates).Take(RowsOfTraversal)];
-            return Panels.Traversed(open.Image, Traversal.Of(open.Latents, new float[open.Latents.Latent], order, Traversal.Spread(3, 11)), rates);
+            return Panels.Traversed(open.Image, Traversal.Of(open.Latents, open.Latents.PriorMean(), order, Traversal.Spread(3, 11)), rates);
         }
         catch (Exception missing) when (missing is DatasetException or CliException)
         {

@@ -28,7 +28,7 @@ internal static class TraverseCommand
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
             var rows = inputs.Read(parse, open);
             var rates = LatentRows.Encode(open.Latents, rows.Values(RateRowsMax)).MeanRates();
-            var start = parse.GetValue(at) is { } place ? LatentPlace.Find(place, open, () => rows).Latent : new float[open.Latents.Latent];
+            var start = parse.GetValue(at) is { } place ? LatentPlace.Find(place, open, () => rows).Latent : open.Latents.PriorMean();
             int[] order = [.. Traversal.Order(rates).Take(parse.GetValue(top))];
             var traversal = Traversal.Of(open.Latents, start, order, Traversal.Spread(reach, parse.GetValue(steps)));
             var file = parse.GetRequiredValue(target);

@@ -8,7 +8,7 @@ public enum CollapseLevel
     /// <summary>At most half of the units are inactive: a model keeps what it needs.</summary>
     None,
 
-    /// <summary>More than half are inactive.</summary>
+    /// <summary>More than half are inactive, or all of one layer of a ladder.</summary>
     Partial,
 
     /// <summary>All are: the decoder ignores the latents.</summary>
@@ -31,12 +31,15 @@ public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Un
     private const double FreeBits = 0.1;
     private const double WarmupEpochs = 10; // He et al. 2019 begin at a tenth of the weight and rise over 10 epochs.
 
+    /// <summary>Of a ladder, data side first; empty for others.</summary>
+    public ValueList<LatentLayer> Layers { get; init; } = [];
+
     /// <summary>For people: <c>14 of 16 units inactive: KL below 0.01 nats; try training.kl_warmup_epochs: 10 (now 0), ...</c>.</summary>
     public string Text
     {
         get
         {
-            var told = Inactive == 0 ? $"all {Units} units active" : string.Create(CultureInfo.InvariantCulture, $"{Inactive} of {Units} units inactive: KL below {InactiveKl} nats");
+            var told = Inactive == 0 ? $"all {Units} units active" : string.Create(CultureInfo.InvariantCulture, $"{Inactive} of {Units} units inactive: KL below {InactiveKl} nats{LayersText()}");
             return Level switch
             {
                 CollapseLevel.None => told,
@@ -47,18 +50,31 @@ public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Un
     }
 
     /// <summary>Looks at the rate by dimension and at what the trial was trained with.</summary>
-    /// <param name="ratePerDimension">Mean KL by latent dimension over the held-out rows, in nats; at least one.</param>
+    /// <param name="ratePerDimension">Mean KL by latent dimension over the held-out rows, in nats; at least one. With a vamp prior, whose rate does not come apart, the rate.</param>
     /// <param name="trial">Its hyperparameters.</param>
     /// <returns>Null where a rate is not finite, or there is none: then nothing can be told.</returns>
     public static CollapseDiagnosis? Of(IReadOnlyList<double> ratePerDimension, TrialSpec trial)
     {
         if (ratePerDimension.Count == 0 || ratePerDimension.Any(rate => !double.IsFinite(rate))) return null;
         var (units, inactive) = (ratePerDimension.Count, ratePerDimension.Count(rate => rate < InactiveKl));
-        var level = inactive == units ? CollapseLevel.Full : 2 * inactive > units ? CollapseLevel.Partial : CollapseLevel.None;
-        return new(level, inactive, units, level == CollapseLevel.None ? [] : Find(trial, units - inactive).ToValueList());
+        if (trial.Model.Prior == Prior.Vamp && units == 1)
+        {
+            if (inactive == 0) return null; // What a single unit carries is not known.
+            (units, inactive) = (trial.Model.Latent, trial.Model.Latent);
+        }
+
+        var layers = LatentLayer.Of(ratePerDimension, trial.Model);
+        var level = inactive == units ? CollapseLevel.Full : 2 * inactive > units || layers.Any(layer => layer.IsCollapsed) ? CollapseLevel.Partial : CollapseLevel.None;
+        return new(level, inactive, units, level == CollapseLevel.None ? [] : Find(trial, units - inactive, layers).ToValueList()) { Layers = layers };
     }
 
-    private static IEnumerable<string> Find(TrialSpec trial, int active)
+    private string LayersText()
+    {
+        if (Layers.Count == 0) return "";
+        return $" ({string.Join(", ", Layers.Select(layer => string.Create(CultureInfo.InvariantCulture, $"{layer.Name} {layer.Inactive} of {layer.Units}{(layer.IsCollapsed && Level != CollapseLevel.Full ? ", all of this layer" : "")}")))})";
+    }
+
+    private static IEnumerable<string> Find(TrialSpec trial, int active, ValueList<LatentLayer> layers)
     {
         var (model, training) = (trial.Model, trial.Training);
         if (training.Beta > 1) yield return Say("training.beta", "1", training.Beta);
@@ -66,7 +82,9 @@ public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Un
         else if (training.KlSchedule != KlSchedule.Cyclical && IsTrained(training with { KlSchedule = KlSchedule.Cyclical })) yield return "training.kl_schedule: cyclical";
         if (training is { FreeBits: 0, Capacity: null } && IsTrained(training with { FreeBits = FreeBits })) yield return Say("training.free_bits", string.Create(CultureInfo.InvariantCulture, $"{FreeBits}"), 0);
         if (model is { Likelihood: Likelihood.Gaussian, Variance: { } variance }) yield return Say("model.variance", "learned, or less", variance); // Above the top eigenvalue of the data all units collapse.
-        if (active > 0) yield return $"or model.latent: {active.ToString(CultureInfo.InvariantCulture)}, with which nothing would be lost";
+        if (layers.Count(layer => !layer.IsCollapsed) > 1) yield return $"or model.ladder: [{string.Join(", ", layers.Where(layer => !layer.IsCollapsed).Select(layer => layer.Units - layer.Inactive))}], with which nothing would be lost";
+        else if (layers.Count > 0 && active > 0) yield return $"or model.family: vae with model.latent: {active.ToString(CultureInfo.InvariantCulture)}, with which nothing would be lost";
+        else if (active > 0) yield return $"or model.latent: {active.ToString(CultureInfo.InvariantCulture)}, with which nothing would be lost";
         else yield return "a smaller training.learning_rate or a smaller decoder";
 
         bool IsTrained(TrainingSpec other) => Supported.Refusal(trial with { Training = other }) is null;

@@ -85,7 +85,7 @@ public static class MetricTable
             return ($"{facts.Name} needs images whose factors are known, which files of the MNIST family do not tell", "use `dataset.source: sprites`, or rank by another metric");
         }
 
-        return facts.AtEveryEvaluation || model.Family == ModelFamily.Vae && model.Prior == Prior.Normal ? null
-            : ($"{facts.Name} is computed for family vae with a normal prior only", "rank by elbo, distortion, rate or bits_per_dimension");
+        return facts.AtEveryEvaluation || model.Family is ModelFamily.Vae or ModelFamily.Ladder ? null
+            : ($"{facts.Name} is computed for family vae or ladder only", "rank by elbo, distortion, rate or bits_per_dimension");
     }
 }
