@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # A setting whose posterior collapses, and the same with each remedy: active units, units whose KL is below 0.01 nats, ELBO and the importance-weighted log-likelihood side by side.
-# usage: benchmarks/collapse.sh [--seeds 1,2,3] [--epochs 40] [--beta 1] [--latent 16] [--rate 3e-3] [--count 6000] [--size 32] [--save]
+# usage: benchmarks/collapse.sh [--seeds 1,2,3] [--epochs 40] [--beta 24] [--latent 16] [--rate 1e-3] [--count 4000] [--size 32] [--save]
 # Needs python3 without any package. VAE=PROGRAM runs another build. --save writes benchmarks/results/collapse-<date>.md.
 # shellcheck source=benchmarks/shared/report.sh
 source "$(dirname "$0")/shared/report.sh"
-seeds=1,2,3 epochs=40 beta=1 latent=16 rate=3e-3 count=6000 size=32 encoder="512, 512, 512, 512" activation=tanh vae=${VAE:-./vae}
+seeds=1,2,3 epochs=40 beta=24 latent=16 rate=1e-3 count=4000 size=32 encoder="256, 256, 256" activation=relu vae=${VAE:-./vae}
 read_options "seeds epochs beta latent rate count size encoder activation" "" "" "$@"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
