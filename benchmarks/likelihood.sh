@@ -1,46 +1,51 @@
 #!/usr/bin/env bash
 # Held-out log-likelihood on MNIST by importance sampling: VAE, IWAE with k = 5 and 50, VampPrior and ladder over several seeds, beside PyTorch with the same settings.
-# usage: benchmarks/likelihood.sh IMAGES.gz LABELS.gz [--kinds vae,iwae5,iwae50,vamp,ladder] [--seeds 1,2,3] [--epochs 20] [--samples 1000] [--pytorch vae,iwae5] [--save]
-# 10,000 images in IDX format; the first 8,000 train. --pytorch names what PyTorch trains too, `none` for nothing. VAE=PROGRAM runs another build.
+# usage: benchmarks/likelihood.sh IMAGES.gz LABELS.gz [--kinds vae,iwae5,iwae50,vamp,ladder] [--seeds 1,2,3] [--epochs 20] [--samples 1000] [--pytorch vae,iwae5] [--work FOLDER] [--save]
+# 10,000 images in IDX format; the first 8,000 train. --pytorch names what PyTorch trains too, `none` for nothing. With --work what is computed stays
+# in FOLDER, and what is there is not computed again. VAE=PROGRAM runs another build.
 usage="usage: benchmarks/likelihood.sh IMAGES.gz LABELS.gz [--kinds ...] [--seeds 1,2,3] [--epochs 20] [--samples 1000] [--pytorch vae,iwae5] [--save]"
 images=$(realpath "${1:?$usage}")
 labels=$(realpath "${2:?$usage}")
 # shellcheck source=benchmarks/shared/report.sh
 source "$(dirname "$0")/shared/report.sh"
-kinds=vae,iwae5,iwae50,vamp,ladder seeds=1,2,3 epochs=20 samples=1000 pytorch=vae,iwae5 vae=${VAE:-./vae}
-read_options "kinds seeds epochs samples pytorch" "" "" "${@:3}"
+kinds=vae,iwae5,iwae50,vamp,ladder seeds=1,2,3 epochs=20 samples=1000 pytorch=vae,iwae5 work='' vae=${VAE:-./vae}
+read_options "kinds seeds epochs samples pytorch work" "" "" "${@:3}"
 [ "$pytorch" = none ] && pytorch=
 [ -z "$pytorch" ] || need_torch
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+if [ -z "$work" ]; then
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+fi
+mkdir -p "$work"
 
 # What a kind adds to the model and to the training.
 model_of() {
   case "$1" in
-    vamp) echo "encoder: [200, 200], latent: 50, prior: vamp, pseudo_inputs: 200" ;;
-    ladder) echo "family: ladder, ladder: [50, 20, 10], encoder: [200, 100, 50]" ;;
-    *) echo "encoder: [200, 200], latent: 50" ;;
+    vamp) echo "encoder: [200, 200], latent: 50, prior: vamp, pseudo_inputs: 200, activation: tanh" ;;
+    ladder) echo "family: ladder, ladder: [50, 10], encoder: [200, 100], activation: leaky_relu" ;;
+    *) echo "encoder: [200, 200], latent: 50, activation: tanh" ;;
   esac
 }
 
 training_of() {
   case "$1" in
     iwae*) echo ", objective: iwae, importance_samples: ${1#iwae}" ;;
-    ladder) echo ", kl_warmup_epochs: 5" ;;
+    ladder) echo ", kl_warmup_epochs: $epochs" ;;
     *) ;;
   esac
 }
 
 for kind in ${kinds//,/ }; do
-  cat > "$work/sweep.yaml" <<YAML
+  [ ! -s "$work/$kind-${seeds##*,}.json" ] || continue
+  cat > "$work/$kind.yaml" <<YAML
 version: 1
 name: $kind
 dataset: { source: idx, images: $images, labels: $labels, holdout: 0.2, binarize: dynamic }
-model: { $(model_of "$kind"), activation: tanh }
+model: { $(model_of "$kind") }
 training: { epochs: $epochs, batch: 20, learning_rate: 1e-3, evaluate_every: $epochs$(training_of "$kind") }
 search: { method: grid, parameters: { training.seed: { values: [$seeds] } } }
 YAML
-  "$vae" sweep run "$work/sweep.yaml" --home "$work/home-$kind" >&2
+  "$vae" sweep run "$work/$kind.yaml" --home "$work/home-$kind" >&2
   trial=0
   for seed in ${seeds//,/ }; do
     "$vae" model evaluate "last/$trial" --home "$work/home-$kind" --seed 1 --samples "$samples" --metrics bound,log_likelihood --json > "$work/$kind-$seed.json"
@@ -50,6 +55,7 @@ done
 
 for kind in ${pytorch//,/ }; do
   for seed in ${seeds//,/ }; do
+    [ ! -s "$work/pytorch-$kind-$seed.json" ] || continue
     "$python" benchmarks/likelihood/pytorch_iwae.py "$images" --k "$(sed 's/[^0-9]//g;s/^$/1/' <<<"$kind")" --seed "$seed" --epochs "$epochs" --samples "$samples" > "$work/pytorch-$kind-$seed.json"
   done
 done
@@ -57,7 +63,7 @@ done
 report() {
   head_of "Held-out likelihood on MNIST" \
     "the 10,000 test images of MNIST, first 8,000 to train on, last 2,000 held out; dynamic binarisation. Evaluated on one draw of the held-out bits, the same for all models of this program; PyTorch draws its own" \
-    "784-200-200-50 and back, tanh (Burda et al. 2016 with one stochastic layer); Adam 1e-3, batch 20, $epochs epochs, beta 1. vamp: 200 pseudo-inputs. ladder: latents 50, 20, 10 above dense layers of 200, 100, 50, KL warm-up of 5 epochs" \
+    "784-200-200-50 and back, tanh (Burda et al. 2016 with one stochastic layer); Adam 1e-3, batch 20, $epochs epochs, beta 1. vamp: 200 pseudo-inputs. ladder: latents of 50 and 10 above dense layers of 200 and 100, leaky ReLU, KL warm-up over all epochs, without which it loses most of its units" \
     "the papers train on 60,000 images for far longer; their figures are no comparison, but their order is" \
     "log p(x): importance-weighted estimate with $samples draws per row, nats per image, mean over the rows; its standard error over rows is about 0.8 and mostly common to all models. Figures by seed ($seeds), then their mean"
   python3 - "$work" "$kinds" "$pytorch" "$seeds" <<'PY'
