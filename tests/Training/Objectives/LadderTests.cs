@@ -51,6 +51,74 @@ public sealed class LadderTests : TorchTest
     }
 
     [Theory]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void Gradient_equals_a_central_difference(int layers)
+    {
+        using var scope = torch.NewDisposeScope();
+        var trial = Ladder(0, layers);
+        using var network = LadderNetwork.Create(trial.Model with { Activation = Shared.Sweeps.Activation.Tanh }, new ImageShape(1, 4, 4), 3);
+        foreach (var (_, tensor) in network.state_dict()) tensor.set_data(tensor.detach().to(ScalarType.Float64));
+        foreach (var parameter in network.parameters()) parameter.grad = torch.zeros(parameter.shape, ScalarType.Float64);
+        var (x, noise) = (torch.rand([1, 6, 16]).gt(0.5).to(ScalarType.Float64), torch.randn([1, 6, trial.Model.Ladder.Sum()], ScalarType.Float64));
+        var parameters = network.parameters().ToArray();
+        var directions = parameters.Select(parameter => torch.randn(parameter.shape, ScalarType.Float64)).ToArray();
+        var bound = new LadderBound(network, trial.Model);
+
+        Loss().backward();
+
+        const double h = 1e-5;
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            var slope = (parameters[i].grad! * directions[i]).sum().item();
+            Assert.Equal((Shifted(i, h) - Shifted(i, -h)) / (2 * h), slope, (Math.Abs(slope) * 1e-5) + 1e-6);
+            Assert.NotEqual(0, slope);
+        }
+
+        Tensor Loss()
+        {
+            var sums = bound.Forward(x, noise, new SlotWeights(1));
+            return sums.Distortion.sum() + sums.RatePerDimension.sum();
+        }
+
+        double Shifted(int place, double by)
+        {
+            using var mode = torch.no_grad();
+            parameters[place].add_(directions[place], by);
+            var loss = Loss().item();
+            parameters[place].add_(directions[place], -by);
+            return loss;
+        }
+    }
+
+    [Theory]
+    [InlineData(Shared.Sweeps.Activation.Tanh)]
+    [InlineData(Shared.Sweeps.Activation.Relu)]
+    [InlineData(Shared.Sweeps.Activation.Gelu)]
+    public void Gradient_in_a_training_step_is_that_of_any_graph(Shared.Sweeps.Activation activation)
+    {
+        using var scope = torch.NewDisposeScope();
+        var trial = Ladder(0, 3);
+        using var network = LadderNetwork.Create(trial.Model with { Activation = activation }, new ImageShape(1, 4, 4), 3);
+        var (x, noise) = (torch.rand([1, 6, 16]).gt(0.5).to(ScalarType.Float32), torch.randn([1, 6, trial.Model.Ladder.Sum()]));
+        var bound = new LadderBound(network, trial.Model);
+
+        var plain = Gradients();
+        Dictionary<string, float[]> stepped;
+        using (torch.nn.training_step()) stepped = Gradients();
+
+        OneStep.Same(plain, stepped);
+
+        Dictionary<string, float[]> Gradients()
+        {
+            foreach (var parameter in network.parameters()) parameter.grad = torch.zeros(parameter.shape);
+            var sums = bound.Forward(x, noise, new SlotWeights(1));
+            (sums.Distortion.sum() + sums.RatePerDimension.sum()).backward();
+            return network.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.grad!.ToArray<float>());
+        }
+    }
+
+    [Theory]
     [InlineData(2, Likelihood.Bernoulli, Binarize.Dynamic)]
     [InlineData(3, Likelihood.Gaussian, Binarize.None)]
     public void Each_ladder_of_a_pack_follows_the_curve_that_it_follows_alone(int layers, Likelihood likelihood, Binarize binarize)
