@@ -54,7 +54,7 @@ for beta in betas:
 PY
   for beta in ${betas//,/ }; do
     if [ "${save:-no}" = yes ]; then cp "$work/traversal-$beta.png" "benchmarks/results/disentangle-$(date -u +%F)-beta-$beta.png"; fi
-    echo; echo "Traversals at beta $beta, seed ${seeds%%,*}, one row for each latent in the order of its rate: disentangle-$(date -u +%F)-beta-$beta.png"
+    echo; echo "Traversals at beta $beta, seed ${seeds%%,*}, one row for each latent in the order of its rate: [disentangle-$(date -u +%F)-beta-$beta.png](disentangle-$(date -u +%F)-beta-$beta.png)"
   done
 }
 publish disentangle
