@@ -23,7 +23,7 @@ internal sealed record EvaluationInputs(Dataset Data, EvaluationRanges Ranges, b
     /// <exception cref="CliException">The answers do not fit together, or the images do not fit the model.</exception>
     public static EvaluationInputs Find(OpenModel model, EvaluationChoice choice)
     {
-        var image = model.Latents.Image;
+        var image = model.Image;
         var given = Source(model, choice, image.Height);
         var data = DatasetLoader.Load(given, Environment.CurrentDirectory);
         RequireFit(data.Images, model);
@@ -63,7 +63,7 @@ internal sealed record EvaluationInputs(Dataset Data, EvaluationRanges Ranges, b
 
     private static void RequireFit(ImageSet set, OpenModel model)
     {
-        var image = model.Latents.Image;
+        var image = model.Image;
         if ((set.Channels, set.Height, set.Width) == (image.Channels, image.Height, image.Width)) return;
         throw new CliException(ExitCode.InvalidInput,
             $"The images are {set.Channels} x {set.Height} x {set.Width}, but the model takes {image.Channels} x {image.Height} x {image.Width}.", "Give images of the model's size.");

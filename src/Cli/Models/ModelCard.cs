@@ -29,7 +29,7 @@ internal static class ModelCard
         WriteIndex(text, config, name, dataset);
         text.Append("---\n\n");
         Line($"# {name}\n");
-        Line($"A variational autoencoder: {SpecWord.Of(trial.Model.Architecture)}, {trial.Model.Latent} latent dimensions, {SpecWord.Of(trial.Model.Likelihood)} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
+        Line($"A variational autoencoder: {SpecWord.Of(trial.Model.Architecture)}, {Latents(config)}, {SpecWord.Of(trial.Model.Likelihood)} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
         text.Append("\n![Samples from the prior](samples.png)\n\n");
         if (files.Contains("traversal.png")) text.Append("One row for each latent dimension, from -3 to 3 standard deviations of the prior; on the left its number and its rate (KL) in nats on held-out rows.\n\n![What each latent dimension does](traversal.png)\n\n");
         WriteResult(text, config);
@@ -54,6 +54,10 @@ internal static class ModelCard
         void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
     }
 
+    private static string Latents(ModelConfig config) => config.Trial.Model.Family == ModelFamily.Vq
+        ? FormattableString.Invariant($"{config.Trial.Model.CodePositions(config.Image.Height, config.Image.Width)} codes of a codebook of {config.Trial.Model.Codes} (VQ-VAE)")
+        : FormattableString.Invariant($"{config.Trial.Model.Latent} latent dimensions");
+
     private static void WritePyTorch(StringBuilder text, ModelConfig config)
     {
         text.Append("\nIn plain PyTorch, with the loader beside this card:\n\n```python\nimport torch\nfrom load_model import load\n\nmodel = load(\".\")\n");
@@ -76,6 +80,13 @@ internal static class ModelCard
     private static void WriteResult(StringBuilder text, ModelConfig config)
     {
         if (config.Result is not { } result) return;
+        if (config.Trial.Model.Family == ModelFamily.Vq)
+        {
+            text.Append("## Held-out figures\n\nMeans per image, in nats, on rows that were never trained on; the rate is what the learned prior pays for the codes.\n\n| ELBO | distortion | rate | perplexity | parameters | steps |\n| ---: | ---: | ---: | ---: | ---: | ---: |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {result.Elbo:F2} | {result.Distortion:F2} | {result.Rate:F2} | {result.Figures?.GetValueOrDefault("perplexity") ?? double.NaN:F1} of {config.Trial.Model.Codes} | {result.Parameters:N0} | {result.Steps:N0} |\n\n");
+            return;
+        }
+
         text.Append("## Held-out figures\n\nMeans per image, in nats, on rows that were never trained on.\n\n| ELBO (beta = 1) | distortion | rate | active dimensions | parameters | steps |\n| ---: | ---: | ---: | ---: | ---: | ---: |\n");
         text.Append(CultureInfo.InvariantCulture, $"| {result.Elbo:F2} | {result.Distortion:F2} | {result.Rate:F2} | {result.ActiveUnits} of {config.Trial.Model.Latent} | {result.Parameters:N0} | {result.Steps:N0} |\n\n");
     }

@@ -44,6 +44,8 @@ internal sealed class OpenModel : IDisposable
 
     private LatentModel FindLatents()
     {
+        if (Model.Model is CodeModel)
+            throw new CliException(ExitCode.InvalidInput, "This needs continuous latents, and a vq model has codes.", "`vae model generate`, `reconstruct`, `encode`, `anomaly`, `evaluate` and `export` work on it.");
         try
         {
             return Model.Latents;

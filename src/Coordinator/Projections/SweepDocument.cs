@@ -48,7 +48,7 @@ public sealed record SweepSummary(
 /// <param name="Slot">Its place in that pack.</param>
 /// <param name="LackingSteps">Steps of its curve without a point; null before the curve is written.</param>
 /// <param name="Gaps">The first runs of those steps.</param>
-/// <param name="Figures">Metrics that were computed because the sweep ranks by them, by name.</param>
+/// <param name="Figures">Figures of the trial's own objective (a perplexity, an importance-weighted bound), and metrics that were computed because the sweep ranks by them, by name.</param>
 /// <param name="Diagnosis">How many latent units collapsed and what to try, in words; null without a result.</param>
 public sealed record TrialDocument(
     int? Rank, int Trial, string State, string Label, IReadOnlyDictionary<string, string> Hyperparameters, double? Elbo, double? Distortion, double? Rate, int? ActiveUnits,
@@ -123,7 +123,7 @@ public sealed record SweepDocument(
             measured ? Finite(result.Elbo) : null, measured ? Finite(result.Distortion) : null, measured ? Finite(result.Rate) : null, measured ? result.ActiveUnits : null,
             [.. result.KlPerDimension.Select(Finite)], result.Steps, result.Epochs, Finite(result.TrainSeconds), result.Parameters, workers, row.Attempt.Value,
             result.FailureText, [.. files.Select(Hosting.SweepFolders.FileName)], pack, slot,
-            Diagnosis: measured ? CollapseDiagnosis.Of(result.KlPerDimension, spec)?.Text : null,
+            Diagnosis: measured ? CollapseDiagnosis.Of(result, spec)?.Text : null,
             Figures: result.Figures.Count > 0 ? result.Figures.ToDictionary(figure => figure.Name, figure => Finite(figure.Value)) : null);
     }
 

@@ -9,7 +9,7 @@ namespace Vae.Data.Files;
 public sealed record NpyArray(IReadOnlyList<int> Shape, float[] Values);
 
 /// <summary>
-/// Reads NumPy's .npy files of float32, float64 and bytes in C order. Python objects, which numpy would unpickle (and so run), are refused like every other type; sizes are
+/// Reads NumPy's .npy files of float32, float64, int32 and bytes in C order. Python objects, which numpy would unpickle (and so run), are refused like every other type; sizes are
 /// checked against the file's length before anything is allocated.
 /// </summary>
 public static class NpyReader
@@ -50,15 +50,15 @@ public static class NpyReader
             throw new DatasetException(shownAs, source.Length, "a whole header", "the end of the file", Advice, e);
         }
 
-        var width = header.Type switch { "<f4" => 4, "<f8" => 8, "|u1" => 1, _ => throw new DatasetException(shownAs, 10, "numbers of type <f4, <f8 or |u1", $"'{header.Type}'", Advice) };
+        var width = header.Type switch { "<f4" or "<i4" => 4, "<f8" => 8, "|u1" => 1, _ => throw new DatasetException(shownAs, 10, "numbers of type <f4, <f8, <i4 or |u1", $"'{header.Type}'", Advice) };
         long count = 1;
         foreach (var size in header.Shape) count = Math.Min(count * size, int.MaxValue + 1L);
         var room = source.Length - header.Bytes;
         if (count > Array.MaxLength || count * width != room) throw new DatasetException(shownAs, header.Bytes, $"{string.Join(" x ", header.Shape)} numbers of {width} bytes", $"{room:N0} bytes", "The file is damaged or incomplete: write it again.");
-        return new NpyArray(header.Shape, ReadValues(source, (int)count, width));
+        return new NpyArray(header.Shape, ReadValues(source, (int)count, width, isWhole: header.Type == "<i4"));
     }
 
-    private static float[] ReadValues(Stream source, int count, int width)
+    private static float[] ReadValues(Stream source, int count, int width, bool isWhole)
     {
         var values = new float[count];
         var buffer = new byte[Math.Min(count, 16 * 1024) * width];
@@ -70,6 +70,7 @@ public static class NpyReader
             {
                 values[first + i] = width switch
                 {
+                    4 when isWhole => BinaryPrimitives.ReadInt32LittleEndian(batch[(4 * i)..]),
                     4 => BinaryPrimitives.ReadSingleLittleEndian(batch[(4 * i)..]),
                     8 => (float)BinaryPrimitives.ReadDoubleLittleEndian(batch[(8 * i)..]),
                     _ => batch[i],

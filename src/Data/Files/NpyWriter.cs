@@ -33,6 +33,15 @@ public static class NpyWriter
         Write(target, "<f4", shape, bytes, sizeof(float));
     }
 
+    /// <summary>Writes an array of int32.</summary>
+    /// <inheritdoc cref="Write(Stream, ReadOnlySpan{int}, ReadOnlySpan{float})"/>
+    public static void Write(Stream target, ReadOnlySpan<int> shape, ReadOnlySpan<int> values)
+    {
+        var bytes = new byte[values.Length * sizeof(int)];
+        for (var i = 0; i < values.Length; i++) BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(i * sizeof(int)), values[i]);
+        Write(target, "<i4", shape, bytes, sizeof(int));
+    }
+
     private static void Write(Stream target, string type, ReadOnlySpan<int> shape, ReadOnlySpan<byte> bytes, int width)
     {
         long product = width;

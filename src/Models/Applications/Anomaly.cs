@@ -5,7 +5,7 @@ namespace Vae.Models.Applications;
 
 /// <summary>How strange each row is to a model, in nats: the negative evidence lower bound at beta = 1 and its two parts.</summary>
 /// <param name="Distortion">[n]: -ln p(x | z), mean over the draws of z: what the model cannot paint.</param>
-/// <param name="Rate">[n]: KL(q(z | x) || p(z)): how unusual the latent is.</param>
+/// <param name="Rate">[n]: KL(q(z | x) || p(z)), or -ln p(codes): how unusual the latent is.</param>
 public sealed record AnomalyScores(double[] Distortion, double[] Rate)
 {
     /// <summary>[n]: distortion + rate, an estimate of -ELBO; higher is stranger.</summary>
@@ -69,6 +69,27 @@ public static class Anomaly
     {
         var byDimension = model.Rates(posterior.Mean.contiguous().cpu().ToArray<float>(), posterior.LogVariance.contiguous().cpu().ToArray<float>());
         for (var i = 0; i < byDimension.Length; i++) sums[i / model.Latent] += byDimension[i];
+    }
+
+    /// <summary>Scores rows of a model with codes: distortion given the nearest codes, and -ln of what its prior says of them. Nothing is drawn.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="images">[n, C, H, W], 0 to 1.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    /// <exception cref="ArgumentException">The values are no whole number of images.</exception>
+    public static AnomalyScores Score(CodeModel model, ReadOnlySpan<float> images, CancellationToken cancellation = default)
+    {
+        var count = LatentRows.Images(model.Image, images, nameof(images));
+        var (distortions, rates) = (new double[count], new double[count]);
+        for (var first = 0; first < count; first += RowsOfOnePass)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = torch.NewDisposeScope();
+            var judged = model.Judge(model.Rows(images, first, Math.Min(RowsOfOnePass, count - first)));
+            judged.Distortion.CopyTo(distortions, first);
+            for (var row = 0; row < judged.Distortion.Length; row++) rates[first + row] = judged.RateOf(row);
+        }
+
+        return new AnomalyScores(distortions, rates);
     }
 
     /// <summary>The score that a share of ordinary rows stays at or below (the nearest rank, so it is one of the scores).</summary>

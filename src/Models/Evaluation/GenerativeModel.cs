@@ -41,6 +41,7 @@ public abstract class GenerativeModel
     {
         VaeNetwork vae => spec.Prior == Prior.Vamp ? new VampLatentModel(vae, spec) : new VaeLatentModel(vae, spec),
         LadderNetwork ladder => new LadderLatentModel(ladder, spec),
+        VqNetwork vq => new CodeModel(vq, spec),
         _ => throw new ArgumentException($"Models of the family {spec.Family} are unknown.", nameof(network)),
     };
 }

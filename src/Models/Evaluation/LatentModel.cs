@@ -126,5 +126,7 @@ public abstract class LatentModel : GenerativeModel
     /// <exception cref="ArgumentException">The family has no such latents, or the network has more than one replica.</exception>
     public static new LatentModel Of(PackNetwork network, ModelSpec spec) => GenerativeModel.Of(network, spec) is LatentModel model
         ? model
+        : spec.Family == ModelFamily.Vq
+        ? throw new ArgumentException("This needs continuous latents, and a vq model has codes. `vae model generate`, `reconstruct`, `encode`, `anomaly`, `evaluate` and `export` work on it.", nameof(network))
         : throw new ArgumentException($"Models of the family {SpecWord.Of(spec.Family)} cannot be evaluated by their posterior.", nameof(network));
 }

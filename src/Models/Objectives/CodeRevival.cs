@@ -6,7 +6,7 @@ using Vae.Torch;
 namespace Vae.Models.Objectives;
 
 /// <summary>
-/// Lets codes that are hardly chosen begin anew at vectors of the encoder, else a codebook ends with few codes in use (Lancucki et al. 2020, section 3; Dhariwal et al. 2020, section 3.1, "random restarts"). A code is
+/// Lets codes that are hardly chosen begin anew at vectors of the encoder, else a codebook ends with few codes in use ("random restarts", Dhariwal et al. 2020, Jukebox). A code is
 /// dead when its running count is below the trial's threshold. Each step offers some vectors, at places of the global batch that follow from seed and step alone; the rank that has a place sends what is there, the others zeros,
 /// so all ranks get the same offers whoever has which rows. Dead codes take them in an order of chance weighted by the squared distance to the nearest code, as k-means++ would (Arthur and Vassilvitskii 2007, section 2.2).
 /// </summary>

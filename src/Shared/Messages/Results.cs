@@ -76,7 +76,7 @@ public sealed record TrialResult(
     int TrialIndex, TrialState State, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension,
     long Steps, int Epochs, double TrainSeconds, long Parameters, string FailureText, ValueList<ArtifactInfo> Artifacts)
 {
-    /// <summary>What was computed once, when the trial ended, because its sweep ranks by it.</summary>
+    /// <summary>What the trial's own objective reported, and what was computed once, when the trial ended, because its sweep ranks by it.</summary>
     public ValueList<NamedFigure> Figures { get; init; } = [];
 }
 

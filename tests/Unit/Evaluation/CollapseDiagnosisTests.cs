@@ -1,4 +1,5 @@
 using Vae.Shared;
+using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
 
 namespace Vae.Tests.Unit.Evaluation;
@@ -32,6 +33,24 @@ public class CollapseDiagnosisTests
         Assert.Empty(diagnosis.Remedies);
         Assert.Equal("1 of 4 units inactive: KL below 0.01 nats", diagnosis.Text);
         Assert.Equal("all 2 units active", CollapseDiagnosis.Of([1, 1], Trial(new()))!.Text);
+    }
+
+    [Fact]
+    public void A_codebook_of_which_little_is_used_is_told_in_codes()
+    {
+        var trial = Trial(new(), new() { Family = ModelFamily.Vq, Codes = 512 });
+        var result = new TrialResult(0, TrialState.Done, -1, 1, 0, 0, [0.001, 0.002], 1, 1, 1, 1, "", []) { Figures = [new("perplexity", 8.31), new("codes_in_use", 12)] };
+
+        var diagnosis = CollapseDiagnosis.Of(result, trial)!;
+
+        Assert.Equal((CollapseLevel.Partial, 500, 512), (diagnosis.Level, diagnosis.Inactive, diagnosis.Units));
+        Assert.Equal(
+            "codebook collapse: 12 of 512 codes in use, perplexity 8.3; try training.code_revival: 1 (now 0.01), training.code_decay: 0.95 (now 0.99), a smaller training.learning_rate, or model.codes: 16, with which little would be lost",
+            diagnosis.Text);
+        Assert.Null(CollapseDiagnosis.Of(result with { Figures = [] }, trial));
+        Assert.Equal("300 of 512 codes in use, perplexity 150.0", CollapseDiagnosis.OfCodes(300, 150, trial).Text);
+        Assert.Equal(CollapseLevel.Full, CollapseDiagnosis.OfCodes(1, 1, trial).Level);
+        Assert.StartsWith("2 of 2 units inactive", CollapseDiagnosis.Of(result, Trial(new()))!.Text["posterior collapse: ".Length..], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -61,10 +61,15 @@ public class MetricTests
         var sprites = new DatasetSource { Source = DatasetSource.Sprites };
         Assert.Contains("dataset.labels", MetricTable.Refusal(ObjectiveMetric.Knn, idx, new())!.Value.Remedy, StringComparison.Ordinal);
         Assert.Contains("sprites", MetricTable.Refusal(ObjectiveMetric.Mig, idx with { Labels = "b" }, new())!.Value.Remedy, StringComparison.Ordinal);
-        Assert.Contains("family vae", MetricTable.Refusal(ObjectiveMetric.LogLikelihood, sprites, new() { Family = ModelFamily.Vq })!.Value.Reason, StringComparison.Ordinal);
+        Assert.Contains("continuous latents", MetricTable.Refusal(ObjectiveMetric.LogLikelihood, sprites, new() { Family = ModelFamily.Vq })!.Value.Reason, StringComparison.Ordinal);
+        Assert.Contains("continuous latents", MetricTable.Refusal(ObjectiveMetric.Mig, sprites, new() { Family = ModelFamily.Vq })!.Value.Reason, StringComparison.Ordinal);
+        Assert.Contains("only a vq model", MetricTable.Refusal(ObjectiveMetric.Perplexity, sprites, new())!.Value.Reason, StringComparison.Ordinal);
+        foreach (var metric in (ObjectiveMetric[])[ObjectiveMetric.Perplexity, ObjectiveMetric.Knn, ObjectiveMetric.ReconstructionError, ObjectiveMetric.BitsPerDimension])
+            Assert.Null(MetricTable.Refusal(metric, sprites, new() { Family = ModelFamily.Vq }));
         Assert.Null(MetricTable.Refusal(ObjectiveMetric.Knn, idx with { Labels = "b" }, new()));
         foreach (var metric in Enum.GetValues<ObjectiveMetric>())
         {
+            if (metric == ObjectiveMetric.Perplexity) continue;
             Assert.Null(MetricTable.Refusal(metric, sprites, new()));
             Assert.Null(MetricTable.Refusal(metric, sprites, new() { Prior = Prior.Vamp }));
             Assert.Null(MetricTable.Refusal(metric, sprites, new() { Family = ModelFamily.Ladder }));

@@ -125,6 +125,7 @@ public class TrialRulesTests
     [InlineData("model: { family: ladder, latent: 3 }", "model.latent")]
     [InlineData("model: { family: vq, architecture: conv, latent: 3 }", "model.latent")]
     [InlineData("model: { family: vq }\ntraining: { beta: 3 }", "training.beta")]
+    [InlineData("model: { family: vq, architecture: conv, hidden: 64 }", "model.hidden")]
     [InlineData("training: { capacity: 3, beta: 3 }", "training.beta")]
     public void A_field_that_a_family_or_target_does_without_is_a_warning(string rest, string path) =>
         Assert.Contains(Sweep.Parse(rest).Problems, problem => problem.Rule == Rules.Unused && problem.Message.StartsWith(path, StringComparison.Ordinal));

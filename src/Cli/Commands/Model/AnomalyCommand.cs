@@ -18,7 +18,7 @@ internal static class AnomalyCommand
     {
         var model = ModelOptions.Model();
         var device = ModelOptions.Device();
-        var samples = ModelOptions.Number("--samples", "N", 16, 1, Anomaly.SamplesMax, "Draws of the latent for each image.");
+        var samples = ModelOptions.Number("--samples", "N", 16, 1, Anomaly.SamplesMax, "Draws of the latent for each image; a vq model draws none.");
         var quantile = new Option<double>("--quantile") { Description = "The threshold is what this share of ordinary rows scores at most. Ordinary are the held-out rows of what the model was trained on, or --reference.", HelpName = "SHARE", DefaultValueFactory = _ => 0.99 };
         var threshold = new Option<double?>("--threshold") { Description = "The threshold itself, in nats; no ordinary rows are looked at.", HelpName = "X" };
         var reference = new Option<string[]>("--reference") { Description = "Ordinary images: an IDX file or PNG files.", HelpName = "FILE...", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
@@ -35,7 +35,7 @@ internal static class AnomalyCommand
             if (!(parse.GetValue(quantile) is >= 0 and <= 1)) throw new CliException(ExitCode.Usage, "--quantile must be 0 to 1.");
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
             var rows = inputs.Read(parse, open);
-            var found = Anomaly.Score(open.Latents, rows.Values(), parse.GetValue(samples), parse.GetValue(seed), cancellation);
+            var found = Score(rows.Values());
             var limit = parse.GetValue(threshold) ?? Limit();
             var report = new AnomalyReport(rows, found, limit, parse.GetRequiredValue(anomalous).ToHashSet());
             if (report.Strangest(1) is []) throw new CliException(ExitCode.Failed, "No image has a finite score.", "The model's weights may not be finite: `vae model reconstruct` shows what it paints.");
@@ -46,13 +46,16 @@ internal static class AnomalyCommand
             else report.WriteText(output, file, table, parse.GetValue(top));
             return ExitCode.Ok;
 
+            AnomalyScores Score(float[] images) => open.Model.Model is CodeModel coded ? Anomaly.Score(coded, images, cancellation)
+                : Anomaly.Score(open.Latents, images, parse.GetValue(samples), parse.GetValue(seed), cancellation);
+
             double Limit()
             {
                 var given = parse.GetRequiredValue(reference);
                 var ordinary = given.Length > 0 ? InputFiles.Read(open.Image, open.Dataset?.Binarize ?? Shared.Datasets.Binarize.None, given, null)
                     : open.Dataset is { } known ? InputFiles.Read(open.Image, known, RowPart.HeldOut)
                     : throw new CliException(ExitCode.Usage, "What is ordinary?", "Give --reference FILE, or --threshold X.");
-                return Anomaly.Threshold(Anomaly.Score(open.Latents, ordinary.Values(ReferenceRowsMax), parse.GetValue(samples), parse.GetValue(seed), cancellation).Total, parse.GetValue(quantile));
+                return Anomaly.Threshold(Score(ordinary.Values(ReferenceRowsMax)).Total, parse.GetValue(quantile));
             }
         });
         return command;
@@ -62,7 +65,7 @@ internal static class AnomalyCommand
     {
         var shown = report.Strangest(top);
         var values = rows.Some(shown);
-        var painted = LatentRows.Decode(open.Latents, LatentRows.Encode(open.Latents, values).Means);
+        var painted = open.Model.Model.Reconstruct(values);
         var heat = Anomaly.HeatMaps(values, painted, open.Image.Channels, open.Image.Values, open.Model.Config.Trial.Model.Likelihood == Likelihood.Bernoulli);
         return Panels.Anomalies(open.Image, values, painted, heat, [.. shown.Select(row => report.Scores.Total[row])]);
     }

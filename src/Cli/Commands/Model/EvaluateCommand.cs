@@ -48,12 +48,23 @@ internal static class EvaluateCommand
             var how = parse.GetValue(binarize) is { } typed ? Enum.Parse<Binarize>(typed, ignoreCase: true) : (Binarize?)null;
             var inputs = EvaluationInputs.Find(open, new(parse.GetValue(images), parse.GetValue(labels), parse.GetValue(source), how, parse.GetValue(rows)));
             foreach (var warning in inputs.Data.Warnings) output.Warning(warning);
+            if (open.Model.Model is CodeModel coded)
+            {
+                var strange = parse.GetValue(anomalies) is { } file ? EvaluationInputs.Load(file, inputs.Data.Binarize, open).Images : null;
+                return Show(new CodedEvaluation(coded, inputs, parse.GetValue(seed) ?? open.Model.Config.Trial.Training.Seed, open.Model.Config.Trial).Run(parse.GetRequiredValue(model), wanted, Names, strange));
+            }
+
             var work = new Work(open, inputs, parse.GetValue(seed) ?? open.Model.Config.Trial.Training.Seed, parse.GetValue(samples), output, cancellation);
             var report = work.Run(parse.GetRequiredValue(model), wanted, parse.GetValue(anomalies));
-            if (output.Mode.Json) report.WriteJson(output);
-            else report.WriteText(output);
-            if (parse.GetValue(target) is { } path) Save(report, path, output);
-            return ExitCode.Ok;
+            return Show(report);
+
+            ExitCode Show(EvaluationReport made)
+            {
+                if (output.Mode.Json) made.WriteJson(output);
+                else made.WriteText(output);
+                if (parse.GetValue(target) is { } path) Save(made, path, output);
+                return ExitCode.Ok;
+            }
         });
         return command;
     }

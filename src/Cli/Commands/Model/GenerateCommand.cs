@@ -22,7 +22,7 @@ internal static class GenerateCommand
         var density = new Option<string>("--density") { Description = "Where latents are drawn from: prior, or a Gaussian (gaussian) or a mixture of Gaussians (gmm) that is fitted to the latents of the training rows.", HelpName = "NAME", DefaultValueFactory = _ => Prior };
         density.AcceptOnlyFromAmong(Prior, Gaussian, Mixture);
         var components = ModelOptions.Number("--components", "N", 10, 1, LatentDensity.ComponentsMax, "Components of gmm.");
-        var latents = new Option<string?>("--latents") { Description = "Decode the latents in this .npy file of [n, latent] numbers, and draw none.", HelpName = "FILE" };
+        var latents = new Option<string?>("--latents") { Description = "Decode the latents in this .npy file of [n, latent] numbers, or the codes of a vq model, and draw none.", HelpName = "FILE" };
         var inputs = new InputOptions(RowPart.Train, "What the density is fitted to");
         var seed = ModelOptions.Seed();
         var target = ModelOptions.Out("samples.png");
@@ -38,7 +38,7 @@ internal static class GenerateCommand
             if (parse.GetValue(latents) is { } file)
             {
                 if (wanted != Prior) throw new CliException(ExitCode.Usage, "--latents and --density are two answers to one question; give one.");
-                values = LatentRows.Decode(open.Latents, Read(file, open.Latents.Latent));
+                values = open.Model.Model is CodeModel coded ? Decode(coded, Read(file, coded.Positions)) : LatentRows.Decode(open.Latents, Read(file, open.Latents.Latent));
                 images = values.Length / open.Image.Values;
             }
             else if (wanted == Prior)
@@ -64,6 +64,13 @@ internal static class GenerateCommand
         if (rows.Count < 2 * components) throw new CliException(ExitCode.InvalidInput, $"{components:N0} components need at least {2 * components:N0} rows, two for each; {rows.ShownAs} has {rows.Count:N0}.", "Ask for fewer --components.");
         var encoded = LatentRows.Encode(open.Latents, rows.Values(FitRowsMax));
         return LatentDensity.Fit(encoded.Draw(seed), open.Latents.Latent, components, seed);
+    }
+
+    private static float[] Decode(CodeModel model, float[] codes)
+    {
+        var wrong = Array.FindIndex(codes, code => code != MathF.Floor(code) || code < 0 || code >= model.Codes);
+        if (wrong >= 0) throw new CliException(ExitCode.InvalidInput, FormattableString.Invariant($"{codes[wrong]} in row {wrong / model.Positions} is no code; they are whole numbers of 0 to {model.Codes - 1}."));
+        return model.Decode([.. codes.Select(static code => (int)code)]);
     }
 
     private static float[] Read(string file, int latent)

@@ -10,6 +10,7 @@ public static class Supported
     [
         ModelFamily.Vae,
         ModelFamily.Ladder,
+        ModelFamily.Vq,
     ];
 
     private static readonly Architecture[] Architectures =

@@ -15,7 +15,7 @@ internal static class SweepRules
         new("model.encoder", t => t.Model.Architecture == Architecture.Mlp, "only mlp has it; conv and resnet have channels and hidden"),
         new("model.decoder", t => t.Model.Architecture == Architecture.Mlp, "only mlp has it; conv and resnet mirror their channels"),
         new("model.channels", t => t.Model.Architecture != Architecture.Mlp, "only conv and resnet have it"),
-        new("model.hidden", t => t.Model.Architecture != Architecture.Mlp, "only conv and resnet have it; mlp has encoder"),
+        new("model.hidden", t => t.Model.Architecture != Architecture.Mlp && !IsCodeMap(t), "only conv and resnet have it, but not a vq model, whose codes are a map; mlp has encoder"),
         new("model.blocks", t => t.Model.Architecture == Architecture.Resnet, "only resnet has it"),
         new("model.groups", t => t.Model.Architecture == Architecture.Resnet, "only resnet has it"),
         new("model.latent", t => t.Model.Family != ModelFamily.Ladder && !IsCodeMap(t), "a ladder has `ladder`, and a vq model with convolutions one code for each place of its smallest map"),

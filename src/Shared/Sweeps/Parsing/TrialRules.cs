@@ -47,9 +47,9 @@ internal static class TrialRules
 
         // Targets of the KL term.
         new("training.free_bits", (t, _) => t.Model.Family == ModelFamily.Vq && t.Training.FreeBits > 0,
-            "the KL of a vq model is the same for every image, log(codes) for each position, so there is nothing to free", "remove it"),
+            "the rate of a vq model is what its prior pays for the codes and never reaches the encoder, so there is nothing to free", "remove it"),
         new("training.capacity", (t, _) => t.Model.Family == ModelFamily.Vq && t.Training.Capacity is not null,
-            "the KL of a vq model is the same for every image, log(codes) for each position, so it cannot be pulled anywhere", "remove it, and choose `codes`"),
+            "the rate of a vq model is what its prior pays for the codes and never reaches the encoder, so it cannot be pulled anywhere", "remove it, and choose `codes`"),
         new("training.free_bits", (t, _) => t.Model.Family != ModelFamily.Vq && t.Training is { Objective: not TrainingObjective.Elbo, FreeBits: > 0 },
             "only the elbo objective has a KL term of each latent dimension that could be free", "use `objective: elbo`, or remove it"),
         new("training.capacity", (t, _) => t.Model.Family != ModelFamily.Vq && t.Training is { Objective: not TrainingObjective.Elbo, Capacity: not null },

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Numerics;
+using Vae.Shared.Messages;
 
 namespace Vae.Shared.Sweeps;
 
@@ -25,10 +27,15 @@ public enum CollapseLevel
 /// <param name="Remedies">What to set, the likeliest first; empty where nothing is to be done.</param>
 public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Units, ValueList<string> Remedies)
 {
+    /// <summary>Of a codebook: how many codes, equally often used, would be as hard to guess. Units are then codes, and inactive is one that no row used. Null for models with continuous latents.</summary>
+    public double? Perplexity { get; init; }
+
     /// <summary>Nats per row below which a unit counts as inactive.</summary>
     public const double InactiveKl = 0.01;
 
     private const double FreeBits = 0.1;
+    private const double Revival = 1; // A code is dead once it is chosen less than once in a batch.
+    private const double Decay = 0.95;
     private const double WarmupEpochs = 10; // He et al. 2019 begin at a tenth of the weight and rise over 10 epochs.
 
     /// <summary>Of a ladder, data side first; empty for others.</summary>
@@ -39,6 +46,12 @@ public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Un
     {
         get
         {
+            if (Perplexity is { } perplexity)
+            {
+                var codes = string.Create(CultureInfo.InvariantCulture, $"{(Level == CollapseLevel.None ? "" : "codebook collapse: ")}{Units - Inactive} of {Units} codes in use, perplexity {perplexity:0.0}");
+                return Level == CollapseLevel.None ? codes : $"{codes}; try {string.Join(", ", Remedies)}";
+            }
+
             var told = Inactive == 0 ? $"all {Units} units active" : string.Create(CultureInfo.InvariantCulture, $"{Inactive} of {Units} units inactive: KL below {InactiveKl} nats{LayersText()}");
             return Level switch
             {
@@ -72,6 +85,35 @@ public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Un
     {
         if (Layers.Count == 0) return "";
         return $" ({string.Join(", ", Layers.Select(layer => string.Create(CultureInfo.InvariantCulture, $"{layer.Name} {layer.Inactive} of {layer.Units}{(layer.IsCollapsed && Level != CollapseLevel.Full ? ", all of this layer" : "")}")))})";
+    }
+
+    /// <summary>Looks at what an ended trial reported: the use of its codes, or its rate by dimension.</summary>
+    /// <returns>Null where nothing can be told.</returns>
+    public static CollapseDiagnosis? Of(TrialResult result, TrialSpec trial)
+    {
+        if (trial.Model.Family != ModelFamily.Vq) return Of(result.KlPerDimension, trial);
+        return Find("codes_in_use") is { } used && Find("perplexity") is { } perplexity ? OfCodes((int)used, perplexity, trial) : null;
+
+        double? Find(string name) => result.Figures.FirstOrDefault(figure => figure.Name == name)?.Value;
+    }
+
+    /// <summary>Looks at how the codes of a vq model are used. A codebook has collapsed when most codes are never chosen: fewer would say the same.</summary>
+    /// <param name="used">Codes that at least one held-out row uses.</param>
+    /// <param name="perplexity">Over the held-out rows.</param>
+    /// <param name="trial">Its hyperparameters.</param>
+    public static CollapseDiagnosis OfCodes(int used, double perplexity, TrialSpec trial)
+    {
+        var (codes, training) = (trial.Model.Codes, trial.Training);
+        var level = used <= 1 ? CollapseLevel.Full : 2 * used < codes ? CollapseLevel.Partial : CollapseLevel.None;
+        return new(level, codes - used, codes, level == CollapseLevel.None ? [] : Remedy().ToValueList()) { Perplexity = perplexity };
+
+        IEnumerable<string> Remedy()
+        {
+            if (training.CodeRevival < Revival) yield return Say("training.code_revival", string.Create(CultureInfo.InvariantCulture, $"{Revival}"), training.CodeRevival);
+            if (training.CodeDecay > Decay) yield return Say("training.code_decay", string.Create(CultureInfo.InvariantCulture, $"{Decay}"), training.CodeDecay);
+            yield return "a smaller training.learning_rate";
+            if (used > 1) yield return string.Create(CultureInfo.InvariantCulture, $"or model.codes: {BitOperations.RoundUpToPowerOf2((uint)used)}, with which little would be lost");
+        }
     }
 
     private static IEnumerable<string> Find(TrialSpec trial, int active, ValueList<LatentLayer> layers)

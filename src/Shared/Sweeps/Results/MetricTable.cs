@@ -48,6 +48,7 @@ public static class MetricTable
         new(ObjectiveMetric.FactorVaeScore, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
         new(ObjectiveMetric.Dci, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
         new(ObjectiveMetric.Sap, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
+        new(ObjectiveMetric.Perplexity, ObjectiveGoal.Maximize, "codes", false, MetricNeed.Images),
     ];
 
     /// <summary>What is known of a metric.</summary>
@@ -85,7 +86,14 @@ public static class MetricTable
             return ($"{facts.Name} needs images whose factors are known, which files of the MNIST family do not tell", "use `dataset.source: sprites`, or rank by another metric");
         }
 
+        if (model.Family == ModelFamily.Vq) return RefusalOfCodes(facts);
+        if (metric == ObjectiveMetric.Perplexity) return ("only a vq model has codes whose use could be counted", "use `family: vq`, or rank by another metric");
         return facts.AtEveryEvaluation || model.Family is ModelFamily.Vae or ModelFamily.Ladder ? null
             : ($"{facts.Name} is computed for family vae or ladder only", "rank by elbo, distortion, rate or bits_per_dimension");
     }
+
+    // Probes look at the vectors of a row's codes; there are no units, no draws and no latents that stand for one factor each.
+    private static (string, string)? RefusalOfCodes(MetricFacts facts) => facts.Metric is ObjectiveMetric.ActiveUnits or ObjectiveMetric.LogLikelihood || facts.Needs == MetricNeed.Factors
+        ? ($"{facts.Name} needs continuous latents, and a vq model has codes", "rank by elbo, perplexity or reconstruction_error")
+        : null;
 }

@@ -66,6 +66,23 @@ public sealed class ElasticGangTests : TorchTest
         AgreeWithinRounding(gang, trials);
     }
 
+    [Theory, InlineData(1), InlineData(2), InlineData(3)]
+    public void Codebook_goes_with_the_weights_to_who_joins_and_to_who_was_behind(int seed)
+    {
+        var plain = Spec(0, seed == 3 ? Architecture.Conv : Architecture.Mlp, steps: 75);
+        var trial = plain with
+        {
+            Model = plain.Model with { Family = ModelFamily.Vq, Codes = 8, CodeSize = 3, CodePriorWidth = 10 },
+            Training = plain.Training with { KlWarmupEpochs = 0, CodeDecay = 0.9, CodeRevival = 0.5 },
+        };
+        using var calm = Run(new(seed, Workers: 3), [trial], [], Even);
+
+        using var gang = Run(new(seed, Workers: 3, Losses: 3, Halts: 1) { Replaces = true }, [trial], [], Even);
+
+        CheckAll(gang, [trial]);
+        Assert.Equal(calm.Members[0].FinalWeights()[0], gang.Members[0].FinalWeights()[0]);
+    }
+
     [Theory]
     [InlineData("shared_memory")]
     [InlineData("gloo")]

@@ -96,6 +96,26 @@ public sealed class StateTransferTests : IDisposable
     }
 
     [Fact]
+    public void A_codebook_that_is_larger_than_all_weights_has_room_in_a_state()
+    {
+        var plain = PackRuns.Trial(0, steps: 10);
+        var trial = plain with { Model = plain.Model with { Family = Vae.Shared.Sweeps.ModelFamily.Vq, Codes = 4096, CodeSize = 48, CodePriorWidth = 1, Encoder = [8] } };
+        using var trainer = PackTrainer.Of([trial], _data, torch.CPU);
+        var (state, ends) = (State(trainer), _ends.Write());
+
+        Assert.True(Take(
+            relay =>
+            {
+                relay.Send(Header(Magic, trainer.Progress.Position, state.Length, ends.Length));
+                relay.Send(state);
+                relay.Send(ends.Span);
+                relay.Seal();
+            },
+            trainer: trainer));
+        Assert.Equal(state, State(trainer));
+    }
+
+    [Fact]
     public void A_sound_state_with_ended_trials_that_cannot_be_read_changes_nothing()
     {
         var was = State();
@@ -129,7 +149,7 @@ public sealed class StateTransferTests : IDisposable
     }
 
     // Rank 1 of two takes over what a hand-made rank 0 says.
-    private bool Take(Action<StateRelay> say, bool isNew = true)
+    private bool Take(Action<StateRelay> say, bool isNew = true, PackTrainer? trainer = null)
     {
         var (there, back) = (Connect(), Connect());
         using var source = new RingLinks(new(new("pack", 1, 1), 0, 2, 1, "model"), there.Out, back.In);
@@ -142,7 +162,7 @@ public sealed class StateTransferTests : IDisposable
         }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
-            return new StateTransfer(_trainer, _ends, isNew).Run(taker, 0, Patience, CancellationToken.None);
+            return new StateTransfer(trainer ?? _trainer, _ends, isNew).Run(taker, 0, Patience, CancellationToken.None);
         }
         finally
         {
