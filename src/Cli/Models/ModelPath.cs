@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Vae.Cli.Sources;
+using Vae.Coordinator.Projections;
 using Vae.Models.Files;
 using Vae.Shared.Messages;
 
@@ -32,6 +33,7 @@ internal static partial class ModelPath
     {
         using var source = new LocalSource(home);
         var found = SweepLookup.Find(await source.ListAsync(cancellation), sweep);
+        if (trial is null && found.State is SweepSummary.Damaged or SweepSummary.Unreadable) throw new CliException(ExitCode.InvalidInput, $"Which trial of sweep {found.Id} is the best cannot be told: {found.Reason}", $"Name one of its trials, as {found.Id}/0.");
         var index = trial ?? found.BestTrial ?? throw new CliException(ExitCode.InvalidInput, $"No trial of sweep {found.Id} has a result yet.", $"`vae sweep status {found.Id}` tells where it stands.");
         var folder = source.FolderOf(found.Id, index);
         var file = Path.Combine(folder, TrainedModel.FileName);

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using Vae.Cli.Terminal;
+using Vae.Coordinator.Hosting;
 using Vae.Coordinator.Projections;
+using Vae.Shared.Messages;
 
 namespace Vae.Cli.Reports;
 
@@ -45,6 +47,7 @@ internal static class SweepReport
         }
 
         foreach (var trial in document.Trials.Where(trial => trial.LackingSteps > 0)) output.Line($"trial {trial.Trial}: its curve lacks {Lacks(trial)}");
+        foreach (var trial in document.Trials.Where(trial => trial.DamagedPoints > 0)) output.Line($"trial {trial.Trial}: {Damaged(trial)}");
         foreach (var trial in document.Trials.Where(trial => trial.State == "failed")) output.Line($"trial {trial.Trial} failed: {trial.Label}: {trial.Reason}");
     }
 
@@ -84,6 +87,7 @@ internal static class SweepReport
         output.Line($"steps             {Units.Whole(trial.Steps)} in {Whole(trial.Epochs)} epochs, {Units.Seconds(trial.Seconds)} s");
         output.Line($"parameters        {Units.Whole(trial.Parameters)}");
         if (trial.LackingSteps > 0) output.Line($"curve             lacks {Lacks(trial)}");
+        if (trial.DamagedPoints > 0) output.Line($"damaged           {Damaged(trial)}");
         if (trial.Reason.Length > 0) output.Line($"remark            {trial.Reason}");
         if (folder is null || !Directory.Exists(folder)) return;
         output.Line($"files             {folder}");
@@ -132,6 +136,9 @@ internal static class SweepReport
         var counts = sweep.Counts.Where(pair => pair.Value > 0).Select(pair => $"{pair.Value:N0} {pair.Key}");
         output.Line($"trials  {sweep.Trials:N0}: {string.Join(", ", counts)}");
     }
+
+    private static string Damaged(TrialDocument trial) =>
+        $"{Units.Whole(trial.DamagedPoints)} {(trial.DamagedPoints == 1 ? "point of its curve was" : "points of its curve were")} changed on the disk and left out; {SweepFolders.FileName(ArtifactKind.Curves)} names the steps. A backup of the store may have them whole.";
 
     private static string Lacks(TrialDocument trial)
     {

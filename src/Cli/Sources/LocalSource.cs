@@ -22,7 +22,7 @@ internal sealed class LocalSource : ISweepSource
     }
 
     public Task<IReadOnlyList<SweepSummary>> ListAsync(CancellationToken cancellation) =>
-        Task.FromResult<IReadOnlyList<SweepSummary>>([.. (_reader?.All() ?? []).Where(view => view.Submission is not null).Select(SweepDocument.Summarize).Select(Honest)]);
+        Task.FromResult<IReadOnlyList<SweepSummary>>([.. (_reader?.All() ?? []).Where(view => view.Submission is not null || view.Damage is not null).Select(SweepDocument.Summarize).Select(Honest)]);
 
     public Task<SweepDocument> ReadAsync(string id, CancellationToken cancellation) =>
         Task.FromResult(Honest(SweepDocument.Of(_reader?.Find(id) ?? throw new CliException(ExitCode.InvalidInput, $"There is no sweep {id}.")).WithGaps(_folders)));

@@ -17,7 +17,7 @@ public static class DocumentGaps
 
     private static TrialDocument WithGaps(TrialDocument trial, TrialId id, SweepFolders folders)
     {
-        var gaps = CurveWriter.ReadGaps(folders.File(id, ArtifactKind.Curves));
-        return trial with { LackingSteps = gaps.Sum(gap => gap.Steps), Gaps = [.. gaps.Take(GapsShownMax).Select(gap => new GapDocument(gap.First.Value, gap.Last.Value))] };
+        var (gaps, damaged) = CurveWriter.ReadHead(folders.File(id, ArtifactKind.Curves));
+        return trial with { LackingSteps = gaps.Sum(gap => gap.Steps), Gaps = [.. gaps.Take(GapsShownMax).Select(gap => new GapDocument(gap.First.Value, gap.Last.Value))], DamagedPoints = damaged };
     }
 }

@@ -15,7 +15,7 @@ internal static class StoredSweeps
     {
         var views = new Dictionary<string, SweepView>();
         var inOrder = new List<SweepView>();
-        foreach (var stored in store.ReadAll(damaged: fact => Of(fact.Stream).Damage ??= fact.Problem))
+        foreach (var stored in store.ReadAll(damaged: Mark))
         {
             if (stored.Fact is not SweepEvent fact || Of(fact.Sweep.Value) is not { Damage: null } view) continue;
             try
@@ -29,6 +29,12 @@ internal static class StoredSweeps
         }
 
         return inOrder;
+
+        void Mark(DamagedEvent fact)
+        {
+            var view = Of(fact.Stream);
+            if (view.Damage is null) (view.Damage, view.IsForeign) = (fact.Problem, fact.IsForeign);
+        }
 
         SweepView Of(string stream)
         {

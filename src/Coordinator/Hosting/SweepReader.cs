@@ -34,7 +34,7 @@ public sealed class SweepReader
     /// <exception cref="StoreException">The sweep is there, but already its first fact cannot be read.</exception>
     public SweepView? Find(string idOrPrefix) => Look(idOrPrefix) switch
     {
-        { Submission: null, Damage: { } damage } => throw new StoreException(StoreFault.Damaged, damage),
+        { Submission: null, Damage: { } damage } foreign => throw new StoreException(foreign.IsForeign ? StoreFault.OtherVersion : StoreFault.Damaged, damage),
         var view => view,
     };
 

@@ -9,7 +9,7 @@ namespace Vae.Coordinator.Projections;
 /// <summary>One line of a list of sweeps.</summary>
 /// <param name="Id">The sweep.</param>
 /// <param name="Name">From the sweep file.</param>
-/// <param name="State"><c>running</c>, <c>done</c>, <c>done_with_failures</c>, <c>failed</c> or <c>cancelled</c>; <c>interrupted</c> where nobody runs it and it can be resumed, <c>damaged</c> when its facts cannot be read.</param>
+/// <param name="State"><c>running</c>, <c>done</c>, <c>done_with_failures</c>, <c>failed</c> or <c>cancelled</c>; <c>interrupted</c> where nobody runs it and it can be resumed, <c>damaged</c> when its facts are not what was written, <c>unreadable</c> when another version of this program wrote them.</param>
 /// <param name="Reason">Why it ended so; empty while it runs.</param>
 /// <param name="Trials">All trials.</param>
 /// <param name="Counts">Trials in each state, by the state's name; states without a trial are 0.</param>
@@ -23,6 +23,12 @@ public sealed record SweepSummary(
 
     /// <summary>The state of a sweep that nobody runs although it has not ended.</summary>
     public const string Interrupted = "interrupted";
+
+    /// <summary>The state of a sweep with a fact that is not what was written.</summary>
+    public const string Damaged = "damaged";
+
+    /// <summary>The state of a sweep with a fact that another version of this program wrote.</summary>
+    public const string Unreadable = "unreadable";
 }
 
 /// <summary>One trial, with its result where it has one. Figures that are not finite are null, because JSON has no word for them.</summary>
@@ -48,12 +54,14 @@ public sealed record SweepSummary(
 /// <param name="Slot">Its place in that pack.</param>
 /// <param name="LackingSteps">Steps of its curve without a point; null before the curve is written.</param>
 /// <param name="Gaps">The first runs of those steps.</param>
+/// <param name="DamagedPoints">Points that the disk has changed and that its curve leaves out; null before the curve is written.</param>
 /// <param name="Figures">Figures of the trial's own objective (a perplexity, an importance-weighted bound), and metrics that were computed because the sweep ranks by them, by name.</param>
 /// <param name="Diagnosis">How many latent units collapsed and what to try, in words; null without a result.</param>
 public sealed record TrialDocument(
     int? Rank, int Trial, string State, string Label, IReadOnlyDictionary<string, string> Hyperparameters, double? Elbo, double? Distortion, double? Rate, int? ActiveUnits,
     IReadOnlyList<double?> KlPerDimension, long? Steps, int? Epochs, double? Seconds, long? Parameters, IReadOnlyList<string> Workers, int Attempts, string Reason, IReadOnlyList<string> Files,
-    int? Pack, int? Slot, long? LackingSteps = null, IReadOnlyList<GapDocument>? Gaps = null, string? Diagnosis = null, IReadOnlyDictionary<string, double?>? Figures = null);
+    int? Pack, int? Slot, long? LackingSteps = null, IReadOnlyList<GapDocument>? Gaps = null, string? Diagnosis = null, IReadOnlyDictionary<string, double?>? Figures = null,
+    int? DamagedPoints = null);
 
 /// <summary>A run of steps without a point.</summary>
 /// <param name="First">The first one.</param>
@@ -81,7 +89,7 @@ public sealed record SweepDocument(
 {
     /// <summary>One line of a list.</summary>
     public static SweepSummary Summarize(SweepView view) => new(
-        view.Id.Value, view.Name, view.Damage is null ? Word(view.State.ToString()) : "damaged", view.Damage ?? view.Reason, view.Trials,
+        view.Id.Value, view.Name, view.Damage is null ? Word(view.State.ToString()) : view.IsForeign ? SweepSummary.Unreadable : SweepSummary.Damaged, view.Damage ?? view.Reason, view.Trials,
         Enum.GetValues<TrialState>().ToDictionary(state => Word(state.ToString()), view.Count), view.Best?.Index, view.Best is { Result: { } best } ? Finite(best.Elbo) : null);
 
     /// <summary>The whole sweep.</summary>

@@ -44,6 +44,9 @@ public sealed class SweepView(SweepId id)
     /// <summary>What is wrong with its facts in the store; null while all can be read. The view then stands before the first fact that cannot, and nobody goes on with the sweep.</summary>
     public string? Damage { get; set; }
 
+    /// <summary>Whether <see cref="Damage"/> is none, but a fact that another version of this program wrote in a form that this one does not read.</summary>
+    public bool IsForeign { get; set; }
+
     /// <summary>All trials of the sweep.</summary>
     public int Trials => Submission?.Trials ?? 0;
 

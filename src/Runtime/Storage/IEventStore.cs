@@ -34,7 +34,8 @@ public interface IEventReader
 /// <param name="Sequence">Its place.</param>
 /// <param name="Stream">Whose fact it is.</param>
 /// <param name="Problem">What is wrong, with the store and the place named.</param>
-public sealed record DamagedEvent(long Sequence, string Stream, string Problem);
+/// <param name="IsForeign">It is whole, but another version of this program wrote it in a form that this one does not read.</param>
+public sealed record DamagedEvent(long Sequence, string Stream, string Problem, bool IsForeign = false);
 
 /// <summary>Durable facts, fenced by the coordinator's term.</summary>
 public interface IEventStore : IEventReader

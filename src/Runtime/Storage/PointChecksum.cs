@@ -8,7 +8,11 @@ namespace Vae.Runtime.Storage;
 /// <param name="Trial">Whose.</param>
 /// <param name="Attempt">Of which attempt.</param>
 /// <param name="Text">What is damaged where; fit for a user.</param>
-public sealed record DamagedPoint(TrialId Trial, Attempt Attempt, string Text);
+public sealed record DamagedPoint(TrialId Trial, Attempt Attempt, string Text)
+{
+    /// <summary>The step that its row names, which may be what is damaged; null where not even that can be read.</summary>
+    public Step? Step { get; init; }
+}
 
 /// <summary>
 /// The CRC-32C that each row of a curve carries, over all its columns and whose it is. Stores check the structure of their pages, not the content: without it a bit that turns over in a loss is just another loss.
@@ -40,12 +44,13 @@ internal static class PointChecksum
     public static T? Read<T>(Func<(T Point, long? Sum)> read, string place, TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged) where T : MetricPoint
     {
         string what;
+        Step? step = null;
         Exception? cause = null;
         try
         {
             var (point, sum) = read();
             if (sum is null || sum == Of(point)) return point;
-            what = $"the {Kind<T>()} of step {point.Step.Value}";
+            (what, step) = ($"the {Kind<T>()} of step {point.Step.Value}", point.Step);
         }
         catch (Exception exception) when (exception is InvalidCastException or InvalidOperationException or FormatException or OverflowException)
         {
@@ -54,7 +59,7 @@ internal static class PointChecksum
 
         var text = $"{place}: {what} of trial {trial}, attempt {attempt.Value}, is damaged: its checksum does not match. The other points of the curve are not touched by it; a backup of the store may have it whole.";
         if (damaged is null) throw new StoreException(StoreFault.Damaged, text, cause);
-        damaged(new(trial, attempt, text));
+        damaged(new(trial, attempt, text) { Step = step });
         return null;
     }
 

@@ -42,15 +42,23 @@ internal static class Schema
         ALTER TABLE train_step ADD COLUMN crc INTEGER;
         ALTER TABLE epoch ADD COLUMN crc INTEGER;
         """,
+
+        // Who wrote which events, for words.
+        """
+        CREATE TABLE writer (first_seq INTEGER PRIMARY KEY, program TEXT NOT NULL, opened_at INTEGER NOT NULL);
+        """,
     ];
 
     /// <summary>The first version whose points carry checksums.</summary>
     public const int SinceChecksums = 3;
 
+    /// <summary>The first version that says who wrote it.</summary>
+    public const int SinceWriters = 4;
+
     /// <summary>The version that this build writes.</summary>
     public static int Version => Migrations.Length;
 
-    /// <summary>Brings the file to this build's version. Runs inside the caller's transaction.</summary>
+    /// <summary>Brings the file to this build's version, and leaves this program's name. Runs inside the caller's transaction.</summary>
     /// <exception cref="StoreException">The file is newer than this build.</exception>
     public static void Migrate(SqliteConnection connection, string path, long now)
     {
@@ -61,6 +69,16 @@ internal static class Schema
             connection.Execute(Migrations[version - 1]);
             connection.Execute("INSERT INTO migrations VALUES ($version, $now)", ("$version", version), ("$now", now));
         }
+
+        if (WriterOf(connection, long.MaxValue) == StoreVersions.This) return;
+        connection.Execute("INSERT OR REPLACE INTO writer SELECT coalesce(max(seq), 0) + 1, $program, $now FROM events", ("$program", StoreVersions.This), ("$now", now));
+    }
+
+    /// <summary>The program that wrote an event; null when nobody knows. Of a version since <see cref="SinceWriters"/>.</summary>
+    public static string? WriterOf(SqliteConnection connection, long sequence)
+    {
+        using var command = connection.Command("SELECT program FROM writer WHERE first_seq <= $seq ORDER BY first_seq DESC LIMIT 1", ("$seq", sequence));
+        return command.ExecuteScalar() as string;
     }
 
     /// <returns>The file's version.</returns>
@@ -68,7 +86,6 @@ internal static class Schema
     public static int Check(SqliteConnection connection, string path)
     {
         var have = (int)connection.Scalar("SELECT coalesce(max(version), 0) FROM migrations");
-        return have <= Version ? have : throw new StoreException(
-            StoreFault.TooNew, $"{path}: was written by a newer version of this program (schema {have}, this one knows {Version}). Use that version, or another --home.");
+        return have <= Version ? have : throw new StoreException(StoreFault.TooNew, StoreVersions.TooNew(path, WriterOf(connection, long.MaxValue), have, Version));
     }
 }

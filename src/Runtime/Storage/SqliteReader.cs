@@ -15,6 +15,7 @@ public sealed class SqliteReader : IStoreReader
     private readonly string _path;
     private readonly Catalog _catalog;
     private string _sum = "crc"; // The column of a point's checksum.
+    private int _version = Schema.Version;
 
     internal SqliteReader(string path, Catalog? catalog) => (_path, _catalog) = (path, catalog ?? MessageCatalog.Default);
 
@@ -25,7 +26,8 @@ public sealed class SqliteReader : IStoreReader
         if (!File.Exists(path)) throw new StoreException(StoreFault.Denied, $"{path}: there is no store. Nothing has run under this --home yet.");
         var reader = new SqliteReader(path, catalog);
         using var connection = reader.Connect();
-        if (reader.Guard(() => Schema.Check(connection, path)) < Schema.SinceChecksums) reader._sum = "NULL";
+        reader._version = reader.Guard(() => Schema.Check(connection, path));
+        if (reader._version < Schema.SinceChecksums) reader._sum = "NULL";
         return reader;
     }
 
@@ -108,8 +110,15 @@ public sealed class SqliteReader : IStoreReader
         while (Guard(row.Read))
         {
             var stored = new StoredRow(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetInt64(3), row.GetInt32(4), row.GetFieldValue<byte[]>(5));
-            if (stored.Read(_catalog, _path, damaged) is { } fact) yield return fact;
+            if (stored.Read(_catalog, _path, damaged, WriterOf) is { } fact) yield return fact;
         }
+    }
+
+    private string? WriterOf(long sequence)
+    {
+        if (_version < Schema.SinceWriters) return null;
+        using var connection = Connect();
+        return Guard(() => Schema.WriterOf(connection, sequence));
     }
 
     private List<T> ReadPoints<T>(

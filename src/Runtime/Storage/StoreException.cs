@@ -17,6 +17,9 @@ public enum StoreFault
     /// <summary>The file was written by a newer version of this program.</summary>
     TooNew,
 
+    /// <summary>A fact is whole, and another version of this program wrote it in a form that this one does not read.</summary>
+    OtherVersion,
+
     /// <summary>The file or its folder may not be read or written by this user.</summary>
     Denied,
 

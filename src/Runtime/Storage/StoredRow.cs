@@ -11,12 +11,16 @@ namespace Vae.Runtime.Storage;
 /// <param name="Body">MessagePack.</param>
 internal readonly record struct StoredRow(long Sequence, long Term, string Stream, long WrittenAt, int Kind, byte[] Body)
 {
-    /// <returns>Null when it is damaged and somebody was told so.</returns>
-    /// <exception cref="StoreException">It is damaged, and nobody is to be told.</exception>
-    public StoredEvent? Read(Catalog catalog, string place, Action<DamagedEvent>? damaged)
+    /// <param name="catalog">The facts that this program knows.</param>
+    /// <param name="place">The store.</param>
+    /// <param name="damaged">Told when it cannot be read.</param>
+    /// <param name="writerOf">Which program wrote an event; asked only when it matters.</param>
+    /// <returns>Null when it cannot be read and somebody was told so.</returns>
+    /// <exception cref="StoreException">It cannot be read, and nobody is to be told.</exception>
+    public StoredEvent? Read(Catalog catalog, string place, Action<DamagedEvent>? damaged, Func<long, string?> writerOf)
     {
         string text;
-        Exception cause;
+        ProtocolException cause;
         try
         {
             return new(Sequence, new(Term), Stream, DateTimeOffset.FromUnixTimeMilliseconds(WrittenAt), EventCodec.Decode((ushort)Kind, Body, catalog));
@@ -24,13 +28,15 @@ internal readonly record struct StoredRow(long Sequence, long Term, string Strea
         catch (ProtocolException exception)
         {
             cause = exception;
-            text = exception.Kind == ProtocolErrorKind.UnknownTag
-                ? $"{place}: event {Sequence} cannot be read: {exception.Message}. Was it written by a newer version of this program?"
+            text = IsForeign(exception)
+                ? StoreVersions.Foreign(place, Sequence, writerOf(Sequence), exception.Detail)
                 : $"{place}: event {Sequence} is damaged: {exception.Message}. Restore the store from a backup, or move it away to start anew.";
         }
 
-        if (damaged is null) throw new StoreException(StoreFault.Damaged, text, cause);
-        damaged(new(Sequence, Stream, text));
+        if (damaged is null) throw new StoreException(IsForeign(cause) ? StoreFault.OtherVersion : StoreFault.Damaged, text, cause);
+        damaged(new(Sequence, Stream, text, IsForeign(cause)));
         return null;
     }
+
+    private static bool IsForeign(ProtocolException exception) => exception.Kind is ProtocolErrorKind.UnknownTag or ProtocolErrorKind.WrongVersion;
 }

@@ -36,13 +36,13 @@ public static class EventCodec
     }
 
     /// <summary>The fact that <see cref="Encode"/> turned into bytes, in this build or an older one.</summary>
-    /// <exception cref="ProtocolException">The tag is unknown, or the bytes are damaged.</exception>
+    /// <exception cref="ProtocolException">The tag is unknown, the fact is whole and another version wrote it in a form that this one does not read, or the bytes are damaged: three kinds.</exception>
     public static DomainEvent Decode(ushort tag, ReadOnlySpan<byte> stored, Catalog? catalog = null)
     {
         var row = (catalog ?? MessageCatalog.Default).Find(tag);
         if (row is null || !row.Type.IsAssignableTo(typeof(DomainEvent))) throw new ProtocolException(ProtocolErrorKind.UnknownTag, 0, $"no fact has tag 0x{tag:X4}");
         var isSealed = stored.Length > SealBytes && stored[^SealBytes] == Seal;
-        if (!isSealed || BinaryPrimitives.ReadUInt32LittleEndian(stored[^sizeof(uint)..]) == Checksum(tag, stored[..^SealBytes])) return Read(row, isSealed ? stored[..^SealBytes] : stored);
+        if (!isSealed || BinaryPrimitives.ReadUInt32LittleEndian(stored[^sizeof(uint)..]) == Checksum(tag, stored[..^SealBytes])) return ReadWhole(row, isSealed ? stored[..^SealBytes] : stored, isSealed);
         try
         {
             return Read(row, stored); // Written before there were seals, with a byte like ours in that place by chance. What is sealed cannot be read so.
@@ -50,6 +50,19 @@ public static class EventCodec
         catch (ProtocolException)
         {
             throw new ProtocolException(ProtocolErrorKind.WrongChecksum, 0, "the bytes are not those that were written");
+        }
+    }
+
+    // What is behind a seal that holds is what was written. Before there were seals nobody knows, but too few fields are an older form rather than damage.
+    private static DomainEvent ReadWhole(CatalogRow row, ReadOnlySpan<byte> body, bool isSealed)
+    {
+        try
+        {
+            return Read(row, body);
+        }
+        catch (ProtocolException other) when (isSealed || other.Kind == ProtocolErrorKind.MissingField)
+        {
+            throw new ProtocolException(ProtocolErrorKind.WrongVersion, other.Offset, other.Detail);
         }
     }
 

@@ -36,7 +36,7 @@ public enum ProtocolErrorKind
     /// <summary>The frame's body is longer than <see cref="FrameHeader.BodyLengthMax"/>.</summary>
     FrameTooLong,
 
-    /// <summary>The frame was written by another version of the protocol.</summary>
+    /// <summary>The frame was written by another version of the protocol, or a stored fact that is whole by another version of this program.</summary>
     WrongVersion,
 
     /// <summary>A stored fact is not what was written.</summary>
@@ -55,4 +55,7 @@ public sealed class ProtocolException(ProtocolErrorKind kind, long offset, strin
 
     /// <summary>Where, in bytes from the start of the body.</summary>
     public long Offset { get; } = offset;
+
+    /// <summary>What was found.</summary>
+    public string Detail { get; } = detail;
 }

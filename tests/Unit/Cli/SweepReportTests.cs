@@ -93,6 +93,21 @@ public class SweepReportTests
     }
 
     [Fact]
+    public void A_curve_with_points_that_the_disk_has_changed_says_how_many()
+    {
+        var (output, results, _) = TestSweep.Console();
+        var document = SweepDocument.Of(TestSweep.Whole);
+        var damaged = document.Trials[0] with { LackingSteps = 0, Gaps = [], DamagedPoints = 2 };
+
+        SweepReport.WriteText(document with { Trials = [damaged, document.Trials[1] with { DamagedPoints = 0 }] }, output);
+        SweepReport.WriteTrial(damaged, null, output);
+
+        Assert.Contains("trial 2: 2 points of its curve were changed on the disk and left out; curves.csv names the steps.", results.ToString(), StringComparison.Ordinal);
+        Assert.Contains("damaged           2 points of its curve", results.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("trial 0: 0 points", results.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void One_trial_is_shown_with_its_folder_and_files()
     {
         var (output, results, _) = TestSweep.Console();

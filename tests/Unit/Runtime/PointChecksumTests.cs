@@ -75,8 +75,11 @@ public sealed class PointChecksumTests : IDisposable
 
         CurveWriter.Write(file, SqliteReader.Open(Database), Trial, First, new(Steps), damaged.Add);
 
-        Assert.Equal(1 + (Steps - 1) + 2, File.ReadAllLines(file).Length);
+        var lines = File.ReadAllLines(file);
+        Assert.Equal(["damaged,7,,,,,,,,7,", $"damaged,{Evaluation(2).Step.Value},,,,,,,,{Evaluation(2).Step.Value},"], lines[1..3]);
+        Assert.Equal(1 + 2 + (Steps - 1) + 2, lines.Length);
         Assert.Equal(2, damaged.Count);
+        Assert.Equal(2, CurveWriter.ReadHead(file).Damaged);
     }
 
     [Fact]
@@ -94,7 +97,7 @@ public sealed class PointChecksumTests : IDisposable
     public async Task Points_of_a_version_without_checksums_are_believed_before_and_after_the_store_is_brought_up()
     {
         await FillAsync();
-        Tamper("ALTER TABLE train_step DROP COLUMN crc; ALTER TABLE epoch DROP COLUMN crc; DELETE FROM migrations WHERE version = 3");
+        Tamper("ALTER TABLE train_step DROP COLUMN crc; ALTER TABLE epoch DROP COLUMN crc; DROP TABLE writer; DELETE FROM migrations WHERE version >= 3");
         Assert.Equal(Steps, SqliteReader.Open(Database).ReadTrainSteps(Trial, First).Count);
         Assert.Equal(3, SqliteReader.Open(Database).ReadEpochs(Trial, First).Count);
 

@@ -96,13 +96,16 @@ public sealed class PostgresReader : IStoreReader, IDisposable
                 [after, PageRows, .. more]);
             foreach (var stored in page)
             {
-                if (stored.Read(_catalog, _place, damaged) is { } fact) yield return fact;
+                if (stored.Read(_catalog, _place, damaged, WriterOf) is { } fact) yield return fact;
             }
 
             if (page.Count == 0) yield break;
             after = page[^1].Sequence;
         }
     }
+
+    private string? WriterOf(long sequence) =>
+        ReadRows("SELECT program FROM vae.writer WHERE first_seq <= $1 ORDER BY first_seq DESC LIMIT 1", static row => row.GetString(0), sequence).FirstOrDefault();
 
     private List<T> ReadPoints<T>(string sql, TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged, Func<NpgsqlDataReader, (T, long?)> read, params object[] values) where T : MetricPoint =>
         [.. ReadRows(sql, row => PointChecksum.Read(() => read(row), _place, trial, attempt, damaged), values).OfType<T>()];

@@ -9,6 +9,7 @@ internal static class PostgresSchema
     public const long ActiveLock = 0x7661_6500_0000_0001;
 
     private const long MigrationLock = ActiveLock + 1;
+    private const string NewestWriter = "SELECT program FROM vae.writer ORDER BY first_seq DESC LIMIT 1";
 
     private static readonly string[] Migrations =
     [
@@ -40,6 +41,11 @@ internal static class PostgresSchema
         ALTER TABLE vae.train_step ADD COLUMN crc bigint;
         ALTER TABLE vae.epoch ADD COLUMN crc bigint;
         """,
+
+        // Who wrote which events, for words.
+        """
+        CREATE TABLE vae.writer (first_seq bigint PRIMARY KEY, program text NOT NULL, opened_at bigint NOT NULL);
+        """,
     ];
 
     /// <summary>The version that this build writes.</summary>
@@ -56,7 +62,7 @@ internal static class PostgresSchema
         var have = Convert.ToInt32(connection.Scalar("SELECT coalesce(max(version), 0) FROM vae.migrations"), System.Globalization.CultureInfo.InvariantCulture);
         if (have > Version)
         {
-            throw new StoreException(StoreFault.TooNew, $"{place}: was written by a newer version of this program (schema {have}, this one knows {Version}). Use that version, or another database.");
+            throw new StoreException(StoreFault.TooNew, StoreVersions.TooNew(place, connection.Scalar(NewestWriter) as string, have, Version));
         }
 
         for (var version = have + 1; version <= Version; version++)
@@ -66,6 +72,13 @@ internal static class PostgresSchema
         }
 
         transaction.Commit();
+    }
+
+    /// <summary>Leaves this program's name with the number of the first event that it may write. Runs inside the caller's transaction, when it has become the one writer.</summary>
+    public static void LeaveName(NpgsqlConnection connection, long lastSequence, long now)
+    {
+        if (connection.Scalar(NewestWriter) as string == StoreVersions.This) return;
+        connection.Execute("INSERT INTO vae.writer VALUES ($1, $2, $3) ON CONFLICT (first_seq) DO UPDATE SET program = excluded.program, opened_at = excluded.opened_at", lastSequence + 1, StoreVersions.This, now);
     }
 
     public static int Execute(this NpgsqlConnection connection, string sql, params ReadOnlySpan<object> values)

@@ -66,6 +66,7 @@ public sealed class PostgresStore : DurableStore
             }
 
             last = (long)session.Scalar("SELECT coalesce(max(seq), 0) FROM vae.events")!;
+            PostgresSchema.LeaveName(session, last, time.GetUtcNow().ToUnixTimeMilliseconds());
             session.Execute("SET application_name = 'vae coordinator'"); // It began as a standby.
             transaction.Commit();
             return new(address, session, locked, new(term), last, time, catalog ?? MessageCatalog.Default);
