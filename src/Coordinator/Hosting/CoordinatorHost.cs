@@ -220,6 +220,6 @@ public sealed partial class CoordinatorHost : IAsyncDisposable
     [LoggerMessage(EventId = 4103, Level = LogLevel.Information, Message = "The store takes writes again; what waited is stored")]
     private static partial void LogStoreBack(ILogger logger);
 
-    [LoggerMessage(EventId = 4104, Level = LogLevel.Error, Message = "Sweep {Sweep} is damaged and does not go on; the others do. {Problem}")]
+    [LoggerMessage(EventId = 4104, Level = LogLevel.Error, Message = "Sweep {Sweep} cannot be read and does not go on; the others do. {Problem}")]
     private static partial void LogDamaged(ILogger logger, SweepId sweep, string problem);
 }
