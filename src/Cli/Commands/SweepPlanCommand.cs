@@ -35,7 +35,7 @@ internal static class SweepPlanCommand
         SweepPlan plan;
         try
         {
-            plan = SweepPlan.Of(sweep.Definition, shape, FirstTrials);
+            plan = SweepPlan.Of(sweep.Definition, shape, FirstTrials, images.HasLabels ? images.Classes : 0);
         }
         catch (ArgumentException misfit)
         {

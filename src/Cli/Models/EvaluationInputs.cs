@@ -27,6 +27,7 @@ internal sealed record EvaluationInputs(Dataset Data, EvaluationRanges Ranges, b
         var given = Source(model, choice, image.Height);
         var data = DatasetLoader.Load(given, Environment.CurrentDirectory);
         RequireFit(data.Images, model);
+        RequireLabels(data.Images, model.Latents);
         var all = data.HeldOut > 0 ? new RowRange(data.TrainRows, data.HeldOut) : new RowRange(0, data.Images.Count);
         var heldOut = all with { Count = Math.Min(all.Count, choice.Rows ?? int.MaxValue) };
         var train = data.HeldOut > 0 ? new RowRange(0, data.TrainRows) : new RowRange(0, 0);
@@ -59,6 +60,15 @@ internal sealed record EvaluationInputs(Dataset Data, EvaluationRanges Ranges, b
             (_, not null) => known with { Binarize = binarize },
             _ => throw new CliException(ExitCode.Usage, "On which images?", "Neither the model nor the store under --home tells what it was trained on. Give --images FILE (IDX, gzip or not), or --source sprites."),
         };
+    }
+
+    private static void RequireLabels(ImageSet set, LatentModel model)
+    {
+        if (model.Classes == 0) return;
+        if (!set.HasLabels && !model.InfersLabels)
+            throw new CliException(ExitCode.InvalidInput, "The model takes the label of each image, and these images have none.", "Give --labels FILE (IDX, one label per image).");
+        if (set.Classes > model.Classes)
+            throw new CliException(ExitCode.InvalidInput, $"These images have labels from 0 to {set.Classes - 1}; the model was trained on 0 to {model.Classes - 1}.", "Give the labels that belong to the model's data.");
     }
 
     private static void RequireFit(ImageSet set, OpenModel model)

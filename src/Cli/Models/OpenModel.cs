@@ -42,6 +42,12 @@ internal sealed class OpenModel : IDisposable
         return new OpenModel(model, model.Config.Dataset ?? DatasetOf(model.Config, home));
     }
 
+    /// <summary>The model under one label.</summary>
+    /// <exception cref="CliException">It takes no labels, or not this one.</exception>
+    public LatentModel Under(int label) => Model.Model.Classes == 0 ? throw new CliException(ExitCode.Usage, "The model takes no labels, so --label says nothing to it.")
+        : label >= Latents.Classes ? throw new CliException(ExitCode.InvalidInput, $"There is no label {label}: the model was trained on 0 to {Latents.Classes - 1}.")
+        : Latents.Under(label);
+
     private LatentModel FindLatents()
     {
         if (Model.Model is CodeModel)

@@ -128,6 +128,12 @@ public sealed partial class Sweep : IActor
     private void TakeDataset(SweepMessage.DatasetReady ready, Effects effects)
     {
         if (_dataChecked || HasEnded) return;
+        if (LabelMisfit(ready.Manifest) is { } misfit)
+        {
+            End(SweepState.Failed, misfit, effects);
+            return;
+        }
+
         if (_view.Dataset is null)
         {
             Record(new SweepEvent.DatasetReady(ready.Manifest, ready.Warnings) { Sweep = _view.Id }, effects);
@@ -141,6 +147,10 @@ public sealed partial class Sweep : IActor
 
         _dataChecked = true;
     }
+
+    // No trial would begin. Looked for in the first one: what family and classes are is seldom searched, and a trial that differs fails by itself.
+    private string? LabelMisfit(DatasetManifest data) =>
+        SweepTrials.Enumerate(_definition).FirstOrDefault() is { } trial && ModelSize.LabelMisfit(trial.Model, data.HasLabels ? data.Classes : 0) is { } misfit ? $"No trial can be trained: {misfit}." : null;
 
     private void RejectDataset(SweepMessage.DatasetRejected rejected, Effects effects)
     {

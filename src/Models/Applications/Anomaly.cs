@@ -26,8 +26,18 @@ public static class Anomaly
     /// <param name="samples">Draws of z for each row, 1 to <see cref="SamplesMax"/>.</param>
     /// <param name="seed">The same seed gives the same scores, to the bit on one machine.</param>
     /// <param name="cancellation">Looked at between batches.</param>
-    /// <exception cref="ArgumentException">The values are no whole number of images.</exception>
-    public static AnomalyScores Score(LatentModel model, ReadOnlySpan<float> images, int samples, ulong seed, CancellationToken cancellation = default)
+    /// <exception cref="ArgumentException">The values are no whole number of images, or the model takes labels.</exception>
+    public static AnomalyScores Score(LatentModel model, ReadOnlySpan<float> images, int samples, ulong seed, CancellationToken cancellation = default) =>
+        Score(model, images, [], samples, seed, cancellation);
+
+    /// <inheritdoc cref="Score(LatentModel, ReadOnlySpan{float}, int, ulong, CancellationToken)"/>
+    /// <param name="model">The model.</param>
+    /// <param name="images">[n, C, H, W], 0 to 1.</param>
+    /// <param name="labels">[n], for a model that takes labels; one that infers them is asked without.</param>
+    /// <param name="samples">Draws of z for each row, 1 to <see cref="SamplesMax"/>.</param>
+    /// <param name="seed">The same seed gives the same scores, to the bit on one machine.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    public static AnomalyScores Score(LatentModel model, ReadOnlySpan<float> images, ReadOnlySpan<int> labels, int samples, ulong seed, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(samples, SamplesMax);
@@ -39,7 +49,8 @@ public static class Anomaly
             using var scope = torch.NewDisposeScope();
             var rows = Math.Min(RowsOfOnePass, count - first);
             var x = torch.tensor(images.Slice(first * model.Image.Values, rows * model.Image.Values), [rows, model.Image.Values], model.Device);
-            var posterior = model.Encode(x);
+            var given = model.InfersLabels ? null : model.OfRows(x, labels.IsEmpty ? [] : labels.Slice(first, rows));
+            var posterior = given?.Encode(x);
             var known = false;
             for (var sample = 0; sample < samples; sample++)
             {
@@ -47,10 +58,19 @@ public static class Anomaly
                 using var inner = torch.NewDisposeScope();
                 var noise = torch.empty([1, rows, model.Latent], device: model.Device);
                 Noise.FillNormal(noise.select(0, 0), seed, NoiseStreams.Of(NoisePurpose.Application, sample), first);
-                var drawn = model.Draw(x, posterior, noise);
+                if (given is null)
+                {
+                    // The bound of a row whose label nobody tells.
+                    var bounds = model.BoundsOf(x, noise.select(0, 0))!.Value;
+                    Add(bounds.Distortion, 1.0 / samples, distortions.AsSpan(first, rows));
+                    Add(bounds.Rates.sum(1) + bounds.LabelRate, 1.0 / samples, rates.AsSpan(first, rows));
+                    continue;
+                }
+
+                var drawn = given.Draw(x, posterior!.Value, noise);
                 Add(drawn.LogLikelihood, -1.0 / samples, distortions.AsSpan(first, rows));
                 if (drawn.Rates is { } own) Add(own.sum(2), 1.0 / samples, rates.AsSpan(first, rows));
-                else if (!known) AddRates(model, posterior, rates.AsSpan(first, rows));
+                else if (!known) AddRates(model, posterior.Value, rates.AsSpan(first, rows));
                 known = true;
             }
         }

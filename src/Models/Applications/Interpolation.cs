@@ -49,9 +49,14 @@ public static class Interpolation
     /// <param name="to">[d].</param>
     /// <param name="steps">Images, 2 or more.</param>
     /// <param name="path">Straight or along the arc.</param>
+    /// <param name="fromLabel">The label of the first image, for a model that takes labels.</param>
+    /// <param name="toLabel">That of the last one. There is nothing between two labels, so each image has that of the nearer end.</param>
     /// <returns>[steps, C, H, W], 0 to 1.</returns>
-    public static float[] Images(LatentModel model, ReadOnlySpan<float> from, ReadOnlySpan<float> to, int steps, InterpolationPath path) =>
-        LatentRows.Decode(model, Latents(from, to, steps, path));
+    public static float[] Images(LatentModel model, ReadOnlySpan<float> from, ReadOnlySpan<float> to, int steps, InterpolationPath path, int? fromLabel = null, int? toLabel = null)
+    {
+        int[] labels = fromLabel is { } first && toLabel is { } last ? [.. Enumerable.Range(0, steps).Select(step => 2 * step < steps ? first : last)] : [];
+        return LatentRows.Decode(model, Latents(from, to, steps, path), labels);
+    }
 
     private static double Angle(ReadOnlySpan<float> from, ReadOnlySpan<float> to)
     {

@@ -27,6 +27,17 @@ public static class Panels
         return values;
     }
 
+    /// <summary>A row for each label, with the label on the left.</summary>
+    /// <param name="image">Shape of one image.</param>
+    /// <param name="images">[labels, n, C, H, W], 0 to 1.</param>
+    /// <param name="labels">Rows.</param>
+    public static PngImage ByLabel(ImageShape image, ReadOnlySpan<float> images, int labels)
+    {
+        var grid = new ImageGrid { Rows = labels, Columns = images.Length / image.Values / labels }.Compose(images, image.Channels, image.Height, image.Width);
+        var width = (labels - 1).ToString(CultureInfo.InvariantCulture).Length;
+        return PixelText.WithMargins(grid, [.. Enumerable.Range(0, labels).Select(label => label.ToString(CultureInfo.InvariantCulture).PadLeft(width))], []);
+    }
+
     /// <summary>A traversal: a row for each dimension with its number and rate on the left, the values above.</summary>
     /// <param name="image">Shape of one image.</param>
     /// <param name="traversal">What to show.</param>

@@ -39,6 +39,7 @@ public abstract class GenerativeModel
     /// <exception cref="ArgumentException">The network has more than one replica, or a family that is unknown.</exception>
     public static GenerativeModel Of(PackNetwork network, ModelSpec spec) => network switch
     {
+        VaeNetwork { Classes: > 0 } labelled => new LabelledLatentModel(labelled, spec),
         VaeNetwork vae => spec.Prior == Prior.Vamp ? new VampLatentModel(vae, spec) : new VaeLatentModel(vae, spec),
         LadderNetwork ladder => new LadderLatentModel(ladder, spec),
         VqNetwork vq => new CodeModel(vq, spec),

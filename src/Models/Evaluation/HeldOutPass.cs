@@ -8,7 +8,7 @@ namespace Vae.Models.Evaluation;
 /// <param name="Means">Posterior means.</param>
 /// <param name="LogVariances">Log variances of the posteriors.</param>
 /// <param name="Distortion">-ln p(x | z) of one draw by row, in nats.</param>
-/// <param name="Rate">KL(q(z|x) || p(z)) by row, in nats.</param>
+/// <param name="Rate">KL(q(z|x) || p(z)) by row, in nats; of a model that infers labels with that of the label.</param>
 /// <param name="RatePerDimension">Mean over rows by latent dimension, in nats; one number where the prior does not come apart (<see cref="LatentModel.RateColumns"/>).</param>
 /// <param name="SquaredError">Mean over the values of a row of (x - image of the posterior mean)^2, by row; values are 0 to 1.</param>
 public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVariances, double[] Distortion, double[] Rate, double[] RatePerDimension, double[] SquaredError)
@@ -43,13 +43,24 @@ public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVa
             using var scope = torch.NewDisposeScope();
             var rows = Math.Min(RowsOfOnePass, n - first);
             var x = data.Load(range.First + first, rows);
-            var posterior = model.Encode(x);
+            var own = Own(model, data, x, range.First + first);
+            var posterior = own.Encode(x);
             var noise = torch.empty([1, rows, d], device: model.Device);
             data.FillNoise(NoisePurpose.HeldOutPosterior, 0, range.First + first, noise.select(0, 0));
-            var drawn = model.Draw(x, posterior, noise);
-            Store(drawn.LogLikelihood, distortion.AsSpan(first, rows), -1);
-            if (drawn.Rates is { } given) Store(given, (drawnRates ??= new double[n * columns]).AsSpan(first * columns, rows * columns), 1);
-            Store((model.Decode(posterior.Mean) - x).square().mean(1), squares.AsSpan(first, rows), 1);
+            if (model.BoundsOf(x, noise.select(0, 0)) is { } bounds)
+            {
+                Store(bounds.Distortion, distortion.AsSpan(first, rows), 1);
+                Store(bounds.LabelRate, rate.AsSpan(first, rows), 1);
+                Store(bounds.Rates, (drawnRates ??= new double[n * columns]).AsSpan(first * columns, rows * columns), 1);
+            }
+            else
+            {
+                var drawn = own.Draw(x, posterior, noise);
+                Store(drawn.LogLikelihood, distortion.AsSpan(first, rows), -1);
+                if (drawn.Rates is { } given) Store(given, (drawnRates ??= new double[n * columns]).AsSpan(first * columns, rows * columns), 1);
+            }
+
+            Store((own.Decode(posterior.Mean) - x).square().mean(1), squares.AsSpan(first, rows), 1);
             Copy(posterior.Mean, means.AsSpan(first * d));
             Copy(posterior.LogVariance, logs.AsSpan(first * d));
         }
@@ -75,10 +86,27 @@ public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVa
             cancellation.ThrowIfCancellationRequested();
             using var scope = torch.NewDisposeScope();
             var rows = Math.Min(RowsOfOnePass, range.Count - first);
-            Copy(model.Encode(data.Load(range.First + first, rows)).Mean, means.AsSpan(first * model.Latent));
+            var x = data.Load(range.First + first, rows);
+            Copy(Own(model, data, x, range.First + first).Encode(x).Mean, means.AsSpan(first * model.Latent));
         }
 
         return new(means, model.Latent);
+    }
+
+    /// <summary>The label that a model infers of each row.</summary>
+    /// <inheritdoc cref="Of"/>
+    public static int[] LabelsOf(LatentModel model, EvaluationRows data, RowRange range, CancellationToken cancellation = default)
+    {
+        var labels = new int[range.Count];
+        using var mode = torch.no_grad();
+        for (var first = 0; first < range.Count; first += RowsOfOnePass)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = torch.NewDisposeScope();
+            model.Infer(data.Load(range.First + first, Math.Min(RowsOfOnePass, range.Count - first))).CopyTo(labels, first);
+        }
+
+        return labels;
     }
 
     /// <summary>A draw of each row's posterior with ln p(z), for the mismatch between aggregate posterior and prior.</summary>
@@ -94,6 +122,10 @@ public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVa
         Store(model.LogPrior(z.to(model.Device)), prior, 1);
         return AggregatePosterior.Of(Means, LogVariances, new(z.ToArray<float>(), Means.Dimensions), prior);
     }
+
+    // A model that infers labels is judged as one that is told none.
+    private static LatentModel Own(LatentModel model, EvaluationRows data, Tensor x, int first) =>
+        model.OfRows(x, model.Classes == 0 || model.InfersLabels ? [] : data.Labels(new RowRange(first, (int)x.size(0))));
 
     private static void Store(Tensor values, Span<double> target, double factor)
     {

@@ -74,7 +74,8 @@ public sealed class HeldOutSums
     /// <param name="replica">0 to K - 1.</param>
     /// <param name="ownRates">The replica's own rate columns where the others' are more; its first ones are reported.</param>
     /// <param name="ownMeans">The same of the means.</param>
-    public HeldOutReport Report(int replica, int? ownRates = null, int? ownMeans = null)
+    /// <param name="labelRates">The first rate columns that are no latent dimension's: the rate has them, the rate by dimension has not.</param>
+    public HeldOutReport Report(int replica, int? ownRates = null, int? ownMeans = null, int labelRates = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ownRates ?? 0, _rates);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ownMeans ?? 0, _means);
@@ -89,7 +90,7 @@ public sealed class HeldOutSums
             if ((sums[2 + _rates + _means + j] / rows) - (mean * mean) > HeldOutReport.ActiveVariance) active++;
         }
 
-        return new HeldOutReport(sums[1] / rows, rates.Sum(), active, rates);
+        return new HeldOutReport(sums[1] / rows, rates.Sum(), active, rates[labelRates..]);
     }
 
     /// <summary>The extra columns of a replica, and the rows that they are sums over.</summary>

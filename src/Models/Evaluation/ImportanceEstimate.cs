@@ -11,7 +11,7 @@ namespace Vae.Models.Evaluation;
 /// <param name="Mean">Mean over rows; the standard error is that of a mean over rows like these.</param>
 /// <param name="DrawError">Standard error from the draws alone, the rows being given (delta method); 0 for k = 1.</param>
 /// <param name="EffectiveSamples">Median over rows of the draws of equal weight that say as much, 1 to k.</param>
-/// <param name="Samples">k.</param>
+/// <param name="Samples">k; of a model that infers labels, under each of them.</param>
 public sealed record ImportanceEstimate(double[] PerRow, Estimate Mean, double DrawError, double EffectiveSamples, int Samples)
 {
     /// <summary>Most draws of one row, as many as streams are kept apart for.</summary>
@@ -55,12 +55,20 @@ public sealed record ImportanceEstimate(double[] PerRow, Estimate Mean, double D
         return new(perRow, Estimate.Of(perRow), Math.Sqrt(variance) / range.Count, effective[effective.Length / 2], samples);
     }
 
+    // Of a model that infers labels, p(x) is the mean of p(x|y) over its classes: k draws under each.
     private static ImportanceWeights Weigh(LatentModel model, EvaluationRows data, int first, int rows, int samples, CancellationToken cancellation)
     {
         using var outer = torch.NewDisposeScope();
         var x = data.Load(first, rows);
-        var posterior = model.Encode(x);
         var weights = new ImportanceWeights(rows);
+        if (!model.InfersLabels) Add(weights, model.OfRows(x, data.Labels(new RowRange(first, rows))), data, x, first, samples, cancellation);
+        else for (var label = 0; label < model.Classes; label++) Add(weights, model.Under(label), data, x, first, samples, cancellation);
+        return weights;
+    }
+
+    private static void Add(ImportanceWeights weights, LatentModel model, EvaluationRows data, Tensor x, int first, int samples, CancellationToken cancellation)
+    {
+        var (rows, posterior) = ((int)x.size(0), model.Encode(x));
         var chunk = Math.Clamp(ValuesOfOnePass / (rows * Math.Max(model.Image.Values, model.Latent)), 1, samples);
         for (var drawn = 0; drawn < samples; drawn += chunk)
         {
@@ -72,7 +80,5 @@ public sealed record ImportanceEstimate(double[] PerRow, Estimate Mean, double D
             var bound = model.Draw(x, posterior, noise);
             weights.Add((bound.LogLikelihood + bound.LogRatio).contiguous().cpu().data<float>());
         }
-
-        return weights;
     }
 }

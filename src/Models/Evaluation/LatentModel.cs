@@ -18,6 +18,12 @@ public readonly record struct DiagonalPosterior(Tensor Mean, Tensor LogVariance)
 /// </param>
 public readonly record struct BoundDraws(Tensor LogLikelihood, Tensor LogRatio, Tensor? Rates = null);
 
+/// <summary>The bound of each row in its parts, in nats.</summary>
+/// <param name="Distortion">-ln p(x | z) of one draw, [n].</param>
+/// <param name="Rates">KL(q(z|x) || p(z)) by latent dimension, [n, d].</param>
+/// <param name="LabelRate">KL of the inferred label to its prior, [n].</param>
+public readonly record struct RowBounds(Tensor Distortion, Tensor Rates, Tensor LabelRate);
+
 /// <summary>
 /// What evaluation and applications ask of one trained model with continuous latents, whatever its family: the posterior of a row, an image of a latent, and ln p(x | z). A family whose posterior is no
 /// diagonal Gaussian (a ladder), or whose prior is not N(0, I), overrides what differs; everything here works without gradients and in the caller's scope.
@@ -29,6 +35,33 @@ public abstract class LatentModel : GenerativeModel
 
     /// <summary>Whether ln p(x | z) is a density, whose bits per dimension depend on the scale of the values, and not a probability.</summary>
     public abstract bool IsDensity { get; }
+
+    /// <summary>The labels that were chosen: one for all rows, or one for each; none before, and for a model that takes none.</summary>
+    public virtual IReadOnlyList<int> Labels => [];
+
+    /// <summary>Whether the model tells a label that is not given.</summary>
+    public virtual bool InfersLabels => false;
+
+    /// <summary>The model of rows with these labels: it is then asked for as many rows, or as many latents, in this order. A model without labels is itself.</summary>
+    /// <param name="labels">One for all rows, or one for each; 0 to <see cref="Classes"/> - 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such label.</exception>
+    public virtual LatentModel Under(params ReadOnlySpan<int> labels) => this;
+
+    /// <summary>The model as these rows need it: under their labels, or under those that it infers.</summary>
+    /// <param name="x">[n, D], values as the likelihood takes them.</param>
+    /// <param name="labels">One for each row; empty where they are not known.</param>
+    /// <exception cref="ArgumentException">The model takes labels, and there are none.</exception>
+    public virtual LatentModel OfRows(Tensor x, ReadOnlySpan<int> labels) => this;
+
+    /// <summary>The label that the model tells of each row.</summary>
+    /// <param name="x">[n, D].</param>
+    /// <exception cref="NotSupportedException">It tells none, see <see cref="InfersLabels"/>.</exception>
+    public virtual int[] Infer(Tensor x) => throw new NotSupportedException("The model infers no labels.");
+
+    /// <summary>The bound of each row where it is not the plain one of posterior, draw and rate: of a model that sums over the labels of a row. Null for others.</summary>
+    /// <param name="x">[n, D].</param>
+    /// <param name="noise">[n, d], standard normal.</param>
+    public virtual RowBounds? BoundsOf(Tensor x, Tensor noise) => null;
 
     /// <summary>The posterior of each row.</summary>
     /// <param name="x">[n, D], values as the likelihood takes them.</param>
@@ -114,11 +147,18 @@ public abstract class LatentModel : GenerativeModel
     public override float[] Generate(int count, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        return LatentRows.Decode(this, DrawPrior(count, seed));
+        return LatentRows.Decode(this, DrawPrior(count, seed), LabelsInOrder(count));
     }
 
     /// <inheritdoc/>
-    public override float[] Reconstruct(ReadOnlySpan<float> images, ReadOnlySpan<int> labels = default) => LatentRows.Decode(this, LatentRows.Encode(this, images).Means);
+    public override float[] Reconstruct(ReadOnlySpan<float> images, ReadOnlySpan<int> labels = default)
+    {
+        var rows = LatentRows.Encode(this, images, labels);
+        return LatentRows.Decode(this, rows.Means, [.. rows.Labels]);
+    }
+
+    /// <summary>The labels of drawn images: i modulo the classes, unless one was chosen or the model takes none.</summary>
+    internal int[] LabelsInOrder(int count) => Classes == 0 || Labels.Count > 0 ? [] : [.. Enumerable.Range(0, count).Select(i => i % Classes)];
 
     /// <summary>The model of a network with one replica, where it has continuous latents.</summary>
     /// <param name="network">Stays the caller's.</param>

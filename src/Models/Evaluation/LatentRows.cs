@@ -10,6 +10,9 @@ namespace Vae.Models.Evaluation;
 /// <param name="Rates">[n, d]: KL(q(z|x) || p(z)) by dimension, nats.</param>
 public sealed record LatentRows(int Latent, float[] Means, float[] LogVariances, double[] Rates)
 {
+    /// <summary>The label under which each row was encoded, given or inferred; empty for a model that takes none.</summary>
+    public IReadOnlyList<int> Labels { get; init; } = [];
+
     private const int RowsOfOnePass = 256; // Bounds memory; applications are not a hot path.
 
     /// <summary>Rows, n.</summary>
@@ -66,9 +69,11 @@ public sealed record LatentRows(int Latent, float[] Means, float[] LogVariances,
     /// <summary>Encodes images.</summary>
     /// <param name="model">The model.</param>
     /// <param name="images">[n, C, H, W], 0 to 1.</param>
-    /// <exception cref="ArgumentException">The values are no whole number of images.</exception>
-    public static LatentRows Encode(LatentModel model, ReadOnlySpan<float> images)
+    /// <param name="labels">[n]; empty where they are not known.</param>
+    /// <exception cref="ArgumentException">The values are no whole number of images, or the model takes labels and there are none.</exception>
+    public static LatentRows Encode(LatentModel model, ReadOnlySpan<float> images, ReadOnlySpan<int> labels = default)
     {
+        var told = new List<int>();
         var count = Images(model.Image, images, nameof(images));
         var (means, logVariances) = (new float[count * model.Latent], new float[count * model.Latent]);
         using var mode = torch.no_grad();
@@ -76,20 +81,24 @@ public sealed record LatentRows(int Latent, float[] Means, float[] LogVariances,
         {
             using var scope = torch.NewDisposeScope();
             var rows = Math.Min(RowsOfOnePass, count - first);
-            var posterior = model.Encode(torch.tensor(images.Slice(first * model.Image.Values, rows * model.Image.Values), [rows, model.Image.Values], model.Device));
+            var x = torch.tensor(images.Slice(first * model.Image.Values, rows * model.Image.Values), [rows, model.Image.Values], model.Device);
+            var own = model.OfRows(x, labels.IsEmpty ? [] : labels.Slice(first, rows));
+            var posterior = own.Encode(x);
+            told.AddRange(own.Labels.Count == 1 ? Enumerable.Repeat(own.Labels[0], rows) : own.Labels);
             posterior.Mean.contiguous().cpu().ToArray<float>().CopyTo(means, first * model.Latent);
             posterior.LogVariance.contiguous().cpu().ToArray<float>().CopyTo(logVariances, first * model.Latent);
         }
 
-        return new LatentRows(model.Latent, means, logVariances, model.Rates(means, logVariances));
+        return new LatentRows(model.Latent, means, logVariances, model.Rates(means, logVariances)) { Labels = told };
     }
 
     /// <summary>The images that latents stand for: probabilities or means, not sampled pixels.</summary>
     /// <param name="model">The model.</param>
     /// <param name="latents">[n, d].</param>
+    /// <param name="labels">[n], for a model that takes labels and has no label chosen for all.</param>
     /// <returns>[n, C, H, W], cut to 0 to 1.</returns>
-    /// <exception cref="ArgumentException">The numbers are no whole number of latents.</exception>
-    public static float[] Decode(LatentModel model, ReadOnlySpan<float> latents)
+    /// <exception cref="ArgumentException">The numbers are no whole number of latents, or the model takes labels and there are none.</exception>
+    public static float[] Decode(LatentModel model, ReadOnlySpan<float> latents, ReadOnlySpan<int> labels = default)
     {
         if (latents.Length % model.Latent != 0) throw new ArgumentException($"{latents.Length} numbers are no whole number of latents of {model.Latent}.", nameof(latents));
         var count = latents.Length / model.Latent;
@@ -100,7 +109,7 @@ public sealed record LatentRows(int Latent, float[] Means, float[] LogVariances,
             using var scope = torch.NewDisposeScope();
             var rows = Math.Min(RowsOfOnePass, count - first);
             var z = torch.tensor(latents.Slice(first * model.Latent, rows * model.Latent), [rows, model.Latent], model.Device);
-            model.Decode(z).clamp(0, 1).contiguous().cpu().ToArray<float>().CopyTo(images, first * model.Image.Values);
+            (labels.IsEmpty ? model : model.Under(labels.Slice(first, rows))).Decode(z).clamp(0, 1).contiguous().cpu().ToArray<float>().CopyTo(images, first * model.Image.Values);
         }
 
         return images;

@@ -32,6 +32,9 @@ public enum MetricGroup
 
     /// <summary>Separated attribute predictability; needs factors.</summary>
     Sap,
+
+    /// <summary>Share of the rows that the model's own classifier gets wrong; needs labels, and a model that infers them.</summary>
+    ClassifierError,
 }
 
 /// <summary>One figure.</summary>

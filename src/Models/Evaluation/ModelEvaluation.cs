@@ -38,9 +38,14 @@ public sealed class ModelEvaluation(LatentModel model, EvaluationRows data, Eval
     /// <summary>The importance-weighted estimate, once <see cref="MetricGroup.LogLikelihood"/> was computed.</summary>
     public ImportanceEstimate? Importance { get; private set; }
 
-    /// <summary>What a group needs and the data has not: <c>labels</c> or <c>factors</c>; null when it can be computed.</summary>
+    /// <summary>Whether the group says something about models of this kind.</summary>
+    public bool Concerns(MetricGroup group) => group != MetricGroup.ClassifierError || model.InfersLabels;
+
+    /// <summary>What a group needs and the data has not: <c>labels</c> or <c>factors</c>; null when it can be computed. A model that takes labels needs them for everything.</summary>
     public string? Lacks(MetricGroup group) => group switch
     {
+        _ when model.Classes > 0 && !model.InfersLabels && !data.Images.HasLabels => "labels",
+        MetricGroup.ClassifierError => data.Images.HasLabels ? null : "labels",
         MetricGroup.LinearProbe or MetricGroup.Knn => data.Images.HasLabels && data.Images.Classes > 1 ? null : "labels",
         MetricGroup.Mig or MetricGroup.FactorVaeScore or MetricGroup.Dci or MetricGroup.Sap => factorImages || data.Images.Factors is not null ? null : "factors",
         _ => null,
@@ -72,6 +77,7 @@ public sealed class ModelEvaluation(LatentModel model, EvaluationRows data, Eval
             MetricGroup.Mig => [OfFactors("mig", MutualInformationGap.Of(Samples).Score, $"{MutualInformationGap.Bins} bins")],
             MetricGroup.FactorVaeScore => FactorScore(),
             MetricGroup.Dci => Disentangled(),
+            MetricGroup.ClassifierError => [ClassifierError()],
             MetricGroup.Sap => [OfFactors("sap", Sap.Of(Samples).Score, "R^2, accuracy for shape")],
             _ => throw new ArgumentOutOfRangeException(nameof(group), group, "Unknown group."),
         };
@@ -121,6 +127,14 @@ public sealed class ModelEvaluation(LatentModel model, EvaluationRows data, Eval
         var (train, trainLabels, test, testLabels) = _probe ??= MakeProbe();
         var value = probe(train, trainLabels, test, testLabels);
         return new(name, value, "accuracy", Math.Sqrt(value * (1 - value) / test.Rows), string.Create(CultureInfo.InvariantCulture, $"{how}; {train.Rows:N0} rows to fit on, {test.Rows:N0} to judge by"));
+    }
+
+    private Measured ClassifierError()
+    {
+        if (!model.InfersLabels) throw new InvalidOperationException("The model infers no labels.");
+        var (inferred, labels) = (HeldOutPass.LabelsOf(model, data, ranges.HeldOut), data.Labels(ranges.HeldOut));
+        var error = inferred.Zip(labels).Count(pair => pair.First != pair.Second) / (double)labels.Length;
+        return new("classifier_error", error, "share of the rows", Math.Sqrt(error * (1 - error) / labels.Length), "the class of the largest q(y|x) against the label");
     }
 
     private delegate double ProbeFunction(LatentTable train, ReadOnlySpan<int> trainLabels, LatentTable test, ReadOnlySpan<int> testLabels);

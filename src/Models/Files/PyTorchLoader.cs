@@ -11,7 +11,7 @@ public static class PyTorchLoader
     private const string LadderFile = "load_ladder.py";
 
     /// <summary>Whether there is one for a family.</summary>
-    public static bool Opens(ModelFamily family) => family is ModelFamily.Vae or ModelFamily.Ladder;
+    public static bool Opens(ModelFamily family) => family is ModelFamily.Vae or ModelFamily.Conditional or ModelFamily.M2 or ModelFamily.Ladder;
 
     /// <summary>Its content, UTF-8.</summary>
     /// <param name="family">The model's.</param>

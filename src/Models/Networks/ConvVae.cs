@@ -9,6 +9,8 @@ public sealed class ConvVae : VaeNetwork
     private readonly Sequential _encoder;
     private readonly Sequential _encoderHead;
     private readonly Linear _posterior;
+    private readonly Module<Tensor, Tensor>[] _encoderLayers;
+    private readonly Module<Tensor, Tensor>[] _decoderLayers;
     private readonly Sequential _decoderHead;
     private readonly Sequential _decoder;
     private readonly ImageShape _bottom;
@@ -24,6 +26,7 @@ public sealed class ConvVae : VaeNetwork
         _decoderHead = register_module("decoder_head", torch.nn.Sequential(
             DecoderInput, NewActivation(spec.Activation), Dense(spec.Hidden, _bottom.Values), stacks.ActivationAtBottom()));
         _decoder = register_module("decoder", stacks.Decoder());
+        (_encoderLayers, _decoderLayers) = ([.. Layers(_encoderHead), _posterior], [.. Layers(_decoderHead)]);
 
         Linear Dense(int inputs, int outputs) => torch.nn.Linear(inputs, outputs, replicas: replicas, generators: generators);
     }
@@ -32,13 +35,15 @@ public sealed class ConvVae : VaeNetwork
 
     private protected override Linear DecoderInput { get; }
 
-    /// <inheritdoc/>
-    public override Tensor Encode(Tensor x)
-    {
-        var features = _encoder.forward(ConvolutionStacks.ToChannels(Spread(x), Image));
-        return _posterior.forward(_encoderHead.forward(ConvolutionStacks.ToRows(features, _bottom)));
-    }
+    private protected override ReadOnlySpan<Module<Tensor, Tensor>> EncoderLayers => _encoderLayers;
 
-    /// <inheritdoc/>
-    public override Tensor Decode(Tensor z) => ConvolutionStacks.ToRows(_decoder.forward(ConvolutionStacks.ToChannels(_decoderHead.forward(z), _bottom)), Image);
+    private protected override ReadOnlySpan<Module<Tensor, Tensor>> DecoderLayers => _decoderLayers;
+
+    private protected override Tensor EncodeAlone(Tensor x) => _posterior.forward(_encoderHead.forward(Features(x)));
+
+    private protected override Tensor DecodeAlone(Tensor z) => Paint(_decoderHead.forward(z));
+
+    private protected override Tensor Features(Tensor x) => ConvolutionStacks.ToRows(_encoder.forward(ConvolutionStacks.ToChannels(Spread(x), Image)), _bottom);
+
+    private protected override Tensor Paint(Tensor rows) => ConvolutionStacks.ToRows(_decoder.forward(ConvolutionStacks.ToChannels(rows, _bottom)), Image);
 }

@@ -7,6 +7,8 @@ namespace Vae.Models.Networks;
 public sealed class MlpVae : VaeNetwork
 {
     private readonly Linear _posterior;
+    private readonly Module<Tensor, Tensor>[] _encoderLayers;
+    private readonly Module<Tensor, Tensor>[] _decoderLayers;
     private readonly DenseStack _encode;
     private readonly DenseStack _decode;
 
@@ -21,18 +23,26 @@ public sealed class MlpVae : VaeNetwork
         var output = register_module("output", torch.nn.Linear(decoded, image.Values, replicas: replicas, generators: generators));
         _decode = new DenseStack(decoder, output);
         DecoderInput = decoder.named_children() is [(_, Linear first), ..] ? first : output;
+        (_encoderLayers, _decoderLayers) = ([.. Layers(encoder), _posterior], [.. Layers(decoder), output]);
     }
 
     private protected override Linear PosteriorLayer => _posterior;
 
     private protected override Linear DecoderInput { get; }
 
-    /// <inheritdoc/>
-    public override Tensor Encode(Tensor x) => _encode.forward(x);
+    private protected override ReadOnlySpan<Module<Tensor, Tensor>> EncoderLayers => _encoderLayers;
 
-    /// <inheritdoc/>
-    public override Tensor Decode(Tensor z) => _decode.forward(z);
+    private protected override ReadOnlySpan<Module<Tensor, Tensor>> DecoderLayers => _decoderLayers;
 
+    private protected override Tensor EncodeAlone(Tensor x) => _encode.forward(x);
+
+    private protected override Tensor DecodeAlone(Tensor z) => _decode.forward(z);
+
+    private protected override Tensor Features(Tensor x) => x;
+
+    private protected override Tensor Paint(Tensor rows) => rows;
+
+    /// <summary>Hidden layers, and the width of the last one.</summary>
     internal static (Sequential Layers, int Width) Stack(int inputs, ReadOnlySpan<int> widths, Shared.Sweeps.Activation activation, int replicas, torch.Generator[] generators)
     {
         var layers = new List<Module<Tensor, Tensor>>();

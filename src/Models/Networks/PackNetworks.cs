@@ -8,7 +8,7 @@ public static class PackNetworks
     /// <summary>The network of one trial with the initial weights of its seed, and with what only its training needs.</summary>
     public static PackNetwork Create(TrialSpec trial, ImageShape image) => trial.Model.Family switch
     {
-        ModelFamily.Vae => VaeNetwork.Create(trial.Model, image, [trial.Training.Seed], trial.Training),
+        ModelFamily.Vae or ModelFamily.Conditional or ModelFamily.M2 => VaeNetwork.Create(trial.Model, image, [trial.Training.Seed], trial.Training),
         ModelFamily.Ladder => LadderNetwork.Create(trial.Model, image, trial.Training.Seed),
         ModelFamily.Vq => VqNetwork.Create(trial.Model, image, trial.Training.Seed),
         _ => throw Unknown(trial.Model),
@@ -21,7 +21,7 @@ public static class PackNetworks
     /// <param name="replicas">K.</param>
     public static PackNetwork CreateEmpty(ModelSpec model, TrainingSpec? training, ImageShape image, int replicas) => model.Family switch
     {
-        ModelFamily.Vae => VaeNetwork.CreateEmpty(model, image, replicas, training),
+        ModelFamily.Vae or ModelFamily.Conditional or ModelFamily.M2 => VaeNetwork.CreateEmpty(model, image, replicas, training),
         ModelFamily.Ladder => LadderNetwork.CreateEmpty(model, image, replicas),
         ModelFamily.Vq => VqNetwork.CreateEmpty(model, image, replicas),
         _ => throw Unknown(model),

@@ -9,7 +9,8 @@ namespace Vae.Models.Objectives;
 /// <param name="Rates">Rate columns R: latent dimensions, or whatever the family's rate is a sum over.</param>
 /// <param name="Means">Columns M of the posterior means that judged rows return; 0 where there are none.</param>
 /// <param name="Noise">Width w of the noise.</param>
-public readonly record struct ObjectiveColumns(int Rates, int Means, int Noise)
+/// <param name="LabelRates">How many rate columns, the first ones, are no latent dimension's but a label's: they are part of the rate, and not of the rate by dimension.</param>
+public readonly record struct ObjectiveColumns(int Rates, int Means, int Noise, int LabelRates = 0)
 {
     /// <summary>One of each for each of <paramref name="latent"/> dimensions.</summary>
     public static ObjectiveColumns Of(int latent) => new(latent, latent, latent);

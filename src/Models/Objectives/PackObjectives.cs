@@ -13,6 +13,8 @@ public static class PackObjectives
     public static PackObjective Create(PackNetwork network, ModelSpec model, TrainingSpec training) => model.Family switch
     {
         ModelFamily.Vae => OfVae((VaeNetwork)network, model, training),
+        ModelFamily.Conditional => new ConditionalObjective((VaeNetwork)network, OfVae((VaeNetwork)network, model, training)),
+        ModelFamily.M2 => new M2Objective((VaeNetwork)network, model),
         ModelFamily.Ladder => OfLadder((LadderNetwork)network, model, training),
         ModelFamily.Vq => new VqObjective((VqNetwork)network, model),
         _ => throw new ArgumentOutOfRangeException(nameof(model), model.Family, "Unknown family."),

@@ -38,7 +38,16 @@ public sealed class PackBench : IPackBench, IDisposable
         var rows = Math.Min(order.Data.TrainRows, Math.Max(RowsMin, order.Rows)) + 1;
         var pixels = new byte[(long)rows * order.Data.Values];
         new Random(1).NextBytes(pixels);
-        _data = new TrainingData(new ImageSet(order.Data.Channels, order.Data.Height, order.Data.Width, pixels), heldOut: 1, Binarize.None, device);
+        _data = new TrainingData(new ImageSet(order.Data.Channels, order.Data.Height, order.Data.Width, pixels, LabelsOf(order.Trial.Model, rows)), heldOut: 1, Binarize.None, device);
+    }
+
+    // For models that take them; a label is a byte.
+    private static byte[] LabelsOf(ModelSpec model, int rows)
+    {
+        if (model.Classes is not { } classes) return [];
+        var labels = new byte[rows];
+        for (var row = 0; row < rows; row++) labels[row] = (byte)(row % Math.Min(classes, byte.MaxValue + 1));
+        return labels;
     }
 
     /// <inheritdoc/>

@@ -122,7 +122,7 @@ internal sealed class PackEvaluation : IDisposable
     {
         var sums = _sums[slot.Index];
         var own = _pack.Objective.ColumnsOf(slot.Trial!.Model);
-        var report = sums.Report(0, own.Rates, own.Means);
+        var report = sums.Report(0, own.Rates, own.Means, own.LabelRates);
         if (_pack.Objective.FigureColumns == 0) return report;
         var (rows, extras) = sums.Extras(0);
         return report with { Figures = _pack.Objective.Figures(extras.Span, rows) };

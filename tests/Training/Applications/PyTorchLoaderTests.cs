@@ -23,8 +23,11 @@ public sealed class PyTorchLoaderTests : TorchTest, IDisposable
             model = loader.load(folder)
             with open(f"{folder}/x.bin", "rb") as file:
                 x = torch.frombuffer(bytearray(file.read()), dtype=torch.float32).reshape(5, -1)
-            mean, log_variance = model.encode(x)
-            values = torch.cat([mean.flatten(), log_variance.flatten(), model.decode(mean).flatten()]).tolist()
+            y = torch.tensor([0, 1, 2, 1, 0])
+            given = (y,) if "encoder_label.weight" in model.weights else ()
+            mean, log_variance = model.encode(x, *given)
+            logits = [model.classify(x).flatten()] if "classifier.output.weight" in model.weights else []
+            values = torch.cat([mean.flatten(), log_variance.flatten(), model.decode(mean, *given).flatten(), *logits]).tolist()
             with open(f"{folder}/y.bin", "wb") as file:
                 file.write(struct.pack(f"<{len(values)}f", *values))
         """;
@@ -43,6 +46,8 @@ public sealed class PyTorchLoaderTests : TorchTest, IDisposable
             TestModel.Spec(Architecture.Conv) with { Activation = Activation.Elu, Channels = [6] },
             TestModel.Spec(Architecture.Resnet, Likelihood.ContinuousBernoulli) with { Blocks = 2, Groups = 2 }, TestModel.Spec(likelihood: Likelihood.DiscretisedLogistic),
             Ladder(Likelihood.Bernoulli) with { Activation = Activation.LeakyRelu }, Ladder(Likelihood.Gaussian) with { Ladder = [5, 2], Encoder = [12, 7], Decoder = [6, 9] },
+            Labelled(TestModel.Spec()), Labelled(TestModel.Spec() with { Encoder = [] }), Labelled(TestModel.Spec(Architecture.Conv)),
+            Labelled(TestModel.Spec(), ModelFamily.M2), Labelled(TestModel.Spec(Architecture.Resnet) with { Groups = 2 }, ModelFamily.M2),
         ];
         var x = TestModel.Images(Rows);
         var folders = specs.Select((spec, i) => Export(spec, $"{i}", x)).ToArray();
@@ -54,20 +59,30 @@ public sealed class PyTorchLoaderTests : TorchTest, IDisposable
         {
             using var network = Network(specs[i]);
             var model = LatentModel.Of(network, specs[i]);
-            var ours = LatentRows.Encode(model, x);
+            if (model.Classes > 0) model = model.Under(0, 1, 2, 1, 0);
+            var ours = LatentRows.Encode(model, x, [.. model.Labels]);
             var theirs = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(folders[i], "y.bin"))).ToArray();
-            float[] expected = [.. ours.Means, .. ours.LogVariances, .. Images(model, ours.Means)];
+            float[] expected = [.. ours.Means, .. ours.LogVariances, .. Images(model, ours.Means), .. Logits(network, x)];
             Assert.Equal(expected.Length, theirs.Length);
             for (var j = 0; j < expected.Length; j++) Assert.True(Math.Abs(expected[j] - theirs[j]) < 1e-5, $"Model {i}, number {j}: {expected[j]} here, {theirs[j]} there.");
         }
     }
 
     [Theory, InlineData(ModelFamily.Vae), InlineData(ModelFamily.Ladder)]
-    public void The_loader_is_about_a_page(ModelFamily family) => Assert.InRange(Encoding.UTF8.GetString(PyTorchLoader.Read(family)).Split('\n').Length, 20, 90);
+    public void The_loader_is_about_a_page(ModelFamily family) => Assert.InRange(Encoding.UTF8.GetString(PyTorchLoader.Read(family)).Split('\n').Length, 20, 110);
 
     private static ModelSpec Ladder(Likelihood likelihood) => new() { Family = ModelFamily.Ladder, Ladder = [4, 3, 2], Encoder = [16, 12, 8], Likelihood = likelihood };
 
     private static PackNetwork Network(ModelSpec spec) => PackNetworks.Create(new TrialSpec { Index = 0, Model = spec, Training = new() { Seed = 5 } }, TestModel.Image);
+
+    private static ModelSpec Labelled(ModelSpec spec, ModelFamily family = ModelFamily.Conditional) => spec with { Family = family, Classes = 3 };
+
+    private static float[] Logits(PackNetwork network, float[] x)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var mode = torch.no_grad();
+        return network is VaeNetwork { Classifier: not null } vae ? vae.Classify(torch.tensor(x, [1, Rows, TestModel.Image.Values])).ToArray<float>() : [];
+    }
 
     // Not cut to 0 to 1, as a picture is: means of a Gaussian may lie outside.
     private static float[] Images(LatentModel model, float[] latents)

@@ -34,12 +34,24 @@ internal static class ObjectiveKinds
             Model = t.Model with { Family = ModelFamily.Vq, Architecture = Architecture.Conv, Codes = 6, CodeSize = 5, CodePriorWidth = 10 },
             Training = t.Training with { CodeDecay = 0.9 - (0.2 * t.Index), CodeRevival = 0.1 },
         },
+        ["conditional"] = Conditional,
+        ["conditional_free_bits"] = t => Conditional(t) with { Training = t.Training with { FreeBits = 0.05 + (0.1 * t.Index), KlWarmupEpochs = 1 } },
+        ["conditional_iwae"] = t => Conditional(t) with { Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 3 } },
+        ["conditional_tc"] = t => Conditional(t) with { Training = t.Training with { Objective = TrainingObjective.Tc, Beta = 4 + t.Index } },
+        ["conditional_factor"] = t => Conditional(t) with { Training = t.Training with { Objective = TrainingObjective.Factor, FactorGamma = 5, DiscriminatorWidth = 24, DiscriminatorLayers = 3, DiscriminatorRate = 1e-3 } },
+        ["conditional_mmd"] = t => Conditional(t) with { Training = t.Training with { Objective = TrainingObjective.Mmd, MmdLambda = 50 + t.Index, MmdAlpha = 0.5 } },
+        ["m2"] = t => M2(t) with { Training = t.Training with { Labelled = 20 + (7 * t.Index), ClassifierWeight = 0.5 + t.Index } },
+        ["m2_warm_up"] = t => M2(t) with { Training = t.Training with { Labelled = 102, KlWarmupEpochs = 2, Beta = 2 } },
         ["vamp_capacity"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 }, Training = t.Training with { Capacity = 4, CapacityWeight = 10 } },
         ["ladder"] = t => Ladder(t, 4, 3, 2),
         ["ladder_free_bits"] = t => Ladder(t with { Training = t.Training with { FreeBits = 0.05 + (0.1 * t.Index), KlWarmupEpochs = 1 } }, 4, 3),
         ["ladder_capacity"] = t => Ladder(t with { Training = t.Training with { Capacity = 3 + t.Index, CapacityWeight = 20, CapacityEpochs = 5 } }, 4, 3),
         ["ladder_iwae"] = t => Ladder(t with { Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 3 } }, 4, 3),
     };
+
+    private static TrialSpec Conditional(TrialSpec trial) => trial with { Model = trial.Model with { Family = ModelFamily.Conditional, Classes = 3 } };
+
+    private static TrialSpec M2(TrialSpec trial) => trial with { Model = trial.Model with { Family = ModelFamily.M2, Classes = 3 } };
 
     public static TheoryData<string> Names => [.. All.Keys];
 

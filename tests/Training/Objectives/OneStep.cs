@@ -20,6 +20,7 @@ internal sealed class OneStep : IDisposable
         X = torch.rand([1, batch, Image.Values]).gt(0.5).to(ScalarType.Float32);
         Noise = torch.randn([1, batch * Objective.NoiseRows, latent]);
         foreach (var parameter in Network.parameters()) parameter.grad = torch.zeros(parameter.shape);
+        if (_trial.Model.Classes is { } classes) Labels = torch.tensor([.. Enumerable.Range(0, batch).Select(row => (long)(row % classes))], [1, batch]);
     }
 
     public VaeNetwork Network { get; }
@@ -34,13 +35,16 @@ internal sealed class OneStep : IDisposable
 
     public Tensor Noise { get; set; }
 
+    /// <summary>Of the rows, for models that take them: the classes in order.</summary>
+    public Tensor? Labels { get; set; }
+
     public StepInputs Inputs()
     {
         var values = new double[Objective.VectorCount];
         Objective.FillVectors(Position, values);
         return new StepInputs
         {
-            X = X, Noise = Noise, Weights = new SlotWeights(1.0 / Batch), Ones = torch.ones([1]),
+            X = X, Noise = Noise, Labels = Labels, Weights = new SlotWeights(1.0 / Batch), Ones = torch.ones([1]),
             RateWeight = torch.full([1, Objective.Columns.Rates], Objective.RateWeight(Position) / Batch),
             Vectors = [.. values.Select(value => torch.full([1], (float)value))],
             Parts = [new RowPart(0, Batch, Batch)], Positions = [Position], Exchange = NoStepExchange.Instance,

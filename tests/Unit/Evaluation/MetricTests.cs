@@ -67,9 +67,11 @@ public class MetricTests
         foreach (var metric in (ObjectiveMetric[])[ObjectiveMetric.Perplexity, ObjectiveMetric.Knn, ObjectiveMetric.ReconstructionError, ObjectiveMetric.BitsPerDimension])
             Assert.Null(MetricTable.Refusal(metric, sprites, new() { Family = ModelFamily.Vq }));
         Assert.Null(MetricTable.Refusal(ObjectiveMetric.Knn, idx with { Labels = "b" }, new()));
+        Assert.Contains("family: m2", MetricTable.Refusal(ObjectiveMetric.ClassifierError, sprites, new())!.Value.Remedy, StringComparison.Ordinal);
         foreach (var metric in Enum.GetValues<ObjectiveMetric>())
         {
-            if (metric == ObjectiveMetric.Perplexity) continue;
+            if (metric != ObjectiveMetric.Perplexity) Assert.Null(MetricTable.Refusal(metric, sprites, new() { Family = ModelFamily.M2 }));
+            if (metric is ObjectiveMetric.Perplexity or ObjectiveMetric.ClassifierError) continue;
             Assert.Null(MetricTable.Refusal(metric, sprites, new()));
             Assert.Null(MetricTable.Refusal(metric, sprites, new() { Prior = Prior.Vamp }));
             Assert.Null(MetricTable.Refusal(metric, sprites, new() { Family = ModelFamily.Ladder }));

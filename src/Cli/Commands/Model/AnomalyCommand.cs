@@ -35,7 +35,7 @@ internal static class AnomalyCommand
             if (!(parse.GetValue(quantile) is >= 0 and <= 1)) throw new CliException(ExitCode.Usage, "--quantile must be 0 to 1.");
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
             var rows = inputs.Read(parse, open);
-            var found = Score(rows.Values());
+            var found = Score(rows, int.MaxValue);
             var limit = parse.GetValue(threshold) ?? Limit();
             var report = new AnomalyReport(rows, found, limit, parse.GetRequiredValue(anomalous).ToHashSet());
             if (report.Strangest(1) is []) throw new CliException(ExitCode.Failed, "No image has a finite score.", "The model's weights may not be finite: `vae model reconstruct` shows what it paints.");
@@ -46,17 +46,17 @@ internal static class AnomalyCommand
             else report.WriteText(output, file, table, parse.GetValue(top));
             return ExitCode.Ok;
 
-            AnomalyScores Score(float[] images) => open.Model.Model is CodeModel coded ? Anomaly.Score(coded, images, cancellation)
-                : Anomaly.Score(open.Latents, images, parse.GetValue(samples), parse.GetValue(seed), cancellation);
-
             double Limit()
             {
                 var given = parse.GetRequiredValue(reference);
                 var ordinary = given.Length > 0 ? InputFiles.Read(open.Image, open.Dataset?.Binarize ?? Shared.Datasets.Binarize.None, given, null)
                     : open.Dataset is { } known ? InputFiles.Read(open.Image, known, RowPart.HeldOut)
                     : throw new CliException(ExitCode.Usage, "What is ordinary?", "Give --reference FILE, or --threshold X.");
-                return Anomaly.Threshold(Score(ordinary.Values(ReferenceRowsMax)).Total, parse.GetValue(quantile));
+                return Anomaly.Threshold(Score(ordinary with { CommonLabel = inputs.Label(parse) }, ReferenceRowsMax).Total, parse.GetValue(quantile));
             }
+
+            AnomalyScores Score(InputRows some, int most) => open.Model.Model is CodeModel coded ? Anomaly.Score(coded, some.Values(most), cancellation)
+                : Anomaly.Score(open.Latents, some.Values(most), some.LabelsFor(open.Latents, most), parse.GetValue(samples), parse.GetValue(seed), cancellation);
         });
         return command;
     }
@@ -65,7 +65,8 @@ internal static class AnomalyCommand
     {
         var shown = report.Strangest(top);
         var values = rows.Some(shown);
-        var painted = open.Model.Model.Reconstruct(values);
+        var labels = open.Model.Model.Classes > 0 ? rows.LabelsFor(open.Latents, shown) : [];
+        var painted = open.Model.Model.Reconstruct(values, labels);
         var heat = Anomaly.HeatMaps(values, painted, open.Image.Channels, open.Image.Values, open.Model.Config.Trial.Model.Likelihood == Likelihood.Bernoulli);
         return Panels.Anomalies(open.Image, values, painted, heat, [.. shown.Select(row => report.Scores.Total[row])]);
     }

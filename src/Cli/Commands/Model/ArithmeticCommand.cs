@@ -22,10 +22,11 @@ internal static class ArithmeticCommand
         {
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
             var rows = new Lazy<InputRows>(() => inputs.Read(parse, open));
-            LatentPlace[] places = [.. new[] { a, b, c }.Select(option => LatentPlace.Find(parse.GetRequiredValue(option), open, () => rows.Value))];
+            LatentPlace[] places = [.. new[] { a, b, c }.Select(option => LatentPlace.Find(parse.GetRequiredValue(option), open, () => rows.Value, inputs.Label(parse)))];
             var result = LatentArithmetic.Combine(places[0].Latent, places[1].Latent, places[2].Latent);
             var file = parse.GetRequiredValue(target);
-            var images = LatentRows.Decode(open.Latents, [.. places.SelectMany(place => place.Latent), .. result]);
+            int[] labels = places[0].Label is { } painted ? [.. places.Select(place => place.Label!.Value), painted] : []; // The result is an A that is less of B and more of C.
+            var images = LatentRows.Decode(open.Latents, [.. places.SelectMany(place => place.Latent), .. result], labels);
             OpenModel.Save(PixelText.WithMargins(Panels.Rows(open.Image, images), [], ["A", "-B", "+C", "="]), file);
             if (output.Mode.Json)
             {

@@ -38,7 +38,7 @@ internal static class EncodeCommand
                 return ExitCode.Ok;
             }
 
-            var latents = LatentRows.Encode(open.Latents, rows.Values());
+            var latents = LatentRows.Encode(open.Latents, rows.Values(), rows.LabelsFor(open.Latents));
             if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder) Directory.CreateDirectory(folder);
             AtomicFile.Write(file, stream =>
             {

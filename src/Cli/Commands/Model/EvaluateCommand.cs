@@ -102,8 +102,9 @@ internal static class EvaluateCommand
         {
             var evaluation = new ModelEvaluation(_model, _rows, inputs.Ranges, inputs.Factors);
             var (measured, skipped) = (new List<Measured>(), new List<string>());
-            foreach (var group in wanted ?? [.. Enum.GetValues<MetricGroup>()])
+            foreach (var group in wanted ?? [.. Enum.GetValues<MetricGroup>().Where(evaluation.Concerns)])
             {
+                if (!evaluation.Concerns(group)) throw new CliException(ExitCode.Usage, $"{Names[(int)group]} says nothing about this model: it infers no labels.", "Leave it out of --metrics.");
                 if (evaluation.Refusal(group) is { } refused)
                 {
                     if (wanted is not null) throw new CliException(ExitCode.Usage, $"{Names[(int)group]} cannot be computed of this model: {refused}.");
@@ -141,6 +142,7 @@ internal static class EvaluateCommand
             var data = EvaluationInputs.Load(path, inputs.Data.Binarize, open);
             var rows = new EvaluationRows(data.Images, data.Binarize, seed, _model.Device);
             var range = new RowRange(0, data.Images.Count);
+            if (_model.Classes > 0 && !_model.InfersLabels) throw new CliException(ExitCode.Usage, "The model takes the label of each image, and anomalies have none.", "Use `vae model anomaly MODEL --images FILE --labels FILE`.");
             var pass = HeldOutPass.Of(_model, rows, range, cancellation);
             if (evaluation.Importance is null) evaluation.Compute(MetricGroup.LogLikelihood, samples, cancellation: cancellation);
             var strange = ImportanceEstimate.Of(_model, rows, range, samples, cancellation: cancellation);

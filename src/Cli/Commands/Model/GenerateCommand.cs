@@ -5,6 +5,8 @@ using Vae.Data.Files;
 using Vae.Data.Png;
 using Vae.Models.Applications;
 using Vae.Models.Evaluation;
+using Vae.Models.Networks;
+using Vae.Shared.Sweeps;
 
 namespace Vae.Cli.Commands.Model;
 
@@ -23,10 +25,12 @@ internal static class GenerateCommand
         density.AcceptOnlyFromAmong(Prior, Gaussian, Mixture);
         var components = ModelOptions.Number("--components", "N", 10, 1, LatentDensity.ComponentsMax, "Components of gmm.");
         var latents = new Option<string?>("--latents") { Description = "Decode the latents in this .npy file of [n, latent] numbers, or the codes of a vq model, and draw none.", HelpName = "FILE" };
-        var inputs = new InputOptions(RowPart.Train, "What the density is fitted to");
+        var label = new Option<int?>("--label") { Description = "Draw images of this label, from a model that takes labels. Without it the picture has a row for each label, and the images of a column share their latent.", HelpName = "N" };
+        label.InRange(0, ModelSpec.ClassesMax - 1);
+        var inputs = new InputOptions(RowPart.Train, "What the density is fitted to", hasLabel: false);
         var seed = ModelOptions.Seed();
         var target = ModelOptions.Out("samples.png");
-        var command = new Command("generate", "Draw new images from the prior or from a density over the latents of the training rows, or decode given latents.") { model, count, density, components, latents, seed, target, device };
+        var command = new Command("generate", "Draw new images from the prior or from a density over the latents of the training rows, or decode given latents.") { model, count, label, density, components, latents, seed, target, device };
         inputs.AddTo(command);
         command.Do(async (parse, output, cancellation) =>
         {
@@ -34,35 +38,41 @@ internal static class GenerateCommand
             var wanted = parse.GetRequiredValue(density);
             var (path, images, chosen) = (parse.GetRequiredValue(target), parse.GetValue(count), parse.GetValue(seed));
             LatentDensity? fitted = null;
+            var isByLabel = open.Model.Model.Classes > 0 && parse.GetValue(label) is null;
+            var draws = isByLabel ? Math.Max(1, images / open.Model.Model.Classes) : images;
             float[] values;
             if (parse.GetValue(latents) is { } file)
             {
                 if (wanted != Prior) throw new CliException(ExitCode.Usage, "--latents and --density are two answers to one question; give one.");
-                values = open.Model.Model is CodeModel coded ? Decode(coded, Read(file, coded.Positions)) : LatentRows.Decode(open.Latents, Read(file, open.Latents.Latent));
-                images = values.Length / open.Image.Values;
+                values = open.Model.Model is CodeModel coded ? Decode(coded, Read(file, coded.Positions)) : Paint(Read(file, open.Latents.Latent));
             }
             else if (wanted == Prior)
             {
-                values = open.Model.Model.Generate(images, chosen);
+                values = isByLabel || parse.GetValue(label) is not null ? Paint(open.Latents.DrawPrior(draws, chosen)) : open.Model.Model.Generate(images, chosen);
             }
             else
             {
                 fitted = Fit(open, inputs.Read(parse, open), wanted == Mixture ? parse.GetValue(components) : 1, chosen);
-                values = Generation.FromDensity(open.Latents, fitted, images, chosen);
+                values = Paint(fitted.Draw(draws, chosen));
             }
 
-            OpenModel.Save(ImageGrid.Squarish(images).Compose(values, open.Image.Channels, open.Image.Height, open.Image.Width), path);
+            images = values.Length / open.Image.Values;
+            OpenModel.Save(isByLabel ? Panels.ByLabel(open.Image, values, open.Latents.Classes) : Square(open.Image, values, images), path);
             Tell(output, path, images, wanted, fitted);
             return ExitCode.Ok;
+
+            float[] Paint(float[] drawn) => isByLabel ? Generation.UnderEachLabel(open.Latents, drawn) : LatentRows.Decode(parse.GetValue(label) is { } only ? open.Under(only) : open.Latents, drawn);
         });
         return command;
     }
+
+    private static PngImage Square(ImageShape image, float[] values, int images) => ImageGrid.Squarish(images).Compose(values, image.Channels, image.Height, image.Width);
 
     private static LatentDensity Fit(OpenModel open, InputRows rows, int components, ulong seed)
     {
         if (open.Latents.Latent > LatentDensity.LatentMax) throw new CliException(ExitCode.InvalidInput, $"The model has {open.Latents.Latent:N0} latent dimensions; a density is fitted over at most {LatentDensity.LatentMax}.", "Draw from the prior.");
         if (rows.Count < 2 * components) throw new CliException(ExitCode.InvalidInput, $"{components:N0} components need at least {2 * components:N0} rows, two for each; {rows.ShownAs} has {rows.Count:N0}.", "Ask for fewer --components.");
-        var encoded = LatentRows.Encode(open.Latents, rows.Values(FitRowsMax));
+        var encoded = LatentRows.Encode(open.Latents, rows.Values(FitRowsMax), rows.LabelsFor(open.Latents, FitRowsMax));
         return LatentDensity.Fit(encoded.Draw(seed), open.Latents.Latent, components, seed);
     }
 

@@ -10,12 +10,18 @@ internal sealed class InputOptions
     private readonly Option<string[]> _images;
     private readonly Option<string?> _labels = new("--labels") { Description = "An IDX file of labels, one for each image.", HelpName = "FILE" };
     private readonly Option<string?> _source = new("--source") { Description = "sprites: images that the program draws, at the model's size.", HelpName = "sprites" };
+    private readonly Option<int?> _label = new("--label") { Description = "The label of images that have none of their own, for a model that takes labels.", HelpName = "N" };
     private readonly Option<string> _rows;
+
+    private readonly bool _hasLabel;
 
     /// <param name="part">Which rows of what the model was trained on are taken when nothing else is said.</param>
     /// <param name="purpose">What the images are for; ends without a full stop.</param>
-    public InputOptions(RowPart part, string purpose)
+    /// <param name="hasLabel">False for a command whose --label says something else.</param>
+    public InputOptions(RowPart part, string purpose, bool hasLabel = true)
     {
+        _hasLabel = hasLabel;
+        _label.InRange(0, Shared.Sweeps.ModelSpec.ClassesMax - 1);
         _images = new("--images") { Description = $"{purpose}: an IDX file of images of the model's size, gzip or not, or PNG files. Default: rows of what the model was trained on, see --rows.", HelpName = "FILE...", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         _rows = new("--rows") { Description = "Which rows of what the model was trained on: held-out, train or all.", HelpName = "PART", DefaultValueFactory = _ => Name(part) };
         _rows.AcceptOnlyFromAmong("held-out", "train", "all");
@@ -25,12 +31,18 @@ internal sealed class InputOptions
     public void AddTo(Command command)
     {
         foreach (var option in (Option[])[_images, _labels, _source, _rows]) command.Options.Add(option);
+        if (_hasLabel) command.Options.Add(_label);
     }
+
+    /// <summary>The label of images that have none of their own; null: nobody tells.</summary>
+    public int? Label(ParseResult parse) => _hasLabel ? parse.GetValue(_label) : null;
 
     /// <summary>Whether the images come from a file that the user named.</summary>
     public bool AreGiven(ParseResult parse) => parse.GetRequiredValue(_images).Length > 0;
 
-    public InputRows Read(ParseResult parse, OpenModel model)
+    public InputRows Read(ParseResult parse, OpenModel model) => Find(parse, model) with { CommonLabel = Label(parse) };
+
+    private InputRows Find(ParseResult parse, OpenModel model)
     {
         var (images, labels, source) = (parse.GetRequiredValue(_images), parse.GetValue(_labels), parse.GetValue(_source));
         if (images.Length > 0 && source is not null) throw new CliException(ExitCode.Usage, "--images and --source are two answers to one question; give one.");

@@ -26,9 +26,9 @@ internal static class InterpolateCommand
         {
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
             var rows = new Lazy<InputRows>(() => inputs.Read(parse, open));
-            var (begin, end) = (LatentPlace.Find(parse.GetRequiredValue(from), open, () => rows.Value), LatentPlace.Find(parse.GetRequiredValue(to), open, () => rows.Value));
+            var (begin, end) = (Place(from), Place(to));
             InterpolationPath[] paths = parse.GetRequiredValue(path) switch { Linear => [InterpolationPath.Linear], Spherical => [InterpolationPath.Spherical], _ => [InterpolationPath.Linear, InterpolationPath.Spherical] };
-            var pictures = paths.Select(way => (float[])[.. begin.Original ?? Panels.Empty(open.Image), .. Interpolation.Images(open.Latents, begin.Latent, end.Latent, parse.GetValue(steps), way), .. end.Original ?? Panels.Empty(open.Image)]).ToArray();
+            var pictures = paths.Select(way => (float[])[.. begin.Original ?? Panels.Empty(open.Image), .. Interpolation.Images(open.Latents, begin.Latent, end.Latent, parse.GetValue(steps), way, begin.Label, end.Label), .. end.Original ?? Panels.Empty(open.Image)]).ToArray();
             var file = parse.GetRequiredValue(target);
             OpenModel.Save(Panels.Rows(open.Image, pictures), file);
             if (output.Mode.Json)
@@ -50,6 +50,8 @@ internal static class InterpolateCommand
             }
 
             return ExitCode.Ok;
+
+            LatentPlace Place(Option<string> option) => LatentPlace.Find(parse.GetRequiredValue(option), open, () => rows.Value, inputs.Label(parse));
         });
         return command;
     }

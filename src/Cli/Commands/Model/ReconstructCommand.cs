@@ -18,9 +18,11 @@ internal static class ReconstructCommand
         command.Do(async (parse, output, cancellation) =>
         {
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
-            var values = inputs.Read(parse, open).Values(parse.GetValue(count));
+            var rows = inputs.Read(parse, open);
+            var values = rows.Values(parse.GetValue(count));
+            var labels = open.Model.Model.Classes > 0 ? rows.LabelsFor(open.Latents, parse.GetValue(count)) : [];
             var path = parse.GetRequiredValue(target);
-            OpenModel.Save(open.Pictures.Reconstructions(values), path);
+            OpenModel.Save(open.Pictures.Reconstructions(values, labels), path);
             ModelOptions.Tell(output, "model_reconstruct", path, values.Length / open.Image.Values);
             return ExitCode.Ok;
         });

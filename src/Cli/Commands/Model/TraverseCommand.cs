@@ -27,10 +27,13 @@ internal static class TraverseCommand
             if (!(parse.GetValue(range) is > 0 and <= 100 and var reach)) throw new CliException(ExitCode.Usage, "--range must be above 0 and at most 100.");
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
             var rows = inputs.Read(parse, open);
-            var rates = LatentRows.Encode(open.Latents, rows.Values(RateRowsMax)).MeanRates();
-            var start = parse.GetValue(at) is { } place ? LatentPlace.Find(place, open, () => rows).Latent : open.Latents.PriorMean();
+            var rates = LatentRows.Encode(open.Latents, rows.Values(RateRowsMax), rows.LabelsFor(open.Latents, RateRowsMax)).MeanRates();
+            var place = parse.GetValue(at) is { } named ? LatentPlace.Find(named, open, () => rows, inputs.Label(parse)) : null;
+            var start = place?.Latent ?? open.Latents.PriorMean();
+            var painter = open.Latents.Classes == 0 ? open.Latents : open.Under(place?.Label ?? inputs.Label(parse)
+                ?? throw new CliException(ExitCode.Usage, "Under which label? The mean of the prior has none.", "Give --label N, or --at with a row of that label."));
             int[] order = [.. Traversal.Order(rates).Take(parse.GetValue(top))];
-            var traversal = Traversal.Of(open.Latents, start, order, Traversal.Spread(reach, parse.GetValue(steps)));
+            var traversal = Traversal.Of(painter, start, order, Traversal.Spread(reach, parse.GetValue(steps)));
             var file = parse.GetRequiredValue(target);
             OpenModel.Save(Panels.Traversed(open.Image, traversal, rates), file);
             if (output.Mode.Json)

@@ -84,6 +84,9 @@ public sealed record ModelSpec
     /// <summary>Labels that conditional and m2 tell apart, 2 to 1,000. Default: by the data, see <see cref="ClassesFor"/>.</summary>
     public int? Classes { get; init; }
 
+    /// <summary>Most labels that a model tells apart.</summary>
+    public const int ClassesMax = 1_000;
+
     /// <summary>The encoder's hidden widths, input side first, with a ladder's default filled in: the first of 512, 256, 128, 64 and 32, one for each layer of latents.</summary>
     public ValueList<int> EncoderWidths =>
         Family == ModelFamily.Ladder && Encoder.Equals(EncoderDefault) ? LadderDefault.Take(Ladder.Count).ToValueList() : Encoder;

@@ -9,6 +9,8 @@ public static class Supported
     private static readonly ModelFamily[] Families =
     [
         ModelFamily.Vae,
+        ModelFamily.Conditional,
+        ModelFamily.M2,
         ModelFamily.Ladder,
         ModelFamily.Vq,
     ];

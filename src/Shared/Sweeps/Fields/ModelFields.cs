@@ -52,7 +52,7 @@ internal static class ModelFields
         new Field<ModelSpec, int>("code_prior_width", new WholeNumber<int>(1, 4_096), m => m.CodePriorWidth, (m, v) => m with { CodePriorWidth = v },
             "`vq`: width of the autoregressive prior over codes, which generation needs.")
         { Aliases = ["prior_width"] },
-        new Field<ModelSpec, int?>("classes", new OptionalValue<int>(new WholeNumber<int>(2, 1_000), "auto"), m => m.Classes, (m, v) => m with { Classes = v },
+        new Field<ModelSpec, int?>("classes", new OptionalValue<int>(new WholeNumber<int>(2, ModelSpec.ClassesMax), "auto"), m => m.Classes, (m, v) => m with { Classes = v },
             "`conditional`, `m2`: how many labels there are. `auto`: the 3 shapes of sprites, else 10.")
         { Aliases = ["num_classes", "n_classes", "num_labels"] });
 }

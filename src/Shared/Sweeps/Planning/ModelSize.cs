@@ -31,7 +31,7 @@ public static class ModelSize
     /// Exact number of trained values. A dense layer n to m has (n + 1) m, a convolution c to d has (16 c + 1) d. The encoder ends in two dense
     /// heads (mean, log variance) of the latent size; a residual block on c channels is two convolutions (9 c + 1) c and two normalisations 2 c; a learned
     /// Gaussian variance or logistic scale adds one, a vamp prior its pseudo-inputs. A vq model has a head to and one from the numbers of its codes in their place, and its prior; its codebook is not
-    /// trained by a gradient and not counted.
+    /// trained by a gradient and not counted. What a label adds to a dense layer of m outputs is classes times m, in encoder and decoder; m2 has a second encoder that ends in the classes.
     /// </summary>
     public static long Parameters(ModelSpec model, DataShape data)
     {
@@ -65,7 +65,8 @@ public static class ModelSize
     public static long WeightUsesPerRow(ModelSpec model, DataShape data)
     {
         long count = 0;
-        foreach (var (inputs, outputs, weightsPerPair, pixels) in Layers(model, data)) count += (long)inputs * weightsPerPair * outputs * pixels;
+        foreach (var layer in Layers(model, data)) count += layer.WeightUses;
+        if (model is { Family: ModelFamily.M2, Classes: > 1 and var classes }) foreach (var layer in BehindLabel(model, data).Skip(1)) count += (classes - 1) * layer.WeightUses;
         if (model.Family == ModelFamily.Vq) count += (long)model.CodePositions(data.Height, data.Width) * model.Codes * model.CodeSize;
         return count;
     }
@@ -100,13 +101,61 @@ public static class ModelSize
             : $"{halvings} convolutions of stride 2 need sides divisible by {divisor}, but images are {data.Width} x {data.Height}";
     }
 
-    private readonly record struct Layer(int Inputs, int Outputs, int WeightsPerPair, int Pixels);
+    /// <returns>Why the model cannot take rows with these labels; null when it can.</returns>
+    /// <param name="model">The model.</param>
+    /// <param name="classes">One more than the largest label of the data; 0 where rows have none.</param>
+    public static string? LabelMisfit(ModelSpec model, int classes) => model.Family is not (ModelFamily.Conditional or ModelFamily.M2) ? null
+        : classes == 0 ? "the model needs the label of each row, but the data set has none"
+        : model.Classes is { } known && classes > known ? $"the data set has labels from 0 to {classes - 1}, but model.classes is {known}; set it to {classes}"
+        : null;
+
+    /// <summary>Values that one row leaves behind under one class of m2: everything behind the layer where the label enters, and a copy of the row.</summary>
+    public static long ActivationsPerClass(ModelSpec model, DataShape data)
+    {
+        long count = data.Values + (3L * model.Latent);
+        foreach (var (_, outputs, _, pixels) in BehindLabel(model, data)) count += (long)outputs * pixels;
+        return count;
+    }
+
+    private readonly record struct Layer(int Inputs, int Outputs, int WeightsPerPair, int Pixels)
+    {
+        public long WeightUses => (long)Inputs * WeightsPerPair * Outputs * Pixels;
+    }
 
     private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data)
     {
         if (model.Family == ModelFamily.Ladder) return Ladder(model, data);
-        var network = model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
-        return model.Family == ModelFamily.Vq ? network.Concat(CodePrior(model, data)) : network;
+        var network = Plain(model, data);
+        return model.Family switch
+        {
+            ModelFamily.Vq => network.Concat(CodePrior(model, data)),
+            ModelFamily.Conditional or ModelFamily.M2 => network.Concat(Labelled(model, data)),
+            _ => network,
+        };
+    }
+
+    private static IEnumerable<Layer> Plain(ModelSpec model, DataShape data) => model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
+
+    // A label has no bias of its own, so one input fewer counts the same.
+    private static IEnumerable<Layer> Labelled(ModelSpec model, DataShape data)
+    {
+        var (layers, head, classes) = (Plain(model, data).ToArray(), Head(model, data), model.Classes ?? 0);
+        yield return new(classes - 1, BehindLabel(model, data).First().Outputs, 1, 1);
+        yield return new(classes - 1, layers[head + 1].Outputs, 1, 1);
+        if (model.Family != ModelFamily.M2) yield break;
+        foreach (var layer in layers[..head]) yield return layer;
+        yield return new(layers[head].Inputs, classes, 1, 1);
+    }
+
+    // The encoder's dense layers, at whose first a label enters, and the decoder.
+    private static IEnumerable<Layer> BehindLabel(ModelSpec model, DataShape data) => Plain(model, data).Skip(model.Architecture == Architecture.Mlp ? 0 : Head(model, data) - 1);
+
+    // The place of the layer that ends the encoder.
+    private static int Head(ModelSpec model, DataShape data)
+    {
+        if (model.Architecture == Architecture.Mlp) return model.EncoderWidths.Count;
+        var convolutions = model.ChannelsFor(Math.Max(data.Height, data.Width)).Count;
+        return 1 + (model.Architecture == Architecture.Resnet ? (convolutions * (1 + (4 * model.Blocks))) + 1 : convolutions);
     }
 
     private static IEnumerable<Layer> Ladder(ModelSpec model, DataShape data)

@@ -12,6 +12,9 @@ public static class ObjectiveSize
     // Scores, choices as bits and as numbers, log-probabilities of the prior and the gradient of them, for each position and code.
     private const int CopiesOfChoices = 5;
 
+    // What the decoder makes of a row under each class, and the gradient of it.
+    private const long CopiesOfClasses = 2;
+
     /// <summary>Codes of vq that may begin anew in one step.</summary>
     public const int RevivedPerStep = 64;
 
@@ -53,6 +56,7 @@ public static class ObjectiveSize
             TrainingObjective.Factor => 3L * rows * training.DiscriminatorLayers * training.DiscriminatorWidth * 2,
             _ => 0,
         };
+        if (model is { Family: ModelFamily.M2, Classes: > 1 and var classes }) extra += CopiesOfClasses * (classes - 1) * rows * ModelSize.ActivationsPerClass(model, data);
         if (model.Family == ModelFamily.Vq) extra += (long)CopiesOfChoices * rows * model.CodePositions(data.Height, data.Width) * model.Codes;
         if (model.Prior == Prior.Vamp)
             extra += (model.PseudoInputs * ModelSize.ActivationsPerRow(model, data)) + (CopiesOfComponents * rows * samples * model.PseudoInputs);

@@ -36,14 +36,15 @@ public sealed record SweepPlan(long Trials, ValueList<TrialPlan> First, long Ste
     /// <param name="sweep">A valid definition.</param>
     /// <param name="data">Of the data set that it names.</param>
     /// <param name="first">How many trials to list.</param>
-    /// <exception cref="ArgumentException">A model cannot take images of this shape; the message says which trial and why.</exception>
-    public static SweepPlan Of(SweepDefinition sweep, DataShape data, int first = 3)
+    /// <param name="classes">One more than the largest label of the data, 0 where rows have none; null: not known.</param>
+    /// <exception cref="ArgumentException">A model cannot take images of this shape or these labels; the message says which trial and why.</exception>
+    public static SweepPlan Of(SweepDefinition sweep, DataShape data, int first = 3, int? classes = null)
     {
         var listed = new List<TrialPlan>();
         long steps = 0, memory = 0, smallest = long.MaxValue, largest = 0;
         foreach (var trial in SweepTrials.Enumerate(sweep).Take(CountedMax))
         {
-            if (ModelSize.Misfit(trial.Model, data) is { } misfit) throw new ArgumentException($"Trial {trial.Index} ({trial.Label}): {misfit}.", nameof(data));
+            if ((ModelSize.Misfit(trial.Model, data) ?? (classes is { } known ? ModelSize.LabelMisfit(trial.Model, known) : null)) is { } misfit) throw new ArgumentException($"Trial {trial.Index} ({trial.Label}): {misfit}.", nameof(data));
             var plan = TrialPlan.Of(trial, data, sweep.Resources);
             if (listed.Count < first) listed.Add(plan);
             steps += plan.Steps;

@@ -49,6 +49,7 @@ public static class MetricTable
         new(ObjectiveMetric.Dci, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
         new(ObjectiveMetric.Sap, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
         new(ObjectiveMetric.Perplexity, ObjectiveGoal.Maximize, "codes", false, MetricNeed.Images),
+        new(ObjectiveMetric.ClassifierError, ObjectiveGoal.Minimize, "share of the rows", false, MetricNeed.Labels),
     ];
 
     /// <summary>What is known of a metric.</summary>
@@ -86,10 +87,10 @@ public static class MetricTable
             return ($"{facts.Name} needs images whose factors are known, which files of the MNIST family do not tell", "use `dataset.source: sprites`, or rank by another metric");
         }
 
+        if (metric == ObjectiveMetric.ClassifierError)
+            return model.Family == ModelFamily.M2 ? null : ($"{facts.Name} is the error of m2's own classifier, and other families have none", "use `family: m2`, or rank by linear_probe or knn");
         if (model.Family == ModelFamily.Vq) return RefusalOfCodes(facts);
-        if (metric == ObjectiveMetric.Perplexity) return ("only a vq model has codes whose use could be counted", "use `family: vq`, or rank by another metric");
-        return facts.AtEveryEvaluation || model.Family is ModelFamily.Vae or ModelFamily.Ladder ? null
-            : ($"{facts.Name} is computed for family vae or ladder only", "rank by elbo, distortion, rate or bits_per_dimension");
+        return metric == ObjectiveMetric.Perplexity ? ("only a vq model has codes whose use could be counted", "use `family: vq`, or rank by another metric") : null;
     }
 
     // Probes look at the vectors of a row's codes; there are no units, no draws and no latents that stand for one factor each.
