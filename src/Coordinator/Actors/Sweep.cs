@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Vae.Coordinator.Projections;
 using Vae.Shared;
 using Vae.Shared.Actors;
+using Vae.Shared.Datasets;
 using Vae.Shared.Determinism;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
