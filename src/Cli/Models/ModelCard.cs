@@ -31,7 +31,7 @@ internal static class ModelCard
         Line($"# {name}\n");
         Line($"A variational autoencoder: {SpecWord.Of(trial.Model.Architecture)}, {Latents(config)}, {SpecWord.Of(trial.Model.Likelihood)} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
         text.Append("\n![Samples from the prior](samples.png)\n\n");
-        if (files.Contains("traversal.png")) text.Append("One row for each latent dimension, from -3 to 3 standard deviations of the prior; on the left its number and its rate (KL) in nats on held-out rows.\n\n![What each latent dimension does](traversal.png)\n\n");
+        if (files.Contains("traversal.png")) text.Append(CultureInfo.InvariantCulture, $"One row for each latent dimension, from -3 to 3 standard deviations of the prior; on the left its number and its rate (KL) in nats on held-out rows{(trial.Model.Classes is null ? "" : "; all of label 0")}.\n\n![What each latent dimension does](traversal.png)\n\n");
         WriteResult(text, config);
         text.Append("## Training\n\n| | |\n| --- | --- |\n");
         Line($"| data set | {dataset} |");
@@ -61,8 +61,9 @@ internal static class ModelCard
     private static void WritePyTorch(StringBuilder text, ModelConfig config)
     {
         text.Append("\nIn plain PyTorch, with the loader beside this card:\n\n```python\nimport torch\nfrom load_model import load\n\nmodel = load(\".\")\n");
-        text.Append(CultureInfo.InvariantCulture, $"images = model.decode(torch.randn(64, {config.Trial.Model.Latent}))          # [64, {config.Image.Values}], channel, row, column\n");
-        text.Append("mean, log_variance = model.encode(images)\n```\n");
+        var (before, after) = config.Trial.Model.Classes is { } classes ? (string.Create(CultureInfo.InvariantCulture, $"labels = torch.arange(64) % {classes}\n"), ", labels") : ("", "");
+        text.Append(CultureInfo.InvariantCulture, $"{before}images = model.decode(torch.randn(64, {config.Trial.Model.Latent}){after})          # [64, {config.Image.Values}], channel, row, column\n");
+        text.Append(CultureInfo.InvariantCulture, $"mean, log_variance = model.encode(images{after})\n```\n");
     }
 
     private static void WriteIndex(StringBuilder text, ModelConfig config, string name, string dataset)

@@ -86,9 +86,10 @@ internal static class ExportCommand
         if (open.Dataset is not { } known) return null;
         try
         {
-            var rates = LatentRows.Encode(open.Latents, InputFiles.Read(open.Image, known, RowPart.HeldOut).Values(RateRowsMax)).MeanRates();
+            var rows = InputFiles.Read(open.Image, known, RowPart.HeldOut);
+            var rates = LatentRows.Encode(open.Latents, rows.Values(RateRowsMax), rows.LabelsFor(open.Latents, RateRowsMax)).MeanRates();
             int[] order = [.. Traversal.Order(rates).Take(RowsOfTraversal)];
-            return Panels.Traversed(open.Image, Traversal.Of(open.Latents, open.Latents.PriorMean(), order, Traversal.Spread(3, 11)), rates);
+            return Panels.Traversed(open.Image, Traversal.Of(open.Latents.Under(0), open.Latents.PriorMean(), order, Traversal.Spread(3, 11)), rates);
         }
         catch (Exception missing) when (missing is DatasetException or CliException)
         {
