@@ -46,6 +46,13 @@ public sealed class ConditionalObjective(VaeNetwork network, PackObjective inner
     public override double RateWeight(in SlotPosition at) => inner.RateWeight(at);
 
     /// <inheritdoc/>
+    public override void Prepare(in StepInputs inputs)
+    {
+        using var labels = network.Under(inputs.Labels);
+        inner.Prepare(inputs);
+    }
+
+    /// <inheritdoc/>
     public override StepTerms Forward(in StepInputs inputs)
     {
         using var labels = network.Under(inputs.Labels);
