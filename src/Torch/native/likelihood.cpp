@@ -39,28 +39,7 @@ namespace {
 
 constexpr double kLog2Pi = 1.8378770664093454836;
 
-struct BernoulliFunction : torch::autograd::Function<BernoulliFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& target, const Slots& slots, bool wants_gradient) {
-    const auto shape = check_rows("bernoulli_logits_nll", logits, target, slots);
-    const SlotReader reader(slots, shape.rows);
-    auto a = logits.contiguous(), x = target.contiguous();
-    at::Tensor gradient = wants_gradient ? at::empty_like(a) : at::Tensor();
-    const auto *ap = a.data_ptr<float>(), *xp = x.data_ptr<float>();
-    auto* gp = wants_gradient ? gradient.data_ptr<float>() : nullptr;
-    auto sums = sum_rows(shape, reader, [&](int64_t k, int64_t row, int64_t target_row) {
-      return loops::bernoulli_nll(ap + row * shape.width, xp + target_row * shape.width, gp ? gp + row * shape.width : nullptr, shape.width, static_cast<float>(reader.scale_of(k)));
-    });
-    clear_rest(gp, shape, reader);
-    for (int64_t k = 0; k < shape.replicas; k++) sums[k] *= reader.scale_of(k);
-    if (wants_gradient) ctx->save_for_backward({gradient});
-    return to_tensor(sums);
-  }
-  static variable_list backward(AutogradContext* ctx, variable_list incoming) {
-    return {scale_replicas(ctx->get_saved_variables()[0], incoming[0]), at::Tensor(), at::Tensor(), at::Tensor()};
-  }
-};
-
-// The same on a CUDA device, where a kernel of ours does it in one pass.
+// The Bernoulli loop on a CUDA device, where a kernel of ours does it in one pass.
 struct DeviceBernoulliFunction : torch::autograd::Function<DeviceBernoulliFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& target, const Slots& slots, bool wants_gradient) {
     auto a = logits.contiguous();
@@ -108,7 +87,7 @@ struct GaussianFunction : torch::autograd::Function<GaussianFunction> {
 };
 
 at::Tensor bernoulli(const at::Tensor& a, const at::Tensor& x, const Slots& slots) {
-  if (fused(a, x)) return BernoulliFunction::apply(a, x, slots, wants(a));
+  if (fused(a, x)) return LoopFunction<loops::bernoulli_nll>::apply("bernoulli_logits_nll", a, x, slots, wants(a));
   check_rows("bernoulli_logits_nll", a, x, slots);
   if (device::has_kernels(a) && a.scalar_type() == at::kFloat && x.scalar_type() == at::kFloat && x.device() == a.device()) return DeviceBernoulliFunction::apply(a, x, slots, wants(a));
   auto live = slots.rows.defined() ? live_rows(slots, a) : at::Tensor();

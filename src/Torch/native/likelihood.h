@@ -84,4 +84,27 @@ inline bool fused(const at::Tensor& a, const at::Tensor& b) { return is_plain_cp
 
 inline bool wants(const at::Tensor& t) { return at::GradMode::is_enabled() && t.requires_grad(); }
 
+// A likelihood of one number a value, all in one loop: `loop` returns the sum of a row in nats and writes its gradient times the slot's scale, if there is room for one.
+template <double (*loop)(const float* values, const float* target, float* gradient, int64_t count, float scale)>
+struct LoopFunction : torch::autograd::Function<LoopFunction<loop>> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const char* name, const at::Tensor& values, const at::Tensor& target, const Slots& slots, bool wants_gradient) {
+    const auto shape = check_rows(name, values, target, slots);
+    const SlotReader reader(slots, shape.rows);
+    auto a = values.contiguous(), x = target.contiguous();
+    at::Tensor gradient = wants_gradient ? at::empty_like(a) : at::Tensor();
+    const auto *ap = a.template data_ptr<float>(), *xp = x.template data_ptr<float>();
+    auto* gp = wants_gradient ? gradient.template data_ptr<float>() : nullptr;
+    auto sums = sum_rows(shape, reader, [&](int64_t k, int64_t row, int64_t target_row) {
+      return loop(ap + row * shape.width, xp + target_row * shape.width, gp ? gp + row * shape.width : nullptr, shape.width, static_cast<float>(reader.scale_of(k)));
+    });
+    clear_rest(gp, shape, reader);
+    for (int64_t k = 0; k < shape.replicas; k++) sums[k] *= reader.scale_of(k);
+    if (wants_gradient) ctx->save_for_backward({gradient});
+    return to_tensor(sums);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list incoming) {
+    return {at::Tensor(), scale_replicas(ctx->get_saved_variables()[0], incoming[0]), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
 }  // namespace vae::likelihood

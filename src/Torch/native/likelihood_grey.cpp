@@ -12,27 +12,6 @@ using torch::autograd::variable_list;
 
 namespace {
 
-struct ContinuousBernoulliFunction : torch::autograd::Function<ContinuousBernoulliFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& target, const Slots& slots, bool wants_gradient) {
-    const auto shape = check_rows("continuous_bernoulli_nll", logits, target, slots);
-    const SlotReader reader(slots, shape.rows);
-    auto a = logits.contiguous(), x = target.contiguous();
-    at::Tensor gradient = wants_gradient ? at::empty_like(a) : at::Tensor();
-    const auto *ap = a.data_ptr<float>(), *xp = x.data_ptr<float>();
-    auto* gp = wants_gradient ? gradient.data_ptr<float>() : nullptr;
-    auto sums = sum_rows(shape, reader, [&](int64_t k, int64_t row, int64_t target_row) {
-      return loops::continuous_bernoulli_nll(ap + row * shape.width, xp + target_row * shape.width, gp ? gp + row * shape.width : nullptr, shape.width, static_cast<float>(reader.scale_of(k)));
-    });
-    clear_rest(gp, shape, reader);
-    for (int64_t k = 0; k < shape.replicas; k++) sums[k] *= reader.scale_of(k);
-    if (wants_gradient) ctx->save_for_backward({gradient});
-    return to_tensor(sums);
-  }
-  static variable_list backward(AutogradContext* ctx, variable_list incoming) {
-    return {scale_replicas(ctx->get_saved_variables()[0], incoming[0]), at::Tensor(), at::Tensor(), at::Tensor()};
-  }
-};
-
 // What a slot's log scale s makes of its rows: everything that is the same for all values.
 struct Logistic {
   float inverse_scale, half_width;  // e^-s and half a level in units of the scale
@@ -90,7 +69,7 @@ at::Tensor log_normaliser(const at::Tensor& a) {
 }
 
 at::Tensor continuous_bernoulli(const at::Tensor& a, const at::Tensor& x, const Slots& slots) {
-  if (fused(a, x)) return ContinuousBernoulliFunction::apply(a, x, slots, wants(a));
+  if (fused(a, x)) return LoopFunction<loops::continuous_bernoulli_nll>::apply("continuous_bernoulli_nll", a, x, slots, wants(a));
   check_rows("continuous_bernoulli_nll", a, x, slots);
   auto live = slots.rows.defined() ? live_rows(slots, a) : at::Tensor();
   auto logits = only_live(a, live);
