@@ -10,21 +10,25 @@ internal sealed class ResidualBlock : Module<Tensor, Tensor>
 {
     private const int Kernel = 3, Padding = 1;
 
-    private readonly GroupNorm _norm1;
-    private readonly Conv2d _conv1;
-    private readonly GroupNorm _norm2;
-    private readonly Conv2d _conv2;
-    private readonly Module<Tensor, Tensor> _activation;
+    private readonly Sequential _branch; // Not registered: its modules are, by names of their own.
+    private readonly string _text;
 
     public ResidualBlock(int channels, int groups, Module<Tensor, Tensor> activation, int replicas, torch.Generator[] generators)
     {
-        _activation = activation;
-        _norm1 = register_module("norm1", torch.nn.GroupNorm(groups, channels, replicas: replicas));
-        _conv1 = register_module("conv1", torch.nn.Conv2d(channels, channels, Kernel, padding: Padding, replicas: replicas, generators: generators));
-        _norm2 = register_module("norm2", torch.nn.GroupNorm(groups, channels, replicas: replicas));
-        _conv2 = register_module("conv2", torch.nn.Conv2d(channels, channels, Kernel, padding: Padding, replicas: replicas, generators: generators));
+        var norm1 = register_module("norm1", torch.nn.GroupNorm(groups, channels, replicas: replicas));
+        var conv1 = register_module("conv1", torch.nn.Conv2d(channels, channels, Kernel, padding: Padding, replicas: replicas, generators: generators));
+        var norm2 = register_module("norm2", torch.nn.GroupNorm(groups, channels, replicas: replicas));
+        var conv2 = register_module("conv2", torch.nn.Conv2d(channels, channels, Kernel, padding: Padding, replicas: replicas, generators: generators));
+        _text = $"Block({channels}, {groups}, nn.{activation})";
+        _branch = torch.nn.Sequential(norm1, activation, conv1, norm2, activation, conv2);
     }
 
-    public override Tensor forward(Tensor input) =>
-        input + _conv2.forward(_activation.forward(_norm2.forward(_conv1.forward(_activation.forward(_norm1.forward(input))))));
+    public override Tensor forward(Tensor input)
+    {
+        using var added = _branch.forward(input);
+        return input + added;
+    }
+
+    /// <summary>As an exported model's loader calls it.</summary>
+    public override string ToString() => _text;
 }

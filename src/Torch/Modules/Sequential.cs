@@ -21,21 +21,24 @@ public sealed class Sequential : Module<Tensor, Tensor>
     /// <summary>The modules in order.</summary>
     internal ReadOnlySpan<Module<Tensor, Tensor>> Modules => _modules;
 
-    /// <inheritdoc/>
+    /// <summary>Applies all of them. What lies between two modules is given up at once: if a gradient needs it, the graph has it, and else it would stay until the caller's scope ends.</summary>
     public override Tensor forward(Tensor input)
     {
+        var current = input;
         for (var i = 0; i < _parts.Length; i++)
         {
-            input = _parts[i] switch
+            var result = _parts[i] switch
             {
-                DenseStack stack => stack.forward(input),
+                DenseStack stack => stack.forward(current),
                 // A convolution applies the ReLU behind it while its result is still in registers.
-                Convolution convolution when i + 1 < _parts.Length && _parts[i + 1] is Activation { Kind: ActivationKind.Relu } => Skip(convolution.forward_relu(input), ref i),
-                var module => ((Module<Tensor, Tensor>)module).forward(input),
+                Convolution convolution when i + 1 < _parts.Length && _parts[i + 1] is Activation { Kind: ActivationKind.Relu } => Skip(convolution.forward_relu(current), ref i),
+                var module => ((Module<Tensor, Tensor>)module).forward(current),
             };
+            if (!ReferenceEquals(current, input) && !ReferenceEquals(current, result)) current.Dispose();
+            current = result;
         }
 
-        return input;
+        return current;
 
         static Tensor Skip(Tensor result, ref int i)
         {
@@ -43,6 +46,9 @@ public sealed class Sequential : Module<Tensor, Tensor>
             return result;
         }
     }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"Sequential({string.Join(", ", _modules.Select(static module => module.ToString()))})";
 
     private static object[] Cut(ReadOnlySpan<Module<Tensor, Tensor>> modules)
     {
