@@ -1,4 +1,5 @@
 using Vae.Models.Evaluation;
+using Vae.Models.Networks;
 using Vae.Torch;
 
 namespace Vae.Models.Applications;
@@ -124,37 +125,19 @@ public static class Anomaly
         return sorted[Math.Clamp((int)Math.Ceiling(quantile * sorted.Length) - 1, 0, sorted.Length - 1)];
     }
 
-    /// <summary>
-    /// Where in an image the model is wrong. Of a model of bits it is the divergence of what is painted from the pixel, x ln(x / p) + (1 - x) ln((1 - x) / (1 - p)) in nats: the pixel's share of the distortion without
-    /// what no model could have saved. Of other models it is the squared difference, to which a Gaussian distortion is proportional.
-    /// </summary>
+    /// <summary>Where in an image the model is wrong: the excess of each pixel in nats, see <see cref="PixelExcess"/>.</summary>
     /// <param name="images">[n, C, H, W], 0 to 1.</param>
     /// <param name="painted">[n, C, H, W]: their reconstructions.</param>
-    /// <param name="channels">C; the values of a pixel's channels are added.</param>
-    /// <param name="areBits">Whether the model's likelihood is one of bits.</param>
+    /// <param name="image">C, H and W; the values of a pixel's channels are added.</param>
+    /// <param name="excess">Of the model's likelihood.</param>
     /// <returns>[n, H, W], 0 or more.</returns>
     /// <exception cref="ArgumentException">The two differ in length.</exception>
-    public static float[] HeatMaps(ReadOnlySpan<float> images, ReadOnlySpan<float> painted, int channels, int valuesOfImage, bool areBits)
+    public static float[] HeatMaps(ReadOnlySpan<float> images, ReadOnlySpan<float> painted, ImageShape image, PixelExcess excess)
     {
         if (images.Length != painted.Length) throw new ArgumentException($"{images.Length} values and {painted.Length} are no images with their reconstructions.", nameof(painted));
-        var plane = valuesOfImage / channels;
-        var heat = new float[images.Length / channels];
-        for (var i = 0; i < images.Length; i++)
-        {
-            var place = (i / valuesOfImage * plane) + (i % plane);
-            heat[place] += areBits ? Divergence(images[i], painted[i]) : (images[i] - painted[i]) * (images[i] - painted[i]);
-        }
-
+        var plane = image.Values / image.Channels;
+        var heat = new float[images.Length / image.Channels];
+        for (var i = 0; i < images.Length; i++) heat[(i / image.Values * plane) + (i % plane)] += (float)excess.Of(images[i], painted[i]);
         return heat;
-    }
-
-    // A probability of a float's sigmoid may be exactly 0 or 1; ln 1e-7 is as strange as a colour needs to tell.
-    private static float Divergence(double x, double p)
-    {
-        const double least = 1e-7;
-        p = Math.Clamp(p, least, 1 - least);
-        return (float)Math.Max(0, Part(x, p) + Part(1 - x, 1 - p));
-
-        static double Part(double x, double p) => x > 0 ? x * Math.Log(x / p) : 0;
     }
 }
