@@ -14,7 +14,8 @@ internal sealed class Case
     public Case(string model, int batch, string[] rest)
     {
         Device = rest is [var device, ..] ? torch.Device.TryParse(device, out var known) ? known : throw new ArgumentException($"{device} is no device.", nameof(rest)) : torch.CPU;
-        var (spec, size) = model switch
+        string[] parts = model.Split('+');
+        var (spec, size) = parts[0] switch
         {
             "mlp" => (new ModelSpec { Encoder = [512, 256], Latent = 16 }, 28),
             "wide" => (new ModelSpec { Encoder = [2048, 2048, 1024], Latent = 64 }, 28),
@@ -27,7 +28,9 @@ internal sealed class Case
             _ => throw new ArgumentException($"There is no model {model}.", nameof(model)),
         };
         Data = new DataShape(Rows - HeldOut, 1, size, size, HeldOut);
-        Trial = new TrialSpec { Index = 0, Model = spec, Training = new TrainingSpec { Batch = batch, Epochs = 1_000_000, MaxSteps = 12, EvaluateEvery = 1_000_000 } };
+        var training = new TrainingSpec { Batch = batch, Epochs = 1_000_000, MaxSteps = 12, EvaluateEvery = 1_000_000 };
+        foreach (var word in parts[1..]) (spec, training) = With(spec, training, word);
+        Trial = new TrialSpec { Index = 0, Model = spec, Training = training };
     }
 
     public TrialSpec Trial { get; }
@@ -40,9 +43,21 @@ internal sealed class Case
 
     public static int Usage()
     {
-        Console.Error.WriteLine("usage: planning memory MODEL BATCH SLOTS LANES [DEVICE] | planning probe MODEL BATCH THREADS [DEVICE] | planning rate MODEL BATCH LANES SLOTS THREADS SECONDS [DEVICE]");
+        Console.Error.WriteLine("usage: planning memory MODEL[+vamp][+iwaeK|+tc|+factor|+mmd] BATCH SLOTS LANES [DEVICE] | planning probe MODEL BATCH THREADS [DEVICE] | planning rate MODEL BATCH LANES SLOTS THREADS SECONDS [DEVICE]");
         return 2;
     }
+
+    // What stands behind a model's name: mlp+vamp+iwae50.
+    private static (ModelSpec Model, TrainingSpec Training) With(ModelSpec spec, TrainingSpec training, string word) => word switch
+    {
+        "vamp" => (spec with { Prior = Prior.Vamp }, training),
+        "tc" => (spec, training with { Objective = TrainingObjective.Tc }),
+        "factor" => (spec, training with { Objective = TrainingObjective.Factor }),
+        "mmd" => (spec, training with { Objective = TrainingObjective.Mmd }),
+        "gaussian" => (spec with { Likelihood = Likelihood.Gaussian }, training),
+        _ when word.StartsWith("iwae", StringComparison.Ordinal) => (spec, training with { Objective = TrainingObjective.Iwae, ImportanceSamples = Number(word[4..]) }),
+        _ => throw new ArgumentException($"There is no {word}.", nameof(word)),
+    };
 
     public ImageSet Images()
     {

@@ -25,7 +25,7 @@ public static class DatasetLoader
         };
         if (source.Binarize == Binarize.Fixed) images = Threshold(images);
 
-        var heldOut = source.HeldOutOf(images.Count);
+        (images, var heldOut) = LabelFilter.Without(images, source.HeldOutOf(images.Count), source.ExcludeLabels, shownAs);
         var warnings = DatasetChecks.Check(images, heldOut, source.Source == DatasetSource.Sprites || source.Binarize == Binarize.Fixed ? Binarize.None : source.Binarize, shownAs);
         return new(images, source.Source, source.Binarize, DatasetFingerprint.Of(images, source.Binarize), heldOut, warnings);
     }

@@ -50,6 +50,9 @@ internal sealed record InputRows(ImageSet Images, int First, int Count, string S
         return labels;
     }
 
+    /// <summary>Whether any of the rows has this label.</summary>
+    public bool HasLabel(int label) => Enumerable.Range(0, Count).Any(row => Label(row) == label);
+
     /// <summary>The rows of one label, at most so many.</summary>
     public int[] WithLabel(int label, int most) => [.. Enumerable.Range(0, Count).Where(row => Label(row) == label).Take(most)];
 }

@@ -12,6 +12,7 @@ internal static class SweepReport
 {
     private const int PlansMax = 4;
     private const int GapsMax = 5;
+    private const int ExtraMax = 4;
 
     /// <summary>What a script learns of a sweep that has ended, or still runs.</summary>
     public static ExitCode CodeOf(SweepSummary sweep) => sweep.State switch
@@ -29,15 +30,16 @@ internal static class SweepReport
         if (ranked.Count > 0)
         {
             output.Line();
-            var extra = ranked.Exists(trial => trial.Figures?.ContainsKey(document.Metric) == true) ? document.Metric : null; // The others have columns anyway.
+            // What trials are ranked by stands first, if it has no column anyway.
+            string[] extra = [.. ranked.SelectMany(trial => trial.Figures?.Keys ?? []).Distinct().OrderByDescending(name => name == document.Metric).Take(ExtraMax)];
             var table = new TextTable(
-                [Right("rank"), Right("trial"), new("hyperparameters"), .. extra is null ? (TextTable.Column[])[] : [Right(extra)],
+                [Right("rank"), Right("trial"), new("hyperparameters"), .. extra.Select(Right),
                     Right("ELBO"), Right("distortion"), Right("rate"), Right("active"), Right("steps"), Right("seconds")]);
             foreach (var trial in ranked)
             {
                 table.Add(
                 [
-                    Whole(trial.Rank), Whole(trial.Trial), trial.Label, .. extra is null ? (string[])[] : [Figure(trial.Figures?.GetValueOrDefault(extra))],
+                    Whole(trial.Rank), Whole(trial.Trial), trial.Label, .. extra.Select(name => Figure(trial.Figures?.GetValueOrDefault(name))),
                     Units.Nats(trial.Elbo), Units.Nats(trial.Distortion), Units.Nats(trial.Rate), Whole(trial.ActiveUnits), Units.Whole(trial.Steps), Units.Seconds(trial.Seconds),
                 ]);
             }
@@ -48,6 +50,7 @@ internal static class SweepReport
 
         foreach (var trial in document.Trials.Where(trial => trial.LackingSteps > 0)) output.Line($"trial {trial.Trial}: its curve lacks {Lacks(trial)}");
         foreach (var trial in document.Trials.Where(trial => trial.DamagedPoints > 0)) output.Line($"trial {trial.Trial}: {Damaged(trial)}");
+        foreach (var trial in document.Trials.Where(trial => trial is { State: "done", Rank: null })) output.Line($"trial {trial.Trial} is done but has {trial.Reason}: {trial.Label}");
         foreach (var trial in document.Trials.Where(trial => trial.State == "failed")) output.Line($"trial {trial.Trial} failed: {trial.Label}: {trial.Reason}");
     }
 

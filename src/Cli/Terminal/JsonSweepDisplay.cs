@@ -169,6 +169,10 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
                     json.WriteNumber("steps", result.Steps);
                     json.WriteFinite("seconds", result.TrainSeconds);
                     json.WriteString("failure", result.FailureText);
+                    if (result.Figures.Count == 0) return;
+                    json.WriteStartObject("figures");
+                    foreach (var (name, value) in result.Figures) json.WriteFinite(name, value);
+                    json.WriteEndObject();
                 });
                 break;
             case SweepEvent.Ended sweepEnded:

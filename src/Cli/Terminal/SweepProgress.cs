@@ -90,7 +90,7 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
                 var row = Find(ended.Result.TrialIndex);
                 row.End(ended.Result);
                 return ended.Result.State == TrialState.Done
-                    ? Invariant($"trial {row.Index} done: {row.Label}, ELBO {ended.Result.Elbo:F2} nats, {ended.Result.ActiveUnits} active units, {ended.Result.TrainSeconds:F1} s ({Ended}/{trials})")
+                    ? Invariant($"trial {row.Index} done: {row.Label}, ELBO {ended.Result.Elbo:F2} nats, {ended.Result.ActiveUnits} active units, {ended.Result.TrainSeconds:F1} s ({Ended}/{trials}){(ended.Result.FailureText is { Length: > 0 } lack ? $"; {lack}" : "")}")
                     : $"trial {row.Index} {ended.Result.State.ToString().ToLowerInvariant()}: {row.Label}: {ended.Result.FailureText}";
             case SweepEvent.Ended end:
                 State = end.State;

@@ -48,7 +48,7 @@ public sealed record SweepSummary(
 /// <param name="Parameters">Trained values.</param>
 /// <param name="Workers">Names of the workers of the last attempt.</param>
 /// <param name="Attempts">How often it was started.</param>
-/// <param name="Reason">Why it failed or was interrupted; else empty.</param>
+/// <param name="Reason">Why it failed, was interrupted, or has no rank although it is done; else empty.</param>
 /// <param name="Files">Names of its files, in the trial's folder.</param>
 /// <param name="Pack">The pack that it was last in; null before it was in any.</param>
 /// <param name="Slot">Its place in that pack.</param>
@@ -100,7 +100,7 @@ public sealed record SweepDocument(
         using var specs = new TrialList(DefinitionOf(view));
         var ranked = view.Ranked.Select((trial, place) => (Row: view.Row(trial.Index), Rank: (int?)(place + 1)));
         var others = view.Touched.Where(row => row.Result is not { State: TrialState.Done } result || !double.IsFinite(MetricTable.ScoreOf(view.Objective, result))).Select(row => (Row: row, Rank: (int?)null));
-        var trials = ranked.Concat(others).Take(trialsMax).Select(pair => Describe(pair.Row, specs[pair.Row.Index], pair.Rank));
+        var trials = ranked.Concat(others).Take(trialsMax).Select(pair => Describe(pair.Row, specs[pair.Row.Index], pair.Rank, view.Objective));
         var plans = view.Plans.Values.Select(plan => new PlanDocument(plan.Signature, plan.Shape.Slots, plan.Shape.Lanes, plan.Shape.Threads, plan.Reason));
         return new(Summarize(view), view.Dataset?.Fingerprint, view.Dataset?.TrainRows, view.Dataset?.HeldOut, [.. trials], [.. plans], MetricTable.Of(view.Objective.Metric).Name);
     }
@@ -112,7 +112,7 @@ public sealed record SweepDocument(
     /// <summary>The words that JSON and tables use for our names: <c>DoneWithFailures</c> is <c>done_with_failures</c>.</summary>
     public static string Word(string name) => JsonNamingPolicy.SnakeCaseLower.ConvertName(name);
 
-    private static TrialDocument Describe(TrialRow row, TrialSpec spec, int? rank)
+    private static TrialDocument Describe(TrialRow row, TrialSpec spec, int? rank, ObjectiveSpec objective)
     {
         var hyperparameters = spec.Assignments.ToDictionary(assignment => assignment.Path, assignment => assignment.Value);
         var workers = row.Workers.Select(worker => worker.Value).ToArray();
@@ -130,7 +130,7 @@ public sealed record SweepDocument(
             rank, row.Index, Word(row.State.ToString()), spec.Label, hyperparameters,
             measured ? Finite(result.Elbo) : null, measured ? Finite(result.Distortion) : null, measured ? Finite(result.Rate) : null, measured ? result.ActiveUnits : null,
             [.. result.KlPerDimension.Select(Finite)], result.Steps, result.Epochs, Finite(result.TrainSeconds), result.Parameters, workers, row.Attempt.Value,
-            result.FailureText, [.. files.Select(Hosting.SweepFolders.FileName)], pack, slot,
+            measured && rank is null && result.FailureText.Length == 0 ? $"no rank: {MetricTable.Of(objective.Metric).Name} is not finite" : result.FailureText, [.. files.Select(Hosting.SweepFolders.FileName)], pack, slot,
             Diagnosis: measured ? CollapseDiagnosis.Of(result, spec)?.Text : null,
             Figures: result.Figures.Count > 0 ? result.Figures.ToDictionary(figure => figure.Name, figure => Finite(figure.Value)) : null);
     }

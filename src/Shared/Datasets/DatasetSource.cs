@@ -49,6 +49,12 @@ public sealed record DatasetSource
     /// <summary>How grey values become bits. Default none.</summary>
     public Binarize Binarize { get; init; } = Binarize.None;
 
+    /// <summary>
+    /// Labels whose rows are left out, of training and of held-out evaluation alike, as if the data set had none of them. Which rows are held out is decided before, so it does not depend on them.
+    /// <c>vae model anomaly</c> scores the held-out rows of these labels beside the others. 0 to 255 each; default none.
+    /// </summary>
+    public ValueList<int> ExcludeLabels { get; init; } = [];
+
     /// <summary>How many of <paramref name="count"/> rows are held out: the nearest whole number, but never all of them.</summary>
     public int HeldOutOf(int count) => Math.Clamp((int)Math.Round(count * HoldOut, MidpointRounding.AwayFromZero), 0, Math.Max(0, count - 1));
 }

@@ -70,7 +70,7 @@ public sealed record NamedFigure(string Name, double Value);
 /// <param name="Epochs">Epochs done.</param>
 /// <param name="TrainSeconds">Time from the first step to the last, in seconds.</param>
 /// <param name="Parameters">Trainable parameters.</param>
-/// <param name="FailureText">Empty when done; else what happened and at which step.</param>
+/// <param name="FailureText">Empty when done, unless the sweep's metric could not be told: then why; else what happened and at which step.</param>
 /// <param name="Artifacts">Files already stored by the coordinator.</param>
 public sealed record TrialResult(
     int TrialIndex, TrialState State, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension,

@@ -36,6 +36,7 @@ internal static class SpecCodecs
         .Field("Seed", U64, x => x.Seed)
         .Field("HoldOut", F64, x => x.HoldOut)
         .Field("Binarize", BinarizeMode, x => x.Binarize)
+        .Field("ExcludeLabels", Widths, x => x.ExcludeLabels)
         .ReadBy((ref r) => new()
         {
             Source = Text.Read(ref r),
@@ -46,6 +47,7 @@ internal static class SpecCodecs
             Seed = U64.Read(ref r),
             HoldOut = F64.Read(ref r),
             Binarize = BinarizeMode.Read(ref r),
+            ExcludeLabels = Widths.Read(ref r),
         });
 
     public static readonly RecordCodec<ShardInfo> Shard = Record<ShardInfo>()

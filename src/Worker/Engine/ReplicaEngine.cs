@@ -2,10 +2,12 @@ using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Vae.Data;
+using Vae.Runtime.Actors;
 using Vae.Runtime.Remoting;
 using Vae.Shared;
 using Vae.Shared.Collectives;
 using Vae.Shared.Messages;
+using Vae.Shared.Sweeps;
 using Vae.Torch;
 using Vae.Worker.Collectives;
 using Vae.Worker.Collectives.Engines;
@@ -52,8 +54,15 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
 
     /// <summary>Fetches what trials go on from, builds model and optimizer and puts the data on the device.</summary>
     /// <exception cref="CheckpointException">A trial cannot go on from where it is to.</exception>
+    /// <exception cref="UserFitException">This version does not train such a trial.</exception>
     public async Task PrepareAsync(ImageSet images)
     {
+        // Orders that come later need no look: they are of the same signature, or refused.
+        foreach (var slot in _assignment.Slots)
+        {
+            if (Supported.Refusal(slot.Trial, _assignment.Source) is { } refusal) throw new UserFitException($"trial {slot.Trial.Index} ({slot.Trial.Label}): {refusal}");
+        }
+
         var states = await new CheckpointFetch(_parts, Stopping).GetAsync(_assignment.Slots);
         await _lane.Do(() => Prepare(images, states));
     }

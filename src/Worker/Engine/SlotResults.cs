@@ -83,11 +83,12 @@ internal sealed class SlotResults(
         try
         {
             var artifacts = network is null ? [] : await StoreAsync(end, network, halting);
-            var figures = network is null ? [] : await parts.Studio.Do(() => TrialFigures.Of(assignment, end.Trial, end.Report!, network, images, heldOut, halting));
+            var ended = network is null ? EndFigures.None : await parts.Studio.Do(() => TrialFigures.Of(assignment, end.Trial, end.Report!, network, images, heldOut, halting));
             halting.ThrowIfCancellationRequested();
             if (Kept.IsForgotten(end.Trial.Index)) return;
             lock (_told) _told.Add(end.Trial.Index);
-            done(end.Slot, Result(end, artifacts) with { Figures = figures });
+            var result = Result(end, artifacts);
+            done(end.Slot, result with { Figures = [.. ended.Figures, .. result.Figures], FailureText = result.FailureText.Length > 0 ? result.FailureText : ended.Lack });
         }
         catch (OperationCanceledException) when (halting.IsCancellationRequested)
         {
@@ -127,7 +128,10 @@ internal sealed class SlotResults(
         var report = end.Report;
         return new TrialResult(
             end.Trial.Index, StateOf(end), report?.Elbo ?? double.NaN, report?.Distortion ?? double.NaN, report?.Rate ?? double.NaN, report?.ActiveUnits ?? 0,
-            report?.RatePerDimension.ToValueList() ?? [], end.Step.Value, end.EpochsDone, end.Seconds, end.Parameters, end.Text, artifacts);
+            report?.RatePerDimension.ToValueList() ?? [], end.Step.Value, end.EpochsDone, end.Seconds, end.Parameters, end.Text, artifacts)
+        {
+            Figures = report is null ? [] : [.. report.Figures.Select(figure => new NamedFigure(figure.Name, figure.Value))],
+        };
     }
 
     private static TrialState StateOf(SlotEnd end) => end.Kind switch

@@ -8,37 +8,43 @@ using Vae.Shared.Sweeps;
 
 namespace Vae.Worker.Engine;
 
+/// <summary>What is known of a trial once it has ended, beside its last report.</summary>
+/// <param name="Figures">The metric of the sweep and what was computed with it.</param>
+/// <param name="Lack">Why the metric cannot be told, as a sentence without a full stop; empty when it is.</param>
+internal readonly record struct EndFigures(ValueList<NamedFigure> Figures, string Lack)
+{
+    public static EndFigures None { get; } = new([], "");
+}
+
 /// <summary>Metrics that a sweep ranks by and that training does not know: computed once, when a trial ends, from the weights that are stored, behind the training thread's back.</summary>
 internal static class TrialFigures
 {
-    /// <summary>What the trial's own objective reported (a perplexity, an importance-weighted bound), then the figures of the sweep's metric, where no evaluation tells it. Draws are those of <c>vae model evaluate</c> with the trial's seed, so it shows the same numbers.</summary>
-    public static ValueList<NamedFigure> Of(
+    /// <summary>The figures of the sweep's metric; none where every evaluation tells it. Draws are those of <c>vae model evaluate</c> with the trial's seed, so it shows the same numbers.</summary>
+    public static EndFigures Of(
         ReplicaAssignment assignment, TrialSpec trial, HeldOutReport report, PackNetwork network, ImageSet images, RowRange heldOut, CancellationToken cancellation)
     {
-        return [.. report.Figures.Select(figure => new NamedFigure(figure.Name, figure.Value)), .. OfMetric(assignment, trial, report, network, images, heldOut, cancellation)];
-    }
-
-    private static IEnumerable<NamedFigure> OfMetric(
-        ReplicaAssignment assignment, TrialSpec trial, HeldOutReport report, PackNetwork network, ImageSet images, RowRange heldOut, CancellationToken cancellation)
-    {
-        if (assignment.Metric == ObjectiveMetric.BitsPerDimension) return [new(MetricTable.Of(assignment.Metric).Name, -report.Elbo / (network.Image.Values * Math.Log(2)))];
-        if (GroupOf(assignment.Metric) is not { } group) return [];
+        var name = MetricTable.Of(assignment.Metric).Name;
+        if (assignment.Metric == ObjectiveMetric.BitsPerDimension) return new([new(name, -report.Elbo / (network.Image.Values * Math.Log(2)))], "");
+        if (GroupOf(assignment.Metric) is not { } group) return EndFigures.None;
         var any = GenerativeModel.Of(network, trial.Model);
         var rows = new EvaluationRows(images, assignment.Source.Binarize, trial.Training.Seed, any.Device);
+        var ranges = new EvaluationRanges(new RowRange(0, heldOut.First), heldOut);
         if (any is CodeModel codes)
         {
-            var coded = new CodeEvaluation(codes, rows, new(new RowRange(0, heldOut.First), heldOut));
-            return coded.Lacks(group) is null ? coded.Compute(group).Select(Named) : [];
+            var coded = new CodeEvaluation(codes, rows, ranges);
+            return coded.Lacks(group) is { } lacking ? Lacking(lacking) : Told(coded.Compute(group));
         }
 
         var model = LatentModel.Of(network, trial.Model);
         var drawn = assignment.Source.Source == DatasetSource.Sprites && images.Channels == 1;
-        var evaluation = new ModelEvaluation(model, rows, new(new RowRange(0, heldOut.First), heldOut), drawn);
-        if (evaluation.Lacks(group) is not null) return []; // A file may hold less than its source promises: the trial then has no rank.
-        return evaluation.Compute(group, MetricTable.Draws, cancellation: cancellation).Select(Named);
-    }
+        var evaluation = new ModelEvaluation(model, rows, ranges, drawn);
+        // A file may hold less than its source promises, which nobody knows before it is read.
+        return evaluation.Lacks(group) is { } missing ? Lacking(missing) : Told(evaluation.Compute(group, MetricTable.Draws, cancellation: cancellation));
 
-    private static NamedFigure Named(Measured figure) => new(figure.Name, figure.Value);
+        EndFigures Lacking(string what) => new([], $"no rank: {name} needs {what}, which the data set or the model has not; rank by another metric (objective.metric)");
+
+        static EndFigures Told(IEnumerable<Measured> measured) => new(measured.Select(figure => new NamedFigure(figure.Name, figure.Value)).ToValueList(), "");
+    }
 
     private static MetricGroup? GroupOf(ObjectiveMetric metric) => metric switch
     {

@@ -22,7 +22,7 @@ internal static class AnomalyCommand
         var quantile = new Option<double>("--quantile") { Description = "The threshold is what this share of ordinary rows scores at most. Ordinary are the held-out rows of what the model was trained on, or --reference.", HelpName = "SHARE", DefaultValueFactory = _ => 0.99 };
         var threshold = new Option<double?>("--threshold") { Description = "The threshold itself, in nats; no ordinary rows are looked at.", HelpName = "X" };
         var reference = new Option<string[]>("--reference") { Description = "Ordinary images: an IDX file or PNG files.", HelpName = "FILE...", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-        var anomalous = new Option<int[]>("--anomalous") { Description = "Labels that are anomalies: tells how well the scores find them (AUROC).", HelpName = "LABEL...", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var anomalous = new Option<int[]>("--anomalous") { Description = "Labels that are anomalies: tells how well the scores find them (AUROC). Default: those that the sweep file excluded from training.", HelpName = "LABEL...", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var scores = new Option<string?>("--scores") { Description = "CSV file to write, a line for each image.", HelpName = "FILE" };
         var top = ModelOptions.Number("--top", "N", 10, 1, 100, "Images in the picture and in the table: those of the highest scores.");
         var seed = ModelOptions.Seed();
@@ -34,10 +34,12 @@ internal static class AnomalyCommand
         {
             if (!(parse.GetValue(quantile) is >= 0 and <= 1)) throw new CliException(ExitCode.Usage, "--quantile must be 0 to 1.");
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
-            var rows = inputs.Read(parse, open);
+            var rows = inputs.Read(parse, open, excluded: true);
             var found = Score(rows, int.MaxValue);
             var limit = parse.GetValue(threshold) ?? Limit();
-            var report = new AnomalyReport(rows, found, limit, parse.GetRequiredValue(anomalous).ToHashSet());
+            int[] strange = [.. parse.GetRequiredValue(anomalous)];
+            if (strange.Length == 0 && rows.HasLabels) strange = [.. (open.Dataset?.ExcludeLabels ?? []).Where(rows.HasLabel)];
+            var report = new AnomalyReport(rows, found, limit, strange.ToHashSet());
             if (report.Strangest(1) is []) throw new CliException(ExitCode.Failed, "No image has a finite score.", "The model's weights may not be finite: `vae model reconstruct` shows what it paints.");
             var (file, table) = (parse.GetRequiredValue(target), parse.GetValue(scores));
             OpenModel.Save(Picture(open, rows, report, parse.GetValue(top)), file);
@@ -67,7 +69,7 @@ internal static class AnomalyCommand
         var values = rows.Some(shown);
         var labels = open.Model.Model.Classes > 0 ? rows.LabelsFor(open.Latents, shown) : [];
         var painted = open.Model.Model.Reconstruct(values, labels);
-        var heat = Anomaly.HeatMaps(values, painted, open.Image.Channels, open.Image.Values, open.Model.Config.Trial.Model.Likelihood == Likelihood.Bernoulli);
+        var heat = Anomaly.HeatMaps(values, painted, open.Image, PixelExcess.Of(open.Model.Network, open.Model.Config.Trial.Model));
         return Panels.Anomalies(open.Image, values, painted, heat, [.. shown.Select(row => report.Scores.Total[row])]);
     }
 }

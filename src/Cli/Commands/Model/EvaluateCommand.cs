@@ -5,6 +5,7 @@ using System.Text.Json;
 using Vae.Cli.Models;
 using Vae.Cli.Reports;
 using Vae.Cli.Terminal;
+using Vae.Data;
 using Vae.Data.Files;
 using Vae.Models.Evaluation;
 using Vae.Shared.Datasets;
@@ -29,7 +30,7 @@ internal static class EvaluateCommand
         var labels = new Option<string?>("--labels") { Description = "The label file that belongs to the images.", HelpName = "FILE" };
         var source = new Option<string?>("--source") { Description = "sprites: images that the program draws, at the model's size; their factors are known.", HelpName = "sprites" };
         source.AcceptOnlyFromAmong(DatasetSource.Sprites);
-        var anomalies = new Option<string?>("--anomalies") { Description = "An IDX file of strange images: adds how well they are told from the others (AUROC).", HelpName = "FILE" };
+        var anomalies = new Option<string?>("--anomalies") { Description = "An IDX file of strange images: adds how well they are told from the others (AUROC). Default: the held-out rows of dataset.exclude_labels, if the sweep file has it.", HelpName = "FILE" };
         var binarize = new Option<string?>("--binarize") { Description = "none, fixed or dynamic: how grey values become bits. Default: as in training.", HelpName = "HOW" };
         binarize.AcceptOnlyFromAmong("none", "fixed", "dynamic");
         var rows = new Option<int?>("--rows") { Description = "At most so many held-out rows, the first ones.", HelpName = "N" };
@@ -46,16 +47,17 @@ internal static class EvaluateCommand
             if (parse.GetValue(rows) is < 1) throw new CliException(ExitCode.Usage, "--rows must be at least 1.");
             using var open = await ModelOptions.OpenAsync(parse, model, device, cancellation);
             var how = parse.GetValue(binarize) is { } typed ? Enum.Parse<Binarize>(typed, ignoreCase: true) : (Binarize?)null;
-            var inputs = EvaluationInputs.Find(open, new(parse.GetValue(images), parse.GetValue(labels), parse.GetValue(source), how, parse.GetValue(rows)));
+            var choice = new EvaluationChoice(parse.GetValue(images), parse.GetValue(labels), parse.GetValue(source), how, parse.GetValue(rows));
+            var inputs = EvaluationInputs.Find(open, choice);
             foreach (var warning in inputs.Data.Warnings) output.Warning(warning);
+            var strange = parse.GetValue(anomalies) is { } file ? EvaluationInputs.Load(file, inputs.Data.Binarize, open).Images : EvaluationInputs.Excluded(open, choice);
             if (open.Model.Model is CodeModel coded)
             {
-                var strange = parse.GetValue(anomalies) is { } file ? EvaluationInputs.Load(file, inputs.Data.Binarize, open).Images : null;
                 return Show(new CodedEvaluation(coded, inputs, parse.GetValue(seed) ?? open.Model.Config.Trial.Training.Seed, open.Model.Config.Trial).Run(parse.GetRequiredValue(model), wanted, Names, strange));
             }
 
             var work = new Work(open, inputs, parse.GetValue(seed) ?? open.Model.Config.Trial.Training.Seed, parse.GetValue(samples), output, cancellation);
-            var report = work.Run(parse.GetRequiredValue(model), wanted, parse.GetValue(anomalies));
+            var report = work.Run(parse.GetRequiredValue(model), wanted, strange);
             return Show(report);
 
             ExitCode Show(EvaluationReport made)
@@ -98,7 +100,7 @@ internal static class EvaluateCommand
         private readonly LatentModel _model = open.Latents;
         private readonly EvaluationRows _rows = new(inputs.Data.Images, inputs.Data.Binarize, seed, open.Latents.Device);
 
-        public EvaluationReport Run(string name, List<MetricGroup>? wanted, string? anomalies)
+        public EvaluationReport Run(string name, List<MetricGroup>? wanted, ImageSet? anomalies)
         {
             var evaluation = new ModelEvaluation(_model, _rows, inputs.Ranges, inputs.Factors);
             var (measured, skipped) = (new List<Measured>(), new List<string>());
@@ -137,12 +139,11 @@ internal static class EvaluateCommand
         }
 
         // Higher is stranger in all three: little likelihood, bad reconstruction, far from the prior.
-        private IEnumerable<Measured> Anomalies(ModelEvaluation evaluation, string path)
+        private IEnumerable<Measured> Anomalies(ModelEvaluation evaluation, ImageSet images)
         {
-            var data = EvaluationInputs.Load(path, inputs.Data.Binarize, open);
-            var rows = new EvaluationRows(data.Images, data.Binarize, seed, _model.Device);
-            var range = new RowRange(0, data.Images.Count);
             if (_model.Classes > 0 && !_model.InfersLabels) throw new CliException(ExitCode.Usage, "The model takes the label of each image, and anomalies have none.", "Use `vae model anomaly MODEL --images FILE --labels FILE`.");
+            var rows = new EvaluationRows(images, inputs.Data.Binarize, seed, _model.Device);
+            var range = new RowRange(0, images.Count);
             var pass = HeldOutPass.Of(_model, rows, range, cancellation);
             if (evaluation.Importance is null) evaluation.Compute(MetricGroup.LogLikelihood, samples, cancellation: cancellation);
             var strange = ImportanceEstimate.Of(_model, rows, range, samples, cancellation: cancellation);

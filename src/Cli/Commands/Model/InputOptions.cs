@@ -40,9 +40,12 @@ internal sealed class InputOptions
     /// <summary>Whether the images come from a file that the user named.</summary>
     public bool AreGiven(ParseResult parse) => parse.GetRequiredValue(_images).Length > 0;
 
-    public InputRows Read(ParseResult parse, OpenModel model) => Find(parse, model) with { CommonLabel = Label(parse) };
+    /// <param name="parse">What was typed.</param>
+    /// <param name="model">What it is for.</param>
+    /// <param name="excluded">Whether rows whose labels training left out are wanted too.</param>
+    public InputRows Read(ParseResult parse, OpenModel model, bool excluded = false) => Find(parse, model, excluded) with { CommonLabel = Label(parse) };
 
-    private InputRows Find(ParseResult parse, OpenModel model)
+    private InputRows Find(ParseResult parse, OpenModel model, bool excluded)
     {
         var (images, labels, source) = (parse.GetRequiredValue(_images), parse.GetValue(_labels), parse.GetValue(_source));
         if (images.Length > 0 && source is not null) throw new CliException(ExitCode.Usage, "--images and --source are two answers to one question; give one.");
@@ -51,6 +54,7 @@ internal sealed class InputOptions
             ? model.Dataset ?? throw new CliException(ExitCode.Usage, "Which images?", "Give --images FILE (IDX, gzip or not, or PNG), or --source sprites.")
             : (model.Dataset?.Source == DatasetSource.Sprites ? model.Dataset : new DatasetSource { Source = DatasetSource.Sprites }) with { Size = model.Image.Height };
         if (labels is not null) known = known with { Labels = Path.GetFullPath(labels) };
+        if (excluded) known = known with { ExcludeLabels = [] };
         return InputFiles.Read(model.Image, known, Part(parse.GetRequiredValue(_rows)));
     }
 

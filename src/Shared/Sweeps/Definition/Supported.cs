@@ -71,6 +71,11 @@ public static class Supported
         return missing.Length == 0 ? null : $"this version does not train {string.Join(", ", missing)} yet";
     }
 
+    /// <summary>The check of whoever is handed a trial, for it need not come from a sweep file that this version has read.</summary>
+    /// <returns>One sentence without a full stop; null when this version trains the trial on this data.</returns>
+    public static string? Refusal(TrialSpec trial, Datasets.DatasetSource data) =>
+        Refusal(trial) ?? (TrialRules.All.FirstOrDefault(row => row.IsBroken(trial, data)) is { } row ? $"{row.Path}: {row.Reason}; {row.Hint}" : null);
+
     private static (string Path, string What, string Instead)? Lacks<T>(string path, T value, T[] trained) where T : struct, Enum =>
         trained.Contains(value) ? null : (path, $"{path[(path.IndexOf('.') + 1)..]} {Choice<T>.Word(value)}", $"use {string.Join(" or ", trained.Select(Choice<T>.Word))}");
 }

@@ -29,7 +29,10 @@ public static class SweepFields
             "Share of the rows, the last ones, that is never trained on and ranks the trials.")
         { Aliases = ["validation", "val_split", "test_split", "hold_out"] },
         new Field<DatasetSource, Binarize>("binarize", new Choice<Binarize>(), d => d.Binarize, (d, v) => d with { Binarize = v },
-            "How grey pixels become bits: `none` keeps them in 0 to 1, `fixed` cuts at one half, `dynamic` takes them as probabilities and draws anew in every epoch."));
+            "How grey pixels become bits: `none` keeps them in 0 to 1, `fixed` cuts at one half, `dynamic` takes them as probabilities and draws anew in every epoch."),
+        new Field<DatasetSource, ValueList<int>>("exclude_labels", new WholeList(0, 256, 0, 255), d => d.ExcludeLabels, (d, v) => d with { ExcludeLabels = v },
+            "Labels whose rows are neither trained on nor evaluated on, for example [3]: `vae model anomaly` then scores the held-out rows of all labels and tells how well these stand out. Which rows are held out does not depend on it.")
+        { Aliases = ["exclude", "exclude_classes", "leave_out", "anomalies"] });
 
     internal static Section<ModelSpec> Model => ModelFields.Section;
 

@@ -8,6 +8,8 @@ internal static class SweepRules
     // Enough to see every pair of values of an ordinary grid; a worker checks each trial again before it trains.
     private const int SampleMax = 2_000;
 
+    private const int SpriteShapes = 3;
+
     private sealed record Idle(string Path, Func<TrialSpec, bool> IsUsed, string Reason);
 
     private static readonly Idle[] MaybeIdle =
@@ -111,6 +113,14 @@ internal static class SweepRules
         foreach (var path in idle.Where(path => context.PlaceOf(path) is not null))
         {
             context.Add(At(path, context), Rules.Unused, $"{path} has no effect with source {data.Source}", "remove it", Severity.Warning);
+        }
+        if (data is { Source: DatasetSource.Idx, Labels: null, ExcludeLabels.Count: > 0 })
+        {
+            context.Add(At("dataset.exclude_labels", context), Rules.Conflict, "rows are left out by their labels, and the data set names none", "add `labels:` with the path of an idx file, or remove it");
+        }
+        if (data is { Source: DatasetSource.Sprites } && data.ExcludeLabels.Any(label => label >= SpriteShapes))
+        {
+            context.Add(At("dataset.exclude_labels", context), Rules.Conflict, $"the labels of sprites are their shapes, 0 to {SpriteShapes - 1}", "name labels of 0 to 2");
         }
         var heldOut = isFile ? (data.HoldOut > 0 ? 1 : 0) : data.HeldOutOf(data.Count);
         if (heldOut == 0)

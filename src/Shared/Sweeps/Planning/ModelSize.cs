@@ -16,9 +16,9 @@ public readonly record struct DataShape(int TrainRows, int Channels, int Height,
 
     public static DataShape Of(DatasetManifest manifest) => new(manifest.TrainRows, manifest.Channels, manifest.Height, manifest.Width, manifest.HeldOut);
 
-    /// <summary>The shape of data that the program makes itself, known before it is made; null for data that must be read first.</summary>
+    /// <summary>The shape of data that the program makes itself, known before it is made; null for data that must be read first, if only to see which rows are left out.</summary>
     public static DataShape? Known(DatasetSource source) =>
-        source.Source == DatasetSource.Sprites ? new(source.Count - source.HeldOutOf(source.Count), 1, source.Size, source.Size, source.HeldOutOf(source.Count)) : null;
+        source is { Source: DatasetSource.Sprites, ExcludeLabels: [] } ? new(source.Count - source.HeldOutOf(source.Count), 1, source.Size, source.Size, source.HeldOutOf(source.Count)) : null;
 }
 
 /// <summary>Parameters and activations of a model, from its shapes alone.</summary>
