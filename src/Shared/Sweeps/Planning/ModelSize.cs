@@ -77,6 +77,24 @@ public static class ModelSize
     /// <summary>Values of one row in the widest output of a layer.</summary>
     public static long LargestOutput(ModelSpec model, DataShape data) => Layers(model, data).Max(layer => (long)layer.Outputs * layer.Pixels);
 
+    /// <summary>Values of one row in the input and the output of the layer where they are most.</summary>
+    public static long WidestLayer(ModelSpec model, DataShape data)
+    {
+        long widest = 0, before = data.Values;
+        foreach (var (_, outputs, _, pixels) in Layers(model, data))
+        {
+            var own = (long)outputs * pixels;
+            (widest, before) = (Math.Max(widest, before + own), own);
+        }
+
+        return widest;
+    }
+
+    /// <summary>Values of one row in the outputs of the decoder's hidden layers; that of a network of convolutions mirrors its encoder.</summary>
+    public static long DecoderOutputs(ModelSpec model, DataShape data) => model.Family == ModelFamily.Vae && model.Architecture == Architecture.Mlp
+        ? model.DecoderWidths.Sum()
+        : Math.Max(0, (Layers(model, data).Sum(layer => (long)layer.Outputs * layer.Pixels) / 2) - data.Values);
+
     /// <summary>Layers with weights.</summary>
     public static int LayerCount(ModelSpec model, DataShape data) => Layers(model, data).Count();
 

@@ -62,7 +62,7 @@ public static class PackPlanner
 
     internal static long MemoryOf(PackQuestion question, PackShape shape, WorkerRoom room) => PackSize.WorkerBytes(question.Trial, question.Data, shape, question.RowsPerWorker, room.Cuda);
 
-    private static double StepSeconds(PackQuestion question, WorkerRoom room) => StepCost.Seconds(question.Trial.Model, question.Data, question.RowsPerWorker, room.Cuda);
+    private static double StepSeconds(PackQuestion question, WorkerRoom room) => StepCost.Seconds(question.Trial, question.Data, question.RowsPerWorker, room.Cuda);
 
     private static PackChoice? Measured(PackQuestion question, WorkerRoom room, PlanLimits limits, ProbeTable table)
     {

@@ -16,9 +16,6 @@ public static class PackSize
     private const int CopiesOfActivations = 2;
     private const int CopiesOfImages = 3;
 
-    // An evaluation keeps nothing, but the widest layer's input and output are there at once.
-    private const int CopiesInEvaluation = 2;
-
     // What the processor's convolutions keep for transformed weights and tiles.
     private const long ConvolutionScratch = 10L << 20;
 
@@ -56,12 +53,13 @@ public static class PackSize
         var model = trial.Model with { Latent = shape.Latent };
         var own = trial with { Model = model };
         var samples = ObjectiveSize.SamplesPerRow(trial.Training);
-        var parameters = ModelSize.Parameters(model, data) + ObjectiveSize.AuxiliaryParameters(own);
+        var parameters = ModelSize.Parameters(model, data);
+        var trained = parameters + ObjectiveSize.AuxiliaryParameters(own); // What only training needs is in no file, and what drawing it left behind serves its steps.
         var evaluated = (long)shape.Slots * Math.Max(rows, EvaluationRows / samples / shape.Slots);
-        var kept = (shape.Slots * parameters * (2 + Moments(trial.Training))) + (shape.Slots * ObjectiveSize.CodebookValues(model)) + (evaluated * (data.Values + (samples * (long)model.Latent)));
+        var kept = (shape.Slots * trained * (2 + Moments(trial.Training))) + (shape.Slots * ObjectiveSize.CodebookValues(model)) + (evaluated * (data.Values + (samples * (long)model.Latent)));
         var isConv = model.Architecture != Architecture.Mlp;
         var step = shape.Slots * (((isConv ? CopiesOfImages : CopiesOfActivations) * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)) + ObjectiveSize.ExtraPerStep(own, data, rows));
-        var evaluation = CopiesInEvaluation * evaluated * samples * ModelSize.LargestOutput(model, data);
+        var evaluation = evaluated * samples * ModelSize.WidestLayer(model, data); // It keeps nothing but the input and the output of the layer that is computed.
         if (cuda) return Float * (kept + Math.Max(step, evaluation));
 
         // What is free since the pack was built serves the steps, and what they leave serves the evaluation.

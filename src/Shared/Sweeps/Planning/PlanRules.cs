@@ -56,7 +56,7 @@ internal static class PlanRules
     }
 
     private static int ThreadsFor(PackQuestion question, WorkerRoom room) =>
-        (int)Math.Clamp(StepCost.Flops(question.Trial.Model, question.Data, question.RowsPerWorker) / FlopsPerThread, 1, room.Cores);
+        (int)Math.Clamp(StepCost.Flops(question.Trial, question.Data, question.RowsPerWorker) / FlopsPerThread, 1, room.Cores);
 
     // No more slots than the trials fill evenly: 5 trials on 2 lanes are 3 slots each.
     private static int Spread(PlanLimits limits, int lanes, int slots) => (int)Math.Clamp((limits.Share + lanes - 1) / lanes, 1, Math.Min(slots, limits.SlotsMax));

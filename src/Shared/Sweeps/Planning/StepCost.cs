@@ -11,10 +11,22 @@ public static class StepCost
     private const double SecondsPerOperation = 3e-6;
     private const double OperationsPerLayer = 6;
 
-    /// <summary>Multiplications and additions of one update of one trial: twice per weight use forward, and twice that backward.</summary>
-    public static double Flops(ModelSpec model, DataShape data, int rows) => 6.0 * rows * ModelSize.WeightUsesPerRow(model, data);
+    /// <summary>
+    /// Multiplications and additions of one update of one trial: twice per weight use forward, and twice that backward. A decoder is as large as its encoder, near enough: the samples of iwae pass the decoder,
+    /// the pseudo-inputs of a vamp prior the encoder.
+    /// </summary>
+    /// <param name="trial">The trial.</param>
+    /// <param name="data">Its images.</param>
+    /// <param name="rows">Rows of a step on one worker.</param>
+    public static double Flops(TrialSpec trial, DataShape data, int rows)
+    {
+        var pseudo = trial.Model.Prior == Prior.Vamp ? trial.Model.PseudoInputs : 0;
+        var passes = (rows * (1 + ObjectiveSize.SamplesPerRow(trial.Training)) + pseudo) / 2.0;
+        return (6.0 * passes * ModelSize.WeightUsesPerRow(trial.Model, data)) + ObjectiveSize.ExtraFlops(trial, rows);
+    }
 
     /// <summary>Seconds of one update of one trial on one core, or on a CUDA device.</summary>
-    public static double Seconds(ModelSpec model, DataShape data, int rows, bool cuda) =>
-        (Flops(model, data, rows) / (cuda ? CudaFlops : CoreFlops)) + (SecondsPerOperation * OperationsPerLayer * (ModelSize.LayerCount(model, data) + 4));
+    /// <inheritdoc cref="Flops"/>
+    public static double Seconds(TrialSpec trial, DataShape data, int rows, bool cuda) =>
+        (Flops(trial, data, rows) / (cuda ? CudaFlops : CoreFlops)) + (SecondsPerOperation * OperationsPerLayer * (ModelSize.LayerCount(trial.Model, data) + 4));
 }
