@@ -50,7 +50,7 @@ internal static class SweepReport
 
         foreach (var trial in document.Trials.Where(trial => trial.LackingSteps > 0)) output.Line($"trial {trial.Trial}: its curve lacks {Lacks(trial)}");
         foreach (var trial in document.Trials.Where(trial => trial.DamagedPoints > 0)) output.Line($"trial {trial.Trial}: {Damaged(trial)}");
-        foreach (var trial in document.Trials.Where(trial => trial is { State: "done", Rank: null })) output.Line($"trial {trial.Trial} is done but has {trial.Reason}: {trial.Label}");
+        foreach (var trial in document.Trials.Where(trial => trial is { State: "done", Rank: null, Reason.Length: > 0 })) output.Line($"trial {trial.Trial} is done but has {trial.Reason}: {trial.Label}");
         foreach (var trial in document.Trials.Where(trial => trial.State == "failed")) output.Line($"trial {trial.Trial} failed: {trial.Label}: {trial.Reason}");
     }
 
