@@ -3,7 +3,7 @@
 
 : "${root:?}"
 
-fetch_test_tools() { fetch_prometheus; fetch_postgres; }
+fetch_test_tools() { fetch_prometheus; fetch_postgres; fetch_pytorch; }
 
 # Prometheus and promtool are unpacked from Debian's package, not installed: installing would start a server on this machine. Tests
 # that need what cannot be had skip and say so.
@@ -21,6 +21,19 @@ fetch_prometheus() {
         apt-get download prometheus || { as_root apt-get update && apt-get download prometheus; }
         dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb
     ) >"$root/artifacts/tools.log" 2>&1 </dev/null || say "  not to be had (artifacts/tools.log); tests that need it skip."
+}
+
+# PyTorch of the same version as Debian's libtorch: what exported models are held against. It is installed, because Python finds no unpacked package by itself; with no root at hand, or
+# where an installation is forbidden, those tests skip and say so.
+fetch_pytorch() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        "$python" -c 'import torch' >/dev/null 2>&1 && return 0
+    done
+    if [[ ${VAE_NO_INSTALL-} == 1 ]] || ! command -v apt-get >/dev/null; then return 0; fi
+    if [[ $EUID -ne 0 ]] && ! sudo -n true 2>/dev/null; then return 0; fi
+    say "Installing python3-torch for the tests ..."
+    apt_install python3-torch || say "  not to be had (artifacts/install.log); tests that need it skip."
 }
 
 # A PostgreSQL server, in the same way: tests run clusters of their own and never touch one of the system.

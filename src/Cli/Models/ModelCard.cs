@@ -29,7 +29,7 @@ internal static class ModelCard
         WriteIndex(text, config, name, dataset);
         text.Append("---\n\n");
         Line($"# {name}\n");
-        Line($"A variational autoencoder: {SpecWord.Of(trial.Model.Architecture)}, {Latents(config)}, {SpecWord.Of(trial.Model.Likelihood)} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
+        Line($"A variational autoencoder{Family(trial.Model)}: {SpecWord.Of(trial.Model.Architecture)}, {Latents(config)}, {SpecWord.Of(trial.Model.Likelihood)} likelihood, images of {config.Image.Channels} x {config.Image.Height} x {config.Image.Width}.");
         text.Append("\n![Samples from the prior](samples.png)\n\n");
         if (files.Contains("traversal.png")) text.Append(CultureInfo.InvariantCulture, $"One row for each latent dimension, from -3 to 3 standard deviations of the prior; on the left its number and its rate (KL) in nats on held-out rows{(trial.Model.Classes is null ? "" : "; all of label 0")}.\n\n![What each latent dimension does](traversal.png)\n\n");
         WriteResult(text, config);
@@ -37,6 +37,8 @@ internal static class ModelCard
         Line($"| data set | {dataset} |");
         if (config.Run is { Fingerprint.Length: > 0 } known) Line($"| fingerprint of the data | `{known.Fingerprint}` |");
         Line($"| hyperparameters of the search | {trial.Label} |");
+        Line($"| objective | {Objective(trial.Training)} |");
+        Line($"| prior | {(trial.Model.Prior == Prior.Vamp ? $"vamp, {trial.Model.PseudoInputs} pseudo-inputs" : SpecWord.Of(trial.Model.Prior))} |");
         Line($"| optimizer | {trial.Training.Optimizer.ToString().ToLowerInvariant()}, learning rate {trial.Training.LearningRate}, batch {trial.Training.Batch}, {trial.Training.Epochs} epochs |");
         Line($"| beta | {trial.Training.Beta} |");
         Line($"| seed | {trial.Training.Seed} |");
@@ -49,6 +51,7 @@ internal static class ModelCard
         text.Append("\n`config.json` holds every setting. `model.safetensors` holds the weights under PyTorch's names and layouts.\n\n## Use\n\n```\n");
         text.Append("vae model generate . --count 64 --out samples.png\nvae model reconstruct . --images FILE --out reconstructions.png\nvae model encode . --images FILE --out latents.npy\n```\n");
         if (files.Contains(PyTorchLoader.FileName)) WritePyTorch(text, config);
+        else if (PyTorchLoader.Refusal(trial.Model) is { } refusal) Line($"\nThere is {refusal}.");
         return text.ToString();
 
         void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
@@ -56,14 +59,23 @@ internal static class ModelCard
 
     private static string Latents(ModelConfig config) => config.Trial.Model.Family == ModelFamily.Vq
         ? FormattableString.Invariant($"{config.Trial.Model.CodePositions(config.Image.Height, config.Image.Width)} codes of a codebook of {config.Trial.Model.Codes} (VQ-VAE)")
-        : FormattableString.Invariant($"{config.Trial.Model.Latent} latent dimensions");
+        : FormattableString.Invariant($"{Dimensions(config.Trial.Model)} latent dimensions");
+
+    private static int Dimensions(ModelSpec model) => model.Family == ModelFamily.Ladder ? model.Ladder.Sum() : model.Latent;
+
+    private static string Family(ModelSpec model) => model.Family switch
+    {
+        ModelFamily.Conditional or ModelFamily.M2 => FormattableString.Invariant($" of the family {SpecWord.Of(model.Family)} with {model.Classes} labels"),
+        ModelFamily.Ladder => FormattableString.Invariant($" of the family {SpecWord.Of(model.Family)} with {model.Ladder.Count} layers of latents"),
+        _ => "",
+    };
 
     private static void WritePyTorch(StringBuilder text, ModelConfig config)
     {
-        text.Append("\nIn plain PyTorch, with the loader beside this card:\n\n```python\nimport torch\nfrom load_model import load\n\nmodel = load(\".\")\n");
-        var (before, after) = config.Trial.Model.Classes is { } classes ? (string.Create(CultureInfo.InvariantCulture, $"labels = torch.arange(64) % {classes}\n"), ", labels") : ("", "");
-        text.Append(CultureInfo.InvariantCulture, $"{before}images = model.decode(torch.randn(64, {config.Trial.Model.Latent}){after})          # [64, {config.Image.Values}], channel, row, column\n");
-        text.Append(CultureInfo.InvariantCulture, $"mean, log_variance = model.encode(images{after})\n```\n");
+        var (import, before, given) = config.Trial.Model.Classes is { } classes ? ("import torch\n", string.Create(CultureInfo.InvariantCulture, $"labels = torch.arange(64) % {classes}\n"), ", labels") : ("", "", "");
+        text.Append(CultureInfo.InvariantCulture, $"\nIn plain PyTorch, with the loader beside this card:\n\n```python\n{import}from load_model import load\n\nmodel = load(\".\")\n");
+        text.Append(CultureInfo.InvariantCulture, $"{before}images = model.decode(model.draw(64){given})          # [64, {config.Image.Values}]: channel, row, column\n");
+        text.Append(CultureInfo.InvariantCulture, $"mean, log_variance = model.encode(images{given})\n```\n");
     }
 
     private static void WriteIndex(StringBuilder text, ModelConfig config, string name, string dataset)
@@ -72,7 +84,7 @@ internal static class ModelCard
         text.Append(CultureInfo.InvariantCulture, $"model-index:\n- name: {Yaml(name)}\n  results:\n  - task:\n      type: unconditional-image-generation\n");
         text.Append(CultureInfo.InvariantCulture, $"    dataset:\n      name: {Yaml(dataset)}\n      type: {Yaml(dataset)}\n      split: test\n    metrics:\n");
         foreach (var (type, title, value) in ((string, string, double)[])[("elbo", "ELBO (nats per image, beta = 1)", result.Elbo), ("distortion", "Distortion (nats per image)", result.Distortion),
-            ("rate", "Rate (nats per image)", result.Rate), ("active_units", "Active latent dimensions", result.ActiveUnits)])
+            ("rate", "Rate (nats per image)", result.Rate), ("active_units", "Active latent dimensions", config.Trial.Model.Family == ModelFamily.Vq ? double.NaN : result.ActiveUnits)])
         {
             if (double.IsFinite(value)) text.Append(CultureInfo.InvariantCulture, $"    - type: {type}\n      name: {Yaml(title)}\n      value: {value:R}\n");
         }
@@ -89,7 +101,18 @@ internal static class ModelCard
         }
 
         text.Append("## Held-out figures\n\nMeans per image, in nats, on rows that were never trained on.\n\n| ELBO (beta = 1) | distortion | rate | active dimensions | parameters | steps |\n| ---: | ---: | ---: | ---: | ---: | ---: |\n");
-        text.Append(CultureInfo.InvariantCulture, $"| {result.Elbo:F2} | {result.Distortion:F2} | {result.Rate:F2} | {result.ActiveUnits} of {config.Trial.Model.Latent} | {result.Parameters:N0} | {result.Steps:N0} |\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"| {result.Elbo:F2} | {result.Distortion:F2} | {result.Rate:F2} | {result.ActiveUnits} of {Dimensions(config.Trial.Model)} | {result.Parameters:N0} | {result.Steps:N0} |\n\n");
+        foreach (var (name, value) in result.Figures ?? new Dictionary<string, double>()) text.Append(CultureInfo.InvariantCulture, $"- {name}: {value:G6}\n");
+        if (result.Figures is { Count: > 0 }) text.Append('\n');
+    }
+
+    private static string Objective(TrainingSpec training)
+    {
+        var text = SpecWord.Of(training.Objective);
+        if (training.Objective == TrainingObjective.Iwae) text += $", {training.ImportanceSamples} samples";
+        if (training.FreeBits > 0) text += string.Create(CultureInfo.InvariantCulture, $", free bits {training.FreeBits} nats per dimension");
+        if (training.Capacity is { } capacity) text += string.Create(CultureInfo.InvariantCulture, $", capacity {capacity} nats");
+        return text;
     }
 
     private static string DatasetName(DatasetSource? dataset) => dataset switch

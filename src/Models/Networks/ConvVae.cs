@@ -31,6 +31,9 @@ public sealed class ConvVae : VaeNetwork
         Linear Dense(int inputs, int outputs) => torch.nn.Linear(inputs, outputs, replicas: replicas, generators: generators);
     }
 
+    /// <summary>What the last convolution of the encoder gives, and the first of the decoder gets.</summary>
+    internal ImageShape Bottom => _bottom;
+
     private protected override Linear PosteriorLayer => _posterior;
 
     private protected override Linear DecoderInput { get; }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Vae.Torch;
 
 /// <summary>Activations that a linear layer computes together with its bias. The numbers are those of <c>Act</c> in native/layers.h.</summary>
@@ -29,4 +31,19 @@ public sealed class Activation : Module<Tensor, Tensor>
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => _function(input);
+
+    /// <inheritdoc/>
+    public override string ToString() => Kind switch
+    {
+        ActivationKind.Identity => "Identity()",
+        ActivationKind.Relu => "ReLU()",
+        ActivationKind.LeakyRelu => string.Create(CultureInfo.InvariantCulture, $"LeakyReLU({Slope})"),
+        ActivationKind.Tanh => "Tanh()",
+        ActivationKind.Sigmoid => "Sigmoid()",
+        ActivationKind.Silu => "SiLU()",
+        ActivationKind.Gelu => "GELU()",
+        ActivationKind.Elu => "ELU()",
+        ActivationKind.Softplus => "Softplus()",
+        _ => base.ToString()!,
+    };
 }

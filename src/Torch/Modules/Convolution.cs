@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Vae.Torch.Interop;
 
 namespace Vae.Torch;
@@ -36,6 +38,18 @@ public abstract class Convolution : Module<Tensor, Tensor>
     public Tensor forward_relu(Tensor input) => Apply(input, relu: true);
 
     private protected abstract Tensor Apply(Tensor input, bool relu);
+
+    /// <inheritdoc/>
+    public override string ToString()
+    {
+        var text = new StringBuilder($"{GetType().Name}({Shape.Inputs}, {Shape.Outputs}, {Shape.Kernel}");
+        foreach (var (name, value, usual) in ((string, long, long)[])[("stride", Shape.Stride, 1), ("padding", Shape.Padding, 0), ("output_padding", Shape.OutputPadding, 0), ("dilation", Shape.Dilation, 1), ("groups", Shape.Groups, 1)])
+        {
+            if (value != usual) text.Append(CultureInfo.InvariantCulture, $", {name}={value}");
+        }
+
+        return text.Append(bias is null ? ", bias=False)" : ")").ToString();
+    }
 }
 
 /// <summary>Sizes of a convolution; kernel, stride and padding are square.</summary>

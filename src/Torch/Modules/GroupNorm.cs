@@ -1,3 +1,4 @@
+using System.Globalization;
 using Vae.Torch.Interop;
 
 namespace Vae.Torch;
@@ -37,4 +38,7 @@ public sealed class GroupNorm : Module<Tensor, Tensor>
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => Tensor.Wrap(NativeAutograd.vae_group_norm(input.Handle, num_groups, weight.Handle, bias.Handle, eps));
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"GroupNorm({num_groups}, {num_channels}, eps={eps})");
 }

@@ -36,6 +36,9 @@ public sealed class Linear : Module<Tensor, Tensor>
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => torch.nn.functional.linear(input, weight, bias);
+
+    /// <inheritdoc/>
+    public override string ToString() => bias is null ? $"Linear({in_features}, {out_features}, bias=False)" : $"Linear({in_features}, {out_features})";
 }
 
 public static partial class torch

@@ -2,7 +2,7 @@ namespace Vae.Torch;
 
 /// <summary>
 /// A named tree of parameters, buffers and child modules. Every parameter has a leading replica dimension K: K trials of the same shapes
-/// live in one module and are trained at once; K = 1 is the ordinary case and costs nothing.
+/// live in one module and are trained at once; K = 1 is the ordinary case and costs nothing. A layer's text is what PyTorch calls it, with its arguments: <c>Linear(784, 512)</c>.
 /// </summary>
 public abstract class Module : IDisposable
 {

@@ -48,8 +48,47 @@ public class ModelCardTests
     [Fact]
     public void A_card_shows_how_to_load_the_model_only_where_the_loader_is_beside_it()
     {
-        Assert.Contains("torch.randn(64, 10)", ModelCard.Write(Config, "mine", "other", [PyTorchLoader.FileName]));
+        Assert.Contains("model.decode(model.draw(64))", ModelCard.Write(Config, "mine", "other", [PyTorchLoader.FileName]));
         Assert.DoesNotContain("torch", ModelCard.Write(Config, "mine", "other", []).Split("## Use")[1]);
+    }
+
+    [Fact]
+    public void A_card_gives_labels_to_a_model_that_takes_them()
+    {
+        var config = Config with { Trial = Config.Trial with { Model = Config.Trial.Model with { Family = ModelFamily.Conditional, Classes = 3 } } };
+
+        Assert.Contains("labels = torch.arange(64) % 3\nimages = model.decode(model.draw(64), labels)", ModelCard.Write(config, "mine", "other", [PyTorchLoader.FileName]));
+    }
+
+    [Fact]
+    public void A_card_of_codes_says_that_there_is_no_loader()
+    {
+        var config = Config with { Trial = Config.Trial with { Model = Config.Trial.Model with { Family = ModelFamily.Vq } } };
+
+        var card = ModelCard.Write(config, "mine", "other", []);
+
+        Assert.Contains("There is no load_model.py: ", card.Split("## Use")[1]);
+        Assert.DoesNotContain("active_units", card);
+    }
+
+    [Fact]
+    public void A_card_counts_the_latents_of_all_layers_of_a_ladder()
+    {
+        var card = ModelCard.Write(Config with { Trial = Config.Trial with { Model = Config.Trial.Model with { Family = ModelFamily.Ladder, Ladder = [12, 5] } } }, "mine", "other", []);
+
+        Assert.Contains("of the family ladder with 2 layers of latents: mlp, 17 latent dimensions", card);
+        Assert.Contains("| 9 of 17 |", card);
+    }
+
+    [Fact]
+    public void A_card_names_objective_prior_and_what_the_objective_says_beside_the_bound()
+    {
+        var trial = Config.Trial with { Model = Config.Trial.Model with { Prior = Prior.Vamp, PseudoInputs = 30 }, Training = Config.Trial.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 50 } };
+        var card = ModelCard.Write(Config with { Trial = trial, Result = Config.Result! with { Figures = new Dictionary<string, double> { ["iwae_bound"] = -84.25 } } }, "mine", "other", []);
+
+        Assert.Contains("| objective | iwae, 50 samples |", card);
+        Assert.Contains("| prior | vamp, 30 pseudo-inputs |", card);
+        Assert.Contains("- iwae_bound: -84.25", card);
     }
 
     private static YamlMappingNode Front(string card)
