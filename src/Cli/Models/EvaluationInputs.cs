@@ -27,7 +27,7 @@ internal sealed record EvaluationInputs(Dataset Data, EvaluationRanges Ranges, b
         var given = Source(model, choice, image.Height);
         var data = DatasetLoader.Load(given, Environment.CurrentDirectory);
         RequireFit(data.Images, model);
-        RequireLabels(data.Images, model.Latents);
+        if (model.Model.Model.Classes > 0) RequireLabels(data.Images, model.Latents);
         var all = data.HeldOut > 0 ? new RowRange(data.TrainRows, data.HeldOut) : new RowRange(0, data.Images.Count);
         var heldOut = all with { Count = Math.Min(all.Count, choice.Rows ?? int.MaxValue) };
         var train = data.HeldOut > 0 ? new RowRange(0, data.TrainRows) : new RowRange(0, 0);
@@ -72,7 +72,6 @@ internal sealed record EvaluationInputs(Dataset Data, EvaluationRanges Ranges, b
 
     private static void RequireLabels(ImageSet set, LatentModel model)
     {
-        if (model.Classes == 0) return;
         if (!set.HasLabels && !model.InfersLabels)
             throw new CliException(ExitCode.InvalidInput, "The model takes the label of each image, and these images have none.", "Give --labels FILE (IDX, one label per image).");
         if (set.Classes > model.Classes)
