@@ -48,6 +48,7 @@ public sealed class FamilyCommandTests : IDisposable
         Works("export", "--out", "given");
         Refused("interpolate", "--from", "3", "--to", "7");
         Refused("traverse");
+        Assert.Contains("takes no labels", _vae.Run("model", "generate", "best:last", "--label", "1").Expect(2).Error);
         Refused("arithmetic", "--a", "0", "--b", "1", "--c", "2");
         Refused("compress", "--out", "x.vaez");
     }

@@ -25,9 +25,7 @@ public sealed class OpenedModelTests : TorchTest, IDisposable
     {
         var trial = new TrialSpec { Index = 0, Model = new() { Encoder = [8], Latent = 3, Likelihood = likelihood, Variance = variance }, Training = new() };
         using var network = VaeNetwork.Create(trial.Model, new ImageShape(1, 4, 4), [7UL]);
-        var config = new ModelConfig(trial, null, network.Image, null, null);
-        using (var file = File.Create(Path.Combine(_folder, TrainedModel.FileName))) TrainedModel.Write(file, network, 0, config);
-        File.WriteAllText(Path.Combine(_folder, ModelConfig.FileName), config.Write());
+        Write(trial, network);
 
         using var opened = TrainedModel.Load(_folder, torch.CPU);
 
@@ -44,9 +42,7 @@ public sealed class OpenedModelTests : TorchTest, IDisposable
     {
         var trial = Trial(family, prior);
         using var network = PackNetworks.Create(trial, new ImageShape(1, 4, 4));
-        var config = new ModelConfig(trial, null, network.Image, null, null);
-        using (var file = File.Create(Path.Combine(_folder, TrainedModel.FileName))) TrainedModel.Write(file, network, 0, config);
-        File.WriteAllText(Path.Combine(_folder, ModelConfig.FileName), config.Write());
+        Write(trial, network);
 
         using var opened = TrainedModel.Load(_folder, torch.CPU);
 
@@ -65,9 +61,7 @@ public sealed class OpenedModelTests : TorchTest, IDisposable
     {
         var trial = Trial(family, prior);
         using var network = PackNetworks.Create(trial, new ImageShape(1, 4, 4));
-        var config = new ModelConfig(trial, null, network.Image, null, null);
-        using (var file = File.Create(Path.Combine(_folder, TrainedModel.FileName))) TrainedModel.Write(file, network, 0, config);
-        File.WriteAllText(Path.Combine(_folder, ModelConfig.FileName), config.Write());
+        Write(trial, network);
         var images = Enumerable.Range(0, 3 * 16).Select(i => (i * i % 251) / 255f).ToArray();
         var (drawn, painted) = (GenerativeModel.Of(network, trial.Model).Generate(9, 4), GenerativeModel.Of(network, trial.Model).Reconstruct(images));
 
@@ -76,6 +70,13 @@ public sealed class OpenedModelTests : TorchTest, IDisposable
         Assert.Equal(drawn, opened.Model.Generate(9, 4));
         Assert.Equal(painted, opened.Model.Reconstruct(images));
         Assert.Equal(9 * 16, drawn.Distinct().Count());
+    }
+
+    private void Write(TrialSpec trial, PackNetwork network)
+    {
+        var config = new ModelConfig(trial, null, network.Image, null, null);
+        using (var file = File.Create(Path.Combine(_folder, TrainedModel.FileName))) TrainedModel.Write(file, network, 0, config);
+        File.WriteAllText(Path.Combine(_folder, ModelConfig.FileName), config.Write());
     }
 
     private static TrialSpec Trial(ModelFamily family, Prior prior) => new()

@@ -38,7 +38,8 @@ internal static class GenerateCommand
             var wanted = parse.GetRequiredValue(density);
             var (path, images, chosen) = (parse.GetRequiredValue(target), parse.GetValue(count), parse.GetValue(seed));
             LatentDensity? fitted = null;
-            var isByLabel = open.Model.Model.Classes > 0 && parse.GetValue(label) is null;
+            var only = parse.GetValue(label) is { } named ? open.Under(named) : null; // Whatever is drawn, a label that says nothing to the model is told first.
+            var isByLabel = open.Model.Model.Classes > 0 && only is null;
             var draws = isByLabel ? Math.Max(1, images / open.Model.Model.Classes) : images;
             float[] values;
             if (parse.GetValue(latents) is { } file)
@@ -48,7 +49,7 @@ internal static class GenerateCommand
             }
             else if (wanted == Prior)
             {
-                values = isByLabel || parse.GetValue(label) is not null ? Paint(open.Latents.DrawPrior(draws, chosen)) : open.Model.Model.Generate(images, chosen);
+                values = isByLabel || only is not null ? Paint(open.Latents.DrawPrior(draws, chosen)) : open.Model.Model.Generate(images, chosen);
             }
             else
             {
@@ -61,7 +62,7 @@ internal static class GenerateCommand
             Tell(output, path, images, wanted, fitted);
             return ExitCode.Ok;
 
-            float[] Paint(float[] drawn) => isByLabel ? Generation.UnderEachLabel(open.Latents, drawn) : LatentRows.Decode(parse.GetValue(label) is { } only ? open.Under(only) : open.Latents, drawn);
+            float[] Paint(float[] drawn) => isByLabel ? Generation.UnderEachLabel(open.Latents, drawn) : LatentRows.Decode(only ?? open.Latents, drawn);
         });
         return command;
     }
