@@ -51,7 +51,6 @@ internal static class ModelCard
         text.Append("\n`config.json` holds every setting. `model.safetensors` holds the weights under PyTorch's names and layouts.\n\n## Use\n\n```\n");
         text.Append("vae model generate . --count 64 --out samples.png\nvae model reconstruct . --images FILE --out reconstructions.png\nvae model encode . --images FILE --out latents.npy\n```\n");
         if (files.Contains(PyTorchLoader.FileName)) WritePyTorch(text, config);
-        else if (PyTorchLoader.Refusal(trial.Model) is { } refusal) Line($"\nThere is {refusal}.");
         return text.ToString();
 
         void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
@@ -72,10 +71,11 @@ internal static class ModelCard
 
     private static void WritePyTorch(StringBuilder text, ModelConfig config)
     {
+        var isVq = config.Trial.Model.Family == ModelFamily.Vq;
         var (import, before, given) = config.Trial.Model.Classes is { } classes ? ("import torch\n", string.Create(CultureInfo.InvariantCulture, $"labels = torch.arange(64) % {classes}\n"), ", labels") : ("", "", "");
         text.Append(CultureInfo.InvariantCulture, $"\nIn plain PyTorch, with the loader beside this card:\n\n```python\n{import}from load_model import load\n\nmodel = load(\".\")\n");
         text.Append(CultureInfo.InvariantCulture, $"{before}images = model.decode(model.draw(64){given})          # [64, {config.Image.Values}]: channel, row, column\n");
-        text.Append(CultureInfo.InvariantCulture, $"mean, log_variance = model.encode(images{given})\n```\n");
+        text.Append(CultureInfo.InvariantCulture, $"{(isVq ? "codes" : "mean, log_variance")} = model.encode(images{given})\n```\n");
     }
 
     private static void WriteIndex(StringBuilder text, ModelConfig config, string name, string dataset)

@@ -9,16 +9,20 @@ internal static class PyTorchModules
 {
     private const int Width = 120; // Of a line, which is broken between modules.
 
-    public static IEnumerable<string> Lines(PackNetwork network)
+    public static IEnumerable<string> Lines(PackNetwork network) => Lines(network, network.ModelTensors());
+
+    public static IEnumerable<string> Lines(CodePrior prior) => Lines(prior, prior.state_dict());
+
+    private static IEnumerable<string> Lines(Module owner, IEnumerable<(string name, Tensor tensor)> tensors)
     {
-        foreach (var group in network.named_children().GroupBy(child => child.name.Split('.')[0]))
+        foreach (var group in owner.named_children().GroupBy(child => child.name.Split('.')[0]))
         {
             // encoder.0, encoder.1: the members of a list.
             string[] members = [.. group.Where(child => child.name.Contains('.', StringComparison.Ordinal)).OrderBy(child => int.Parse(child.name.Split('.')[1], CultureInfo.InvariantCulture)).Select(child => Of(child.module))];
             yield return $"self.{group.Key} = {(members.Length > 0 ? $"nn.ModuleList([{Joined(members)}])" : Of(group.Single().module))}";
         }
 
-        foreach (var (name, tensor) in network.ModelTensors())
+        foreach (var (name, tensor) in tensors)
         {
             if (!name.Contains('.', StringComparison.Ordinal)) yield return $"self.{name} = nn.Parameter(torch.zeros({Shape(tensor.shape.AsSpan(1))}))";
         }
@@ -31,6 +35,8 @@ internal static class PyTorchModules
         Sequential stack => $"nn.Sequential({Joined([.. stack.named_children().Select(child => Of(child.module))])})",
         Classifier classifier => Of(classifier),
         ResidualBlock => $"{module}",
+        Codebook codebook => $"nn.ParameterDict({{{string.Join(", ", codebook.state_dict().Select(state => $"\"{state.name}\": torch.zeros({Shape(state.tensor.shape.AsSpan(1))})"))}}})",
+        CodePrior => "Prior()",
         _ => $"nn.{module}",
     };
 

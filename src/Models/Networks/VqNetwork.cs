@@ -25,6 +25,9 @@ public sealed class VqNetwork : PackNetwork
     /// <summary>P.</summary>
     public int Positions { get; }
 
+    /// <summary>The map whose pixels the positions are; null with dense layers.</summary>
+    internal ImageShape? Bottom { get; private set; }
+
     /// <summary>What the vectors are replaced by.</summary>
     public Codebook Codebook { get; }
 
@@ -73,6 +76,7 @@ public sealed class VqNetwork : PackNetwork
     {
         var stacks = new ConvolutionStacks(spec, Image, Replicas, generators);
         var bottom = stacks.Bottom;
+        Bottom = bottom;
         var encoder = register_module("encoder", stacks.Encoder());
         var vectors = register_module("vectors", torch.nn.Conv2d(bottom.Channels, spec.CodeSize, 1, replicas: Replicas, generators: generators));
         var head = register_module("decoder_head", torch.nn.Sequential(

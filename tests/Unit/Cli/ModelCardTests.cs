@@ -61,13 +61,13 @@ public class ModelCardTests
     }
 
     [Fact]
-    public void A_card_of_codes_says_that_there_is_no_loader()
+    public void A_card_of_codes_loads_codes_and_counts_no_active_units()
     {
         var config = Config with { Trial = Config.Trial with { Model = Config.Trial.Model with { Family = ModelFamily.Vq } } };
 
-        var card = ModelCard.Write(config, "mine", "other", []);
+        var card = ModelCard.Write(config, "mine", "other", [PyTorchLoader.FileName]);
 
-        Assert.Contains("There is no load_model.py: ", card.Split("## Use")[1]);
+        Assert.Contains("codes = model.encode(images)\n", card);
         Assert.DoesNotContain("active_units", card);
     }
 

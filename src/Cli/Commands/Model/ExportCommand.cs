@@ -37,16 +37,8 @@ internal static class ExportCommand
             AtomicFile.Write(Path.Combine(folder, TrainedModel.FileName), stream => TrainedModel.Write(stream, open.Model.Network, 0, config));
             Write(ModelConfig.FileName, Encoding.UTF8.GetBytes(config.Write()));
             OpenModel.Save(open.Pictures.Samples(64, parse.GetValue(seed)), Path.Combine(folder, Samples));
-            if (PyTorchLoader.Refusal(config.Trial.Model) is { } refusal)
-            {
-                output.Note(refusal);
-            }
-            else
-            {
-                Write(PyTorchLoader.FileName, Encoding.UTF8.GetBytes(PyTorchLoader.Write(open.Model.Network, config.Trial.Model)));
-                files.Add(PyTorchLoader.FileName);
-            }
-
+            Write(PyTorchLoader.FileName, Encoding.UTF8.GetBytes(PyTorchLoader.Write(open.Model.Network, config.Trial.Model)));
+            files.Add(PyTorchLoader.FileName);
             if (Traverse(open, output) is { } picture)
             {
                 OpenModel.Save(picture, Path.Combine(folder, Traversed));
