@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Vae.Shared;
+using Vae.Shared.Datasets;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
 using Vae.Torch;
@@ -18,7 +19,7 @@ internal static class ProbeCase
     {
         TorchProcess.Initialize(new TorchSettings(Threads: threads));
         var room = new WorkerRoom(what.Device.type == DeviceType.CUDA, threads, 0, 1);
-        var question = new PackQuestion(what.Trial, what.Data, new ResourceSpec(), Trials: 64, Steps: 64_000);
+        var question = new PackQuestion(what.Trial, what.Data, Binarize.Dynamic, new ResourceSpec(), Trials: 64, Steps: 64_000);
         var order = ProbeOrder.Of(question, room);
         var start = Stopwatch.GetTimestamp();
         var readings = PackProbe.Run(order, what.Device, threads, CancellationToken.None);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Vae.Shared;
+using Vae.Shared.Datasets;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
 using Vae.Torch;
@@ -14,7 +15,7 @@ internal static class RateCase
     {
         TorchProcess.Initialize(new TorchSettings(Threads: shape.Threads));
         var room = new WorkerRoom(what.Device.type == DeviceType.CUDA, shape.Lanes * shape.Threads, 0, 1);
-        using var bench = new PackBench(ProbeOrder.Of(new PackQuestion(what.Trial, what.Data, new ResourceSpec(), 1, 1), room), what.Device);
+        using var bench = new PackBench(ProbeOrder.Of(new PackQuestion(what.Trial, what.Data, Binarize.Dynamic, new ResourceSpec(), 1, 1), room), what.Device);
         var rate = bench.Measure(shape, TimeSpan.FromSeconds(seconds), 4, CancellationToken.None);
         Console.WriteLine(JsonSerializer.Serialize(new { rate, resident = Environment.WorkingSet }));
         return 0;

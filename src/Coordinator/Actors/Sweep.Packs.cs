@@ -68,7 +68,7 @@ public sealed partial class Sweep
     private PackQuestion QuestionOf(TrialSpec trial, long trials)
     {
         var (data, resources) = (DataShape.Of(_view.Dataset!), _definition.Resources);
-        return new(trial, data, resources, trials, TrialPlan.Of(trial, data, resources).Steps * trials);
+        return new(trial, data, _definition.Dataset.Binarize, resources, trials, TrialPlan.Of(trial, data, resources).Steps * trials);
     }
 
     private void TakePlan(SweepMessage.PackPlanned planned, Effects effects)

@@ -1,4 +1,5 @@
 using Vae.Shared.Actors;
+using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
 
 namespace Vae.Shared.Messages;
@@ -12,19 +13,20 @@ namespace Vae.Shared.Messages;
 /// <param name="SlotsMax">Most slots to try, 1 to 1,024.</param>
 /// <param name="Lanes">The only number of lanes to try, 1 to 1,024; null for all that may make sense.</param>
 /// <param name="Threads">The only number of threads to try, 1 to 1,024; null for all that may make sense.</param>
-public sealed record ProbeOrder(TrialSpec Trial, DataShape Data, int Rows, long MemoryBytes, NumericPrecision Precision, int SlotsMax, int? Lanes, int? Threads)
+/// <param name="Binarize">How the made-up grey values become bits.</param>
+public sealed record ProbeOrder(TrialSpec Trial, DataShape Data, int Rows, long MemoryBytes, NumericPrecision Precision, int SlotsMax, int? Lanes, int? Threads, Binarize Binarize)
 {
     /// <summary>What is to be measured to answer a question; the same for all questions that differ only in their numbers of trials.</summary>
     public static ProbeOrder Of(PackQuestion question, WorkerRoom room) => new(
         question.Trial, question.Data, question.RowsPerWorker, PackPlanner.MemoryLimit(room), question.Resources.Precision,
-        question.Resources.MaxPack ?? PackPlanner.SlotsMax, question.Resources.Lanes, question.Resources.Threads);
+        question.Resources.MaxPack ?? PackPlanner.SlotsMax, question.Resources.Lanes, question.Resources.Threads, question.Binarize);
 
     /// <summary>Wall time that a probe may take.</summary>
     public static readonly TimeSpan TimeMax = TimeSpan.FromSeconds(5);
 
     /// <summary>Readings under one key are interchangeable: all that speed depends on, the worker's device and libraries included.</summary>
     public string Key(DeviceFacts facts) => string.Join('|', facts.Processor, facts.Cores, facts.Threads, facts.DeviceName.Length > 0 ? facts.DeviceName : facts.Device,
-        facts.Libtorch, facts.Blas, facts.CpuCapability, facts.Version, PackSignature.Of(Trial).Key, Trial.Model.Latent, Rows, $"{Data.Channels}x{Data.Height}x{Data.Width}", Precision,
+        facts.Libtorch, facts.Blas, facts.CpuCapability, facts.Version, PackSignature.Of(Trial).Key, Trial.Model.Latent, Rows, $"{Data.Channels}x{Data.Height}x{Data.Width}", Binarize, Precision,
         SlotsMax, Lanes, Threads, Trial.Assignments.Any(assignment => assignment.Path == "training.seed") ? "seeds" : "");
 }
 

@@ -29,8 +29,9 @@ internal static class PlannerCodecs
         .Field("SlotsMax", I32, x => x.SlotsMax)
         .Field("Lanes", OptionalI32, x => x.Lanes)
         .Field("Threads", OptionalI32, x => x.Threads)
+        .Field("Binarize", SpecCodecs.BinarizeMode, x => x.Binarize)
         .ReadBy((ref r) => new(SpecCodecs.Trial.Read(ref r), Data.Read(ref r), I32.Read(ref r), I64.Read(ref r), Precision.Read(ref r),
-            I32.Read(ref r), OptionalI32.Read(ref r), OptionalI32.Read(ref r)));
+            I32.Read(ref r), OptionalI32.Read(ref r), OptionalI32.Read(ref r), SpecCodecs.BinarizeMode.Read(ref r)));
 
     public static readonly RecordCodec<ProbeReading> Reading = Record<ProbeReading>()
         .Field("Lanes", I32, x => x.Lanes)

@@ -13,7 +13,7 @@ using Vae.Worker.Training;
 namespace Vae.Worker.Probing;
 
 /// <summary>
-/// Trains packs of one signature with the product's own trainer, on made-up images: the time of a step does not depend on what the pixels show. The trials of a
+/// Trains packs of one signature with the product's own trainer, on made-up images turned into bits as the sweep's are and in its precision: the time of a step does not depend on what the pixels show. The trials of a
 /// pack share their rows as those of a sweep do, unless the sweep searches the seed.
 /// </summary>
 public sealed class PackBench : IPackBench, IDisposable
@@ -24,6 +24,7 @@ public sealed class PackBench : IPackBench, IDisposable
 
     private readonly torch.Device _device;
     private readonly TrialSpec _trial;
+    private readonly NumericPrecision _precision;
     private readonly bool _sameSeeds;
     private readonly TrainingData _data;
     private readonly List<Lane> _lanes = [];
@@ -34,11 +35,12 @@ public sealed class PackBench : IPackBench, IDisposable
     {
         _device = device;
         _trial = order.Trial with { Training = order.Trial.Training with { Batch = order.Rows, Epochs = int.MaxValue, MaxSteps = null, EvaluateEvery = int.MaxValue, KlWarmupEpochs = 0 } };
+        _precision = order.Precision;
         _sameSeeds = !order.Trial.Assignments.Any(assignment => assignment.Path == SeedPath);
         var rows = Math.Min(order.Data.TrainRows, Math.Max(RowsMin, order.Rows)) + 1;
         var pixels = new byte[(long)rows * order.Data.Values];
         new Random(1).NextBytes(pixels);
-        _data = new TrainingData(new ImageSet(order.Data.Channels, order.Data.Height, order.Data.Width, pixels, LabelsOf(order.Trial.Model, rows)), heldOut: 1, Binarize.None, device);
+        _data = new TrainingData(new ImageSet(order.Data.Channels, order.Data.Height, order.Data.Width, pixels, LabelsOf(order.Trial.Model, rows)), heldOut: 1, order.Binarize, device);
     }
 
     // For models that take them; a label is a byte.
@@ -89,7 +91,7 @@ public sealed class PackBench : IPackBench, IDisposable
         try
         {
             Lane.SetThreads(shape.Threads, shape.Lanes);
-            using var trainer = PackTrainer.Of([.. Enumerable.Range(0, shape.Slots).Select(Trial)], _data, _device);
+            using var trainer = PackTrainer.Of([.. Enumerable.Range(0, shape.Slots).Select(Trial)], _data, _device, precision: _precision);
             using var alone = new NoAllReduce();
             using var burst = begin();
             return burst.Run(trainer, alone);

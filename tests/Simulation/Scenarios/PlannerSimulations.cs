@@ -3,6 +3,7 @@ using Vae.Coordinator.Actors;
 using Vae.Shared;
 using Vae.Shared.Actors;
 using Vae.Shared.Determinism;
+using Vae.Shared.Datasets;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
 using Vae.Tests.Simulation.Host;
@@ -59,7 +60,7 @@ public class PlannerSimulations
     public void A_seed_has_one_history() => Assert.Equal(Run(3).Summary(), Run(3).Summary());
 
     private static PackQuestion Question(int batch, long steps, ResourceSpec resources) => new(
-        new TrialSpec { Index = 0, Model = new ModelSpec(), Training = new TrainingSpec { Batch = batch } }, new DataShape(8_000, 1, 28, 28, 2_000), resources, 64, steps);
+        new TrialSpec { Index = 0, Model = new ModelSpec(), Training = new TrainingSpec { Batch = batch } }, new DataShape(8_000, 1, 28, 28, 2_000), Binarize.Dynamic, resources, 64, steps);
 
     private static bool Answered(SimulatedCluster cluster) => cluster.Actor<Asker>(Sweep) is { } asker && asker.Answers.Count == Questions.Length;
 

@@ -1,6 +1,7 @@
 using Vae.Coordinator.Actors;
 using Vae.Shared;
 using Vae.Shared.Actors;
+using Vae.Shared.Datasets;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
 
@@ -15,7 +16,7 @@ public class PlannerTests
     private readonly Probe _planner = new(new Planner(Some.Context()));
 
     private static PackQuestion Question(long steps, int batch = 32, ResourceSpec? resources = null, long trials = 16) => new(
-        new TrialSpec { Index = 0, Model = new ModelSpec(), Training = new TrainingSpec { Batch = batch } }, new DataShape(8_000, 1, 28, 28), resources ?? new(), trials, steps);
+        new TrialSpec { Index = 0, Model = new ModelSpec(), Training = new TrainingSpec { Batch = batch } }, new DataShape(8_000, 1, 28, 28), Binarize.Dynamic, resources ?? new(), trials, steps);
 
     private IReadOnlyList<Effect> Join(int worker = 0, DeviceFacts? facts = null) => _planner.Feed(new PlannerMessage.WorkerJoined(Some.Worker(worker), 1, facts ?? Facts));
 

@@ -1,4 +1,5 @@
 using Vae.Shared;
+using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
 
 namespace Vae.Tests.Unit.Sweeps;
@@ -10,7 +11,7 @@ public class PackPlannerTests
     private static readonly ModelSpec Tiny = new() { Encoder = [64], Latent = 8 };
 
     private static PackQuestion Question(long trials, ModelSpec? model = null, ResourceSpec? resources = null, long steps = 500) => new(
-        new TrialSpec { Index = 0, Model = model ?? new ModelSpec(), Training = new TrainingSpec { Batch = 32 } }, Mnist, resources ?? new ResourceSpec(), trials, trials * steps);
+        new TrialSpec { Index = 0, Model = model ?? new ModelSpec(), Training = new TrainingSpec { Batch = 32 } }, Mnist, Binarize.Dynamic, resources ?? new ResourceSpec(), trials, trials * steps);
 
     private static PackChoice Choose(PackQuestion question, WorkerRoom? room = null, params ProbeReading[] readings) => PackPlanner.Choose(question, room ?? TwoCores, [.. readings]);
 

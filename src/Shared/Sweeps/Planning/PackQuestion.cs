@@ -1,12 +1,15 @@
+using Vae.Shared.Datasets;
+
 namespace Vae.Shared.Sweeps;
 
 /// <summary>What the shape of packs follows from, besides the worker.</summary>
 /// <param name="Trial">Stands for all trials of its signature: the one of the largest latent size.</param>
 /// <param name="Data">What it is trained on.</param>
+/// <param name="Binarize">How its grey values become bits; drawing bits anew for each step takes time.</param>
 /// <param name="Resources">What the sweep file asks for.</param>
 /// <param name="Trials">Trials of this signature that are to be trained, 1 or more.</param>
 /// <param name="Steps">Optimizer updates of all of them together.</param>
-public sealed record PackQuestion(TrialSpec Trial, DataShape Data, ResourceSpec Resources, long Trials, long Steps)
+public sealed record PackQuestion(TrialSpec Trial, DataShape Data, Binarize Binarize, ResourceSpec Resources, long Trials, long Steps)
 {
     /// <summary>What all the trials have in common.</summary>
     public PackSignature Signature => PackSignature.Of(Trial);

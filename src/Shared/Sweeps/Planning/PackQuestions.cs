@@ -16,7 +16,7 @@ public static class PackQuestions
             var key = PackSignature.Of(trial).Key;
             if (bySignature.TryAdd(key, questions.Count))
             {
-                questions.Add(new(trial, data, sweep.Resources, 1, steps));
+                questions.Add(new(trial, data, sweep.Dataset.Binarize, sweep.Resources, 1, steps));
                 continue;
             }
 
