@@ -3,7 +3,7 @@ using Vae.Benchmarks.Compress;
 using Vae.Data.Idx;
 using Vae.Models.Compression;
 
-// usage: compressrate rate|time MODEL IMAGES     MODEL: a folder; IMAGES: an IDX file of black and white images, not packed
+// usage: compressrate rate|time MODEL IMAGES     MODEL: a folder; IMAGES: an IDX file, of black and white images where the model is one of bits
 if (args is not [var mode, var folder, var file])
 {
     Console.Error.WriteLine("usage: compressrate rate|time MODEL IMAGES");
@@ -32,8 +32,9 @@ namespace Vae.Benchmarks.Compress
             var bound = bounds.Average();
             Console.WriteLine($"Bound {bound:F5} bits per pixel (mean of {seeds.Length} draws, from {bounds.Min():F5} to {bounds.Max():F5}). One block; header and start of the block are left out.\n");
             Console.WriteLine("| bits of a bin | of a posterior | of a probability | bits per pixel | over the bound | start of a block in bits |\n| ---: | ---: | ---: | ---: | ---: | ---: |");
-            (int Bin, int Posterior, int Likelihood)[] grid =
-                [(8, 14, 12), (8, 24, 16), (10, 16, 16), (10, 20, 16), (10, 24, 12), (10, 24, 16), (10, 24, 20), (12, 24, 16), (14, 24, 16)];
+            (int Bin, int Posterior, int Likelihood)[] grid = model.Values == CodedValues.Bits
+                ? [(8, 14, 12), (8, 24, 16), (10, 16, 16), (10, 20, 16), (10, 24, 12), (10, 24, 16), (10, 24, 20), (12, 24, 16), (14, 24, 16)]
+                : [(8, 24, 24), (10, 20, 24), (10, 24, 16), (10, 24, 20), (10, 24, 24), (12, 24, 24), (14, 24, 24)];
             foreach (var (bin, posterior, likelihood) in grid)
             {
                 var coded = seeds.Select(seed => ImageCompressor.Compress(model, pixels, options with { Seed = seed, Precision = new CodingPrecision(bin, posterior, likelihood) })).ToArray();
@@ -52,30 +53,31 @@ namespace Vae.Benchmarks.Compress
         {
             var values = model.Image.Values;
             var images = Math.Min(1_000, pixels.Length / values);
-            var bits = new byte[images * values];
-            for (var i = 0; i < bits.Length; i++) bits[i] = pixels[i] != 0 ? (byte)1 : (byte)0;
+            var coded = new byte[images * values];
+            for (var i = 0; i < coded.Length; i++) coded[i] = model.Values == CodedValues.Levels ? pixels[i] : pixels[i] != 0 ? (byte)1 : (byte)0;
             var network = model.CreateNetwork();
             var (mean, deviation) = (new double[network.Latent], new double[network.Latent]);
             var (z, parameters) = (new float[network.Latent], new float[values]);
             for (var i = 0; i < 5; i++) ImageCompressor.Compress(model, pixels, new CompressionOptions { Threads = 1 }); // Until all of it is compiled for speed.
             Console.WriteLine("| one thread, microseconds for each image | |\n| --- | ---: |");
-            Tell("posterior, own arithmetic", Best(images, image => network.Posterior(bits.AsSpan(image * values, values), mean, deviation)));
+            Tell("posterior, own arithmetic", Best(images, image => network.Posterior(coded.AsSpan(image * values, values), mean, deviation)));
             Tell("likelihood, own arithmetic", Best(images, image =>
             {
                 for (var j = 0; j < z.Length; j++) z[j] = (float)mean[j] + (image * 1e-4f);
                 network.Likelihood(z, parameters);
             }));
-            var bins = new LatentBins(CodingPrecision.Default.Bin, CodingPrecision.Default.Posterior);
-            var coder = new BernoulliCoder(CodingPrecision.Default.Likelihood);
+            var precision = CodingPrecision.Default(model.Values);
+            var bins = new LatentBins(precision.Bin, precision.Posterior);
+            var coder = model.CreateObservations(precision.Likelihood);
             Tell("stack: latents, popped and pushed", Best(images, _ =>
             {
                 var stack = new AnsStack(1);
                 for (var j = 0; j < z.Length; j++) stack.PushUniform((uint)bins.Pop(stack, mean[j], deviation[j]), bins.Bits);
             }));
-            Tell("stack: pixels, pushed", Best(images, image => coder.Push(new AnsStack(1), parameters, bits.AsSpan(image * values, values))));
+            Tell("stack: pixels, pushed", Best(images, image => coder.Push(new AnsStack(1), parameters, coded.AsSpan(image * values, values))));
             var whole = new CompressionOptions { Threads = 1 };
             Tell("all of compressing", Best(1, _ => ImageCompressor.Compress(model, pixels, whole)) * 1 / (pixels.Length / values));
-            TorchTimes.Print(folder, bits, images, Tell);
+            TorchTimes.Print(folder, coded, model.Values == CodedValues.Levels ? byte.MaxValue : 1, images, Tell);
         }
 
         /// <summary>Best of some rounds, in microseconds for each call.</summary>

@@ -9,15 +9,15 @@ internal static class TorchTimes
 {
     private const int Many = 250;
 
-    public static void Print(string folder, byte[] bits, int images, Action<string, double> tell)
+    public static void Print(string folder, byte[] values, float highest, int images, Action<string, double> tell)
     {
         TorchProcess.Initialize(new TorchSettings(Threads: 1));
         using var mode = torch.no_grad();
         using var model = TrainedModel.Load(folder, torch.CPU);
         var network = (VaeNetwork)model.Network; // Compression takes no other family.
-        var (values, latent) = (network.Image.Values, network.Latent);
-        var rows = bits.Select(bit => (float)bit).ToArray();
-        using var x = torch.tensor(rows, [1, images, values]);
+        var (width, latent) = (network.Image.Values, network.Latent);
+        var rows = values.Select(value => value / highest).ToArray();
+        using var x = torch.tensor(rows, [1, images, width]);
         using var z = torch.zeros([1, images, latent]);
         foreach (var at in (int[])[1, Many])
         {

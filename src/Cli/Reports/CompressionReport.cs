@@ -28,6 +28,7 @@ internal sealed class CompressionReport(string path, CompressedImages packed, lo
         json.WriteString("file", Path.GetFullPath(path));
         json.WriteNumber("images", Images);
         json.WriteNumber("pixels", pixels);
+        json.WriteString("values", packed.Header.Values == CodedValues.Bits ? "bits" : "levels");
         json.WriteNumber("bytes", packed.ByteLength);
         json.WriteNumber("header_bytes", packed.Header.ByteLength);
         json.WriteNumber("blocks", packed.Blocks.Count);
@@ -40,7 +41,7 @@ internal sealed class CompressionReport(string path, CompressedImages packed, lo
         }
 
         json.WriteNumber("ratio", (double)pixels / packed.ByteLength);
-        json.WriteNumber("ratio_to_packed_bits", pixels / (double)BitsPerByte / packed.ByteLength);
+        if (packed.Header.Values == CodedValues.Bits) json.WriteNumber("ratio_to_packed_bits", pixels / (double)BitsPerByte / packed.ByteLength);
         json.WriteNumber("seconds", seconds);
         json.WriteNumber("images_per_second", Images / seconds);
         if (checkSeconds is { } check) json.WriteNumber("check_seconds", check);
@@ -52,9 +53,11 @@ internal sealed class CompressionReport(string path, CompressedImages packed, lo
     {
         yield return $"file     {path}: {Units.Count(Images, "image")}, {Units.Count(packed.ByteLength, "byte")}";
         yield return BoundBitsPerPixel is { } least
-            ? $"rate     {BitsPerPixel:F4} bits per pixel, {(BitsPerPixel / least) - 1:P2} over the model's bound of {least:F4} (its negative ELBO)"
+            ? $"rate     {BitsPerPixel:F4} bits per pixel, {Math.Abs((BitsPerPixel / least) - 1):P2} {(BitsPerPixel < least ? "under" : "over")} the model's bound of {least:F4} (its negative ELBO)"
             : $"rate     {BitsPerPixel:F4} bits per pixel";
-        yield return $"against  one bit per pixel: {1 / BitsPerPixel:F2} times smaller; one byte per pixel: {BitsPerByte / BitsPerPixel:F1} times";
+        yield return packed.Header.Values == CodedValues.Bits
+            ? $"against  one bit per pixel: {1 / BitsPerPixel:F2} times smaller; one byte per pixel: {BitsPerByte / BitsPerPixel:F1} times"
+            : $"against  one byte per pixel: {BitsPerByte / BitsPerPixel:F2} times smaller";
         yield return checkSeconds is { } check
             ? $"time     {seconds:F2} s ({Images / seconds:N0} images/s); decompressed and compared in {check:F2} s"
             : $"time     {seconds:F2} s ({Images / seconds:N0} images/s); not compared";

@@ -2,20 +2,12 @@ using Vae.Models.Compression.Portable;
 
 namespace Vae.Models.Compression;
 
-/// <summary>
-/// Bits with logits: values 0 and 1, frequencies of <paramref name="precision"/> bits and never 0. The logistic function is read from a table in whole numbers with a linear step, ten times as fast as
-/// computing it; the step errs by less than 3e-5 of a probability, which costs less than 1e-9 of it in length.
-/// </summary>
+/// <summary>Bits with logits: values 0 and 1, frequencies of <paramref name="precision"/> bits and never 0.</summary>
 /// <param name="precision">Bits of a probability, <see cref="PrecisionMin"/> to <see cref="PrecisionMax"/>.</param>
 public sealed class BernoulliCoder(int precision) : IObservationCoder
 {
     /// <summary>Range of the bits of a probability.</summary>
     public const int PrecisionMin = 8, PrecisionMax = 24;
-
-    private const int Reach = 20, CellBits = 6, FractionBits = 20, MassBits = 40; // A logit of 20 is a probability of 1 - 2e-9, beyond any precision.
-    private const double Units = 1L << (CellBits + FractionBits);
-
-    private static readonly ulong[] Logistic = MakeLogistic();
 
     private readonly uint _total = 1u << precision;
 
@@ -62,26 +54,5 @@ public sealed class BernoulliCoder(int precision) : IObservationCoder
     }
 
     /// <summary>Frequency of a 1: 1 to 2^precision - 1, for any logit.</summary>
-    public uint Ones(float logit)
-    {
-        var place = (ulong)((Math.Clamp((double)logit, -Reach, Reach) + Reach) * Units);
-        var cell = (int)(place >> FractionBits);
-        var mass = cell >= Logistic.Length - 1
-            ? Logistic[^1]
-            : Logistic[cell] + (((Logistic[cell + 1] - Logistic[cell]) * (place & ((1UL << FractionBits) - 1))) >> FractionBits);
-        return (uint)Math.Clamp(mass >> (MassBits - precision), 1, _total - 1);
-    }
-
-    private static ulong[] MakeLogistic()
-    {
-        var table = new ulong[(2 * Reach << CellBits) + 1];
-        var highest = 0UL;
-        for (var cell = 0; cell < table.Length; cell++)
-        {
-            highest = Math.Max(highest, (ulong)(PortableMath.Sigmoid(((double)cell / (1 << CellBits)) - Reach) * (1L << MassBits)));
-            table[cell] = highest;
-        }
-
-        return table;
-    }
+    public uint Ones(float logit) => (uint)Math.Clamp(LogisticTable.Mass(logit) >> (LogisticTable.MassBits - precision), 1, _total - 1);
 }

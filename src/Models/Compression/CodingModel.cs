@@ -22,10 +22,11 @@ public sealed class CodingModel
 {
     private readonly PortableLayer[] _encoder;
     private readonly PortableLayer[] _decoder;
+    private readonly float _logScale;
 
-    private CodingModel(ModelConfig config, PortableLayer[] encoder, PortableLayer[] decoder, byte[] fingerprint)
+    private CodingModel(ModelConfig config, PortableLayer[] encoder, PortableLayer[] decoder, float logScale, byte[] fingerprint)
     {
-        (Config, _encoder, _decoder, Fingerprint) = (config, encoder, decoder, fingerprint);
+        (Config, _encoder, _decoder, _logScale, Fingerprint) = (config, encoder, decoder, logScale, fingerprint);
         Probe = ProbeOf(CreateNetwork());
     }
 
@@ -35,6 +36,9 @@ public sealed class CodingModel
     /// <summary>The shape of an image.</summary>
     public ImageShape Image => Config.Image;
 
+    /// <summary>What the model codes: bits or bytes.</summary>
+    public CodedValues Values => Config.Trial.Model.Likelihood == Likelihood.Bernoulli ? CodedValues.Bits : CodedValues.Levels;
+
     /// <summary>SHA-256 over all that decides what is computed: family, layers, likelihood, image, and the weights. Names of trials and how the model was trained are not in it.</summary>
     public ReadOnlyMemory<byte> Fingerprint { get; }
 
@@ -42,7 +46,10 @@ public sealed class CodingModel
     public ulong Probe { get; }
 
     /// <summary>The network for one thread.</summary>
-    public ICodingNetwork CreateNetwork() => new PortableVae(_encoder, _decoder, Image.Values, Config.Trial.Model.Latent);
+    public ICodingNetwork CreateNetwork() => new PortableVae(_encoder, _decoder, Image.Values, Config.Trial.Model.Latent, Values == CodedValues.Bits ? 1 : byte.MaxValue);
+
+    /// <summary>The likelihood, with probabilities of so many bits.</summary>
+    public IObservationCoder CreateObservations(int precision) => Values == CodedValues.Bits ? new BernoulliCoder(precision) : new LogisticLevelsCoder(precision, _logScale);
 
     /// <summary>Opens a model.</summary>
     /// <param name="path">A folder with both files, or the path of the weights' file.</param>
@@ -56,15 +63,15 @@ public sealed class CodingModel
         using var file = SafetensorsFile.Open(weights);
         var builder = new PortableBuilder(file, weights, config.Trial.Model, config.Image);
         var (encoder, decoder) = (builder.Encoder(), builder.Decoder());
-        return new CodingModel(config, encoder, decoder, FingerprintOf(config, builder.Read));
+        var logScale = config.Trial.Model.Likelihood == Likelihood.DiscretisedLogistic ? builder.LogScale() : 0;
+        return new CodingModel(config, encoder, decoder, logScale, FingerprintOf(config, builder.Read));
     }
 
     /// <summary>Why a model of this kind cannot code images, as the end of a sentence; null when it can.</summary>
     public static string? WhyNot(ModelSpec model) =>
         model.Family != ModelFamily.Vae ? $"models of the family {Word(model.Family)} are not coded yet, only those of the family vae."
-        : model.Likelihood == Likelihood.Gaussian ? "a Gaussian likelihood is a density, and gives no value of an image a probability. Train with `likelihood: bernoulli` on black and white images."
-        : model.Likelihood != Likelihood.Bernoulli ? $"the likelihood {Word(model.Likelihood)} is not coded yet. Train with `likelihood: bernoulli` on black and white images."
-        : model.Architecture is not (Architecture.Mlp or Architecture.Conv) ? $"the architecture {Word(model.Architecture)} is not coded yet, only mlp and conv."
+        : model.Likelihood is Likelihood.Gaussian or Likelihood.ContinuousBernoulli
+            ? $"a {(model.Likelihood == Likelihood.Gaussian ? "Gaussian" : "continuous Bernoulli")} likelihood is a density, and gives no value of an image a probability. Train with `likelihood: discretised_logistic` on grey or colour images, or with `likelihood: bernoulli` on black and white ones."
         : model.Prior != Prior.Normal ? $"the prior {Word(model.Prior)} has no bins of equal probability in each latent dimension, which bits-back coding draws from; only `normal` has."
         : null;
 
@@ -74,7 +81,8 @@ public sealed class CodingModel
     {
         var (model, image) = (config.Trial.Model, config.Image);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Text($"vae-coding-model-v1 {model.Family} {model.Architecture} {model.Likelihood} {model.Activation} {image.Channels}x{image.Height}x{image.Width} latent={model.Latent}\n");
+        var groups = model.Architecture == Architecture.Resnet ? $" groups={model.Groups}" : ""; // The one number that shows in no shape.
+        Text($"vae-coding-model-v1 {model.Family} {model.Architecture} {model.Likelihood} {model.Activation} {image.Channels}x{image.Height}x{image.Width} latent={model.Latent}{groups}\n");
         foreach (var (name, (shape, values)) in tensors.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             Text($"{name} [{string.Join(",", shape)}]\n");
@@ -87,12 +95,12 @@ public sealed class CodingModel
         void Text(string text) => hash.AppendData(Encoding.UTF8.GetBytes(text));
     }
 
-    // The made inputs reach every layer; half of the pixels are set, and z goes to both tails.
+    // The made inputs reach every layer; half of the bits are set or all levels occur, and z goes to both tails.
     private ulong ProbeOf(ICodingNetwork network)
     {
         var random = new Xoshiro256(0x70726F6265);
         var image = new byte[network.Values];
-        foreach (ref var pixel in image.AsSpan()) pixel = (byte)(random.Next() >> 63);
+        foreach (ref var pixel in image.AsSpan()) pixel = (byte)(random.Next() >> (Values == CodedValues.Bits ? 63 : 56));
         var (mean, deviation) = (new double[network.Latent], new double[network.Latent]);
         network.Posterior(image, mean, deviation);
         var z = new float[network.Latent];
@@ -108,9 +116,13 @@ public sealed class CodingModel
             posterior = Crc32C.Append(posterior, bits);
         }
 
-        foreach (var value in parameters)
+        var levels = CreateObservations(LogisticLevelsCoder.PrecisionMax) as LogisticLevelsCoder;
+        foreach (var (i, value) in parameters.Index())
         {
             BinaryPrimitives.WriteDoubleLittleEndian(bits, value);
+            likelihood = Crc32C.Append(likelihood, bits);
+            if (levels is null) continue;
+            BinaryPrimitives.WriteUInt64LittleEndian(bits, levels.Below((i % byte.MaxValue) + 1, value)); // The scale, too.
             likelihood = Crc32C.Append(likelihood, bits);
         }
 

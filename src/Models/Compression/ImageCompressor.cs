@@ -19,8 +19,8 @@ public sealed record CompressionOptions
     /// <summary>Dimensions of the IDX file that the images came from: 3, or 4 with one for channels. Default 3 for one channel, else 4.</summary>
     public int? IdxDimensions { get; init; }
 
-    /// <summary>How finely everything is coded.</summary>
-    public CodingPrecision Precision { get; init; } = CodingPrecision.Default;
+    /// <summary>How finely everything is coded. Default: <see cref="CodingPrecision.Default"/> of the model's values.</summary>
+    public CodingPrecision? Precision { get; init; }
 
     /// <summary>What the header says about the writer.</summary>
     public string Program { get; init; } = "";
@@ -55,12 +55,12 @@ public sealed record CompressedImages(VazeHeader Header, IReadOnlyList<byte[]> B
 /// <summary>Images to files, without loss: <c>vae model compress</c>.</summary>
 public static class ImageCompressor
 {
-    /// <summary>Compresses images of two levels.</summary>
-    /// <param name="model">A Bernoulli model of their shape.</param>
+    /// <summary>Compresses images: of two levels with a model of bits, any with a model of levels.</summary>
+    /// <param name="model">A model of their shape.</param>
     /// <param name="pixels">The images, one after the other.</param>
     /// <param name="options">How.</param>
     /// <param name="cancellation">Ends it between two images.</param>
-    /// <exception cref="DatasetException">The pixels have more than two levels, or are no whole number of images.</exception>
+    /// <exception cref="DatasetException">The pixels have more than two levels and the model is one of bits, or they are no whole number of images.</exception>
     public static CompressedImages Compress(CodingModel model, ReadOnlyMemory<byte> pixels, CompressionOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -69,12 +69,13 @@ public static class ImageCompressor
         if (pixels.IsEmpty || pixels.Length % values != 0) throw new DatasetException($"{pixels.Length:N0} bytes are no whole number of images of {values:N0} bytes.");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BlockImages, 1);
         var blockImages = (int)Math.Min(Math.Min(options.BlockImages, VazeHeader.BlockImagesMax), Math.Max(1, VazeHeader.BlockBytesMax / values));
-        var levels = PixelLevels.Find(pixels.Span);
+        var kind = PixelValues.Of(model.Values, pixels.Span);
+        var precision = options.Precision ?? CodingPrecision.Default(model.Values);
         var images = pixels.Length / values;
         var blocks = new byte[(images + blockImages - 1) / blockImages][];
         var index = new VazeBlock[blocks.Length];
         var borrowed = new long[blocks.Length];
-        SideBySide.Run(blocks.Length, options.Threads, () => options.Precision.CreateCoder(model), (block, coder) =>
+        SideBySide.Run(blocks.Length, options.Threads, () => precision.CreateCoder(model), (block, coder) =>
         {
             var part = PartOf(pixels, block, blockImages, values).Span;
             var stack = new AnsStack(Xoshiro256.MixKey(options.Seed, (ulong)block));
@@ -82,7 +83,7 @@ public static class ImageCompressor
             for (var at = part.Length - values; at >= 0; at -= values) // The last first, so that a decoder gives the first first.
             {
                 cancellation.ThrowIfCancellationRequested();
-                PixelLevels.ToBits(part.Slice(at, values), levels, image);
+                kind.FromPixels(part.Slice(at, values), image);
                 coder.Push(stack, image);
             }
 
@@ -98,8 +99,9 @@ public static class ImageCompressor
             Images = images,
             BlockImages = blockImages,
             IdxDimensions = options.IdxDimensions ?? (model.Image.Channels == 1 ? 3 : 4),
-            Levels = levels,
-            Precision = options.Precision,
+            Values = kind.Kind,
+            Levels = (kind.Low, kind.High),
+            Precision = precision,
             Latent = model.Config.Trial.Model.Latent,
             Model = model.Fingerprint,
             Probe = model.Probe,
@@ -117,11 +119,11 @@ public static class ImageCompressor
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
         var values = model.Image.Values;
-        var levels = PixelLevels.Find(pixels.Span);
+        var kind = PixelValues.Of(model.Values, pixels.Span);
         var images = pixels.Length / values;
         const int run = 256;
         var sums = new double[(images + run - 1) / run];
-        SideBySide.Run(sums.Length, options.Threads, () => new BoundEstimate(model.CreateNetwork(), new BernoulliCoder(options.Precision.Likelihood)), (part, bound) =>
+        SideBySide.Run(sums.Length, options.Threads, () => new BoundEstimate(model.CreateNetwork(), model.CreateObservations((options.Precision ?? CodingPrecision.Default(model.Values)).Likelihood)), (part, bound) =>
         {
             var pixel = PartOf(pixels, part, run, values).Span;
             var random = new Prng(Xoshiro256.MixKey(~options.Seed, (ulong)part));
@@ -129,7 +131,7 @@ public static class ImageCompressor
             for (var at = 0; at < pixel.Length; at += values)
             {
                 cancellation.ThrowIfCancellationRequested();
-                PixelLevels.ToBits(pixel.Slice(at, values), levels, image);
+                kind.FromPixels(pixel.Slice(at, values), image);
                 sums[part] += bound.Nats(image, random);
             }
         });

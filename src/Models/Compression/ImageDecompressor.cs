@@ -31,6 +31,7 @@ public static class ImageDecompressor
             }
         }
 
+        var kind = new PixelValues(header.Values, header.Levels.Low, header.Levels.High);
         var pixels = new byte[header.Images * values];
         SideBySide.Run(header.Blocks.Count, threads, () => header.Precision.CreateCoder(model), (block, coder) =>
         {
@@ -41,7 +42,7 @@ public static class ImageDecompressor
             {
                 cancellation.ThrowIfCancellationRequested();
                 coder.Pop(stack, image);
-                PixelLevels.FromBits(image, header.Levels, part.Slice(at, values));
+                kind.ToPixels(image, part.Slice(at, values));
             }
 
             if (!stack.IsPristine || Crc32C.Of(part) != header.Blocks[block].ImagesChecksum)
@@ -62,7 +63,12 @@ public static class ImageDecompressor
             throw new DatasetException(shownAs, 68, $"the model {Short(header.Model)} that it was compressed with", $"the model {Short(model.Fingerprint)}", "Give the model whose fingerprint `vae model compress` showed.");
         }
 
-        if (header.Image != model.Image || header.Latent != model.Config.Trial.Model.Latent) throw VazeHeader.Damaged(shownAs, 20, "the sizes of its own model", "others");
+        if (header.Image != model.Image || header.Latent != model.Config.Trial.Model.Latent || header.Values != model.Values)
+        {
+            throw VazeHeader.Damaged(shownAs, 12, "likelihood and sizes of its own model", "others");
+        }
+
+
         if (header.Probe != model.Probe)
         {
             throw new DatasetException(shownAs, 52, $"arithmetic with the probe {header.Probe:x16}", $"{model.Probe:x16}",

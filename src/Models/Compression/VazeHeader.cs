@@ -18,8 +18,8 @@ public readonly record struct VazeBlock(int Bytes, uint Checksum, uint ImagesChe
 /// </summary>
 public sealed record VazeHeader
 {
-    /// <summary>Version of the layout that this program writes, and the only one that it reads.</summary>
-    public const int FormatVersion = 1;
+    /// <summary>Versions of the layout that this program writes and reads, by what they hold: files of bits stay of version 1, which older programs read too.</summary>
+    public const int BitsVersion = 1, LevelsVersion = 2;
 
     /// <summary>Version of the arithmetic and of the order of operations. It changes whenever the same model would give other numbers.</summary>
     public const int ArithmeticVersion = 1;
@@ -30,7 +30,7 @@ public sealed record VazeHeader
     /// <summary>Most bytes of all images of a block, and of a file: the largest array there is.</summary>
     public const long BlockBytesMax = 1 << 28, ImageBytesMax = 2_147_483_591;
 
-    private const int FixedBytes = 156, IndexEntryBytes = 12, ProgramBytes = 24, LatentMax = 4_096, BernoulliKind = 1;
+    private const int FixedBytes = 156, IndexEntryBytes = 12, ProgramBytes = 24, LatentMax = 4_096;
 
     private static ReadOnlySpan<byte> Magic => [0x89, (byte)'V', (byte)'A', (byte)'E', (byte)'Z', 0x0D, 0x0A, 0x1A]; // As PNG's: a transfer as text breaks it.
 
@@ -46,7 +46,10 @@ public sealed record VazeHeader
     /// <summary>Dimensions of the IDX file that they came from: 3, or 4 with one for channels.</summary>
     public required int IdxDimensions { get; init; }
 
-    /// <summary>The two bytes that the values 0 and 1 stand for.</summary>
+    /// <summary>What the values of an image are.</summary>
+    public required CodedValues Values { get; init; }
+
+    /// <summary>The two bytes that the bits 0 and 1 stand for; 0 and 255 where the values are levels.</summary>
     public required (byte Low, byte High) Levels { get; init; }
 
     /// <summary>How finely everything is coded.</summary>
@@ -85,9 +88,9 @@ public sealed record VazeHeader
         var bytes = new byte[ByteLength];
         var writer = new Cursor(bytes);
         Magic.CopyTo(writer.Take(Magic.Length));
-        writer.U16(FormatVersion);
+        writer.U16((ushort)(Values == CodedValues.Bits ? BitsVersion : LevelsVersion));
         writer.U16(ArithmeticVersion);
-        foreach (var value in (int[])[BernoulliKind, IdxDimensions, Levels.Low, Levels.High, Precision.Bin, Precision.Posterior, Precision.Likelihood, 0]) writer.Take(1)[0] = (byte)value;
+        foreach (var value in (int[])[(int)Values, IdxDimensions, Levels.Low, Levels.High, Precision.Bin, Precision.Posterior, Precision.Likelihood, 0]) writer.Take(1)[0] = (byte)value;
         foreach (var value in (int[])[Image.Channels, Image.Height, Image.Width, Latent, Images, BlockImages, Blocks.Count, 0]) writer.U32((uint)value);
         writer.U64(Probe);
         writer.U64(Seed);
@@ -125,27 +128,30 @@ public sealed record VazeHeader
         // The checksum first: after it every refusal below is about another program or a lie, not about damage. Its place is bounded by the file's length.
         if (indexEnd + sizeof(uint) > file.Length) throw Damaged(shownAs, 44, $"an index of {sizes[6]:N0} blocks", $"a file of {file.Length:N0} bytes");
         if (BinaryPrimitives.ReadUInt32LittleEndian(file[(int)indexEnd..]) != Crc32C.Of(file[..(int)indexEnd])) throw Damaged(shownAs, null, "a header and index that match their checksum", "others");
-        if (format != FormatVersion) throw new DatasetException(shownAs, 8, $"format version {FormatVersion}", $"version {format}", "Use the version of this program that wrote it.");
+        if (format is not (BitsVersion or LevelsVersion)) throw new DatasetException(shownAs, 8, $"format version {BitsVersion} or {LevelsVersion}", $"version {format}", "Use the version of this program that wrote it.");
         if (arithmetic != ArithmeticVersion) throw new DatasetException(shownAs, 10, $"arithmetic version {ArithmeticVersion}", $"version {arithmetic}", "Use the version of this program that wrote it.");
 
-        Require(small[0] == BernoulliKind, 12, "likelihood 1 (Bernoulli)", small[0]);
+        var values = format == BitsVersion ? CodedValues.Bits : CodedValues.Levels;
+        Require(small[0] == (int)values, 12, values == CodedValues.Bits ? "likelihood 1 (Bernoulli)" : "likelihood 2 (discretised logistic)", small[0]);
         Require(small[1] is 3 or 4, 13, "3 or 4 dimensions", small[1]);
-        Require(small[2] < small[3], 14, "two levels in ascending order", small[2]);
-        Require(CodingPrecision.IsValid(small[4], small[5], small[6]), 16, "bits of bin, posterior and likelihood within their ranges", small[4]);
+        Require(small[2] < small[3] && (values == CodedValues.Bits || small[3] - small[2] == byte.MaxValue), 14, values == CodedValues.Bits ? "two levels in ascending order" : "levels 0 and 255", small[2]);
+        var precision = new CodingPrecision(small[4], small[5], small[6]);
+        Require(precision.IsValidFor(values), 16, "bits of bin, posterior and likelihood within their ranges", small[4]);
         Require(sizes[0] is >= 1 and <= 4 && (sizes[0] == 1 || small[1] == 4), 20, "1 to 4 channels", sizes[0]);
         Require(sizes[1] is >= 1 and <= 4_096 && sizes[2] is >= 1 and <= 4_096, 24, "sides of 1 to 4,096", sizes[1]);
         Require(sizes[3] is >= 1 and <= LatentMax, 32, $"1 to {LatentMax:N0} latent dimensions", sizes[3]);
-        var values = sizes[0] * sizes[1] * sizes[2];
-        Require(sizes[4] >= 1 && sizes[4] * values <= ImageBytesMax, 36, $"1 image or more, of {ImageBytesMax:N0} bytes at most together", sizes[4]);
-        Require(sizes[5] is >= 1 and <= BlockImagesMax && sizes[5] * values <= Math.Max(BlockBytesMax, values), 40, $"1 to {BlockImagesMax:N0} images for each block", sizes[5]);
+        var bytes = sizes[0] * sizes[1] * sizes[2];
+        Require(sizes[4] >= 1 && sizes[4] * bytes <= ImageBytesMax, 36, $"1 image or more, of {ImageBytesMax:N0} bytes at most together", sizes[4]);
+        Require(sizes[5] is >= 1 and <= BlockImagesMax && sizes[5] * bytes <= Math.Max(BlockBytesMax, bytes), 40, $"1 to {BlockImagesMax:N0} images for each block", sizes[5]);
         Require(sizes[6] == count, 44, $"{count:N0} blocks", sizes[6]);
 
         var header = new VazeHeader
         {
             Image = new ImageShape((int)sizes[0], (int)sizes[1], (int)sizes[2]),
             IdxDimensions = small[1],
+            Values = values,
             Levels = (small[2], small[3]),
-            Precision = new CodingPrecision(small[4], small[5], small[6]),
+            Precision = precision,
             Latent = (int)sizes[3],
             Images = (int)sizes[4],
             BlockImages = (int)sizes[5],

@@ -15,6 +15,8 @@ internal sealed class MadeModel : IDisposable
 
     public static readonly ModelSpec Conv = new() { Architecture = Architecture.Conv, Channels = [6, 10], Hidden = 12, Latent = 4, Activation = Activation.Silu };
 
+    public static readonly ModelSpec Resnet = Conv with { Architecture = Architecture.Resnet, Blocks = 2, Groups = 2 };
+
     public MadeModel(ModelSpec? spec = null, ImageShape? image = null, ulong seed = 1, Action<Dictionary<string, (long[] Shape, float[] Values)>>? change = null)
     {
         (Spec, Image) = (spec ?? Mlp, image ?? new ImageShape(1, 8, 8));
@@ -53,24 +55,73 @@ internal sealed class MadeModel : IDisposable
         return pixels;
     }
 
+    /// <summary>Images of all levels: a ramp of random place and slope in each, with noise, and every level somewhere.</summary>
+    public byte[] GreyPictures(int count, ulong seed = 3)
+    {
+        var random = new Prng(seed);
+        var pixels = new byte[count * Image.Values];
+        for (var i = 0; i < pixels.Length; i++) pixels[i] = (byte)Math.Clamp((i % Image.Values * 3) + random.NextBelow(60) - 20, 0, 255);
+        for (var level = 0; level < 256 && level < pixels.Length; level++) pixels[(level * 37) % pixels.Length] = (byte)level;
+        return pixels;
+    }
+
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     private Dictionary<string, (long[] Shape, float[] Values)> Tensors(Prng random)
     {
         var tensors = new Dictionary<string, (long[] Shape, float[] Values)>(StringComparer.Ordinal);
-        if (Spec.Architecture == Architecture.Conv)
+        if (Spec.Likelihood == Likelihood.DiscretisedLogistic) tensors["observation_log_scale"] = ([], [-2]);
+        if (Spec.Architecture != Architecture.Mlp)
         {
             var channels = Spec.Channels!;
+            var isResidual = Spec.Architecture == Architecture.Resnet;
             var (height, width) = (Image.Height >> channels.Count, Image.Width >> channels.Count);
             var bottom = channels[^1] * height * width;
             int[] all = [Image.Channels, .. channels];
-            for (var i = 0; i < channels.Count; i++) Add($"encoder.{2 * i}", all[i + 1], all[i + 1], all[i], 4, 4);
+            var at = 0;
+            for (var i = 0; i < channels.Count; i++)
+            {
+                Add($"encoder.{at++}", all[i + 1], all[i + 1], all[i], 4, 4);
+                if (isResidual) Blocks("encoder", all[i + 1]);
+                else at++;
+            }
+
+            if (isResidual) Norm($"encoder.{at}", all[^1]);
             Dense("encoder_head.0", Spec.Hidden, bottom);
             Dense("posterior", 2 * Spec.Latent, Spec.Hidden);
             Dense("decoder_head.0", Spec.Hidden, Spec.Latent);
             Dense("decoder_head.2", bottom, Spec.Hidden);
-            for (var i = 0; i < channels.Count; i++) Add($"decoder.{2 * i}", all[channels.Count - 1 - i], all[channels.Count - i], all[channels.Count - 1 - i], 4, 4);
+            at = 0;
+            for (var i = channels.Count; i > 0; i--)
+            {
+                if (isResidual) Blocks("decoder", all[i]);
+                if (isResidual && i == 1)
+                {
+                    Norm($"decoder.{at}", all[1]);
+                    at += 2;
+                }
+
+                Add($"decoder.{at++}", all[i - 1], all[i], all[i - 1], 4, 4);
+                if (!isResidual) at++;
+            }
+
             return tensors;
+
+            void Blocks(string stack, int wide)
+            {
+                for (var block = 0; block < Spec.Blocks; block++)
+                {
+                    foreach (var half in (int[])[1, 2])
+                    {
+                        Norm($"{stack}.{at}.norm{half}", wide);
+                        Add($"{stack}.{at}.conv{half}", wide, wide, wide, 3, 3);
+                    }
+
+                    at++;
+                }
+            }
+
+            void Norm(string name, int wide) => Add(name, wide, wide);
         }
 
         var inputs = Image.Values;

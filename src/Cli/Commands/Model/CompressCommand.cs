@@ -23,7 +23,7 @@ internal static class CompressCommand
         count.InRange(1, int.MaxValue);
         var binarize = new Option<string?>("--binarize")
         {
-            Description = "fixed: 128 and above become 255, the rest 0. dynamic: a grey value is the probability of a 1, drawn once. The bits are then what is kept. Default: images of more than two levels are refused.",
+            Description = "fixed: 128 and above become 255, the rest 0. dynamic: a grey value is the probability of a 1, drawn once. The bits are then what is kept. Default: the images as they are; a model of bits refuses those of more than two levels.",
             HelpName = "HOW",
         };
         binarize.AcceptOnlyFromAmong(Fixed, Dynamic);

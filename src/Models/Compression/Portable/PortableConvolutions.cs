@@ -2,23 +2,26 @@ using Vae.Models.Networks;
 
 namespace Vae.Models.Compression.Portable;
 
-/// <summary>A convolution with kernel 4, stride 2 and padding 1: at each place of the output a dense layer over the 4 x 4 patch below it. What lies outside the image is 0.</summary>
+/// <summary>A convolution with padding 1: at each place of the output a dense layer over the patch below it. What lies outside the image is 0.</summary>
 internal sealed class PortableConvolution : PortableLayer
 {
-    private const int Kernel = 4;
-
     private readonly ImageShape _from;
     private readonly ImageShape _to;
+    private readonly int _kernel;
+    private readonly int _stride;
     private readonly PortableWeights _weights;
 
     /// <param name="from">Shape of the input.</param>
     /// <param name="channels">Of the output.</param>
-    /// <param name="weight">[out, in, 4, 4], as model files have it.</param>
+    /// <param name="kernel">4 with stride 2, which halves the image, or 3 with stride 1, which keeps it.</param>
+    /// <param name="stride">1 or 2.</param>
+    /// <param name="weight">[out, in, kernel, kernel], as model files have it.</param>
     /// <param name="bias">[out].</param>
-    public PortableConvolution(ImageShape from, int channels, float[] weight, float[] bias)
+    public PortableConvolution(ImageShape from, int channels, int kernel, int stride, float[] weight, float[] bias)
     {
-        (_from, _to) = (from, new ImageShape(channels, from.Height / 2, from.Width / 2));
-        _weights = new PortableWeights(Kernel * Kernel * from.Channels, channels, (output, input) => weight[(((output * from.Channels) + (input % from.Channels)) * Kernel * Kernel) + (input / from.Channels)], bias);
+        (_from, _to, _kernel, _stride) = (from, new ImageShape(channels, from.Height / stride, from.Width / stride), kernel, stride);
+        var taps = kernel * kernel;
+        _weights = new PortableWeights(taps * from.Channels, channels, (output, input) => weight[(((output * from.Channels) + (input % from.Channels)) * taps) + (input / from.Channels)], bias);
     }
 
     public override int Room => _to.Values + _weights.PaddedOutputs - _weights.Outputs;
@@ -34,9 +37,9 @@ internal sealed class PortableConvolution : PortableLayer
         {
             for (var column = 0; column < _to.Width; column++)
             {
-                for (var tap = 0; tap < Kernel * Kernel; tap++)
+                for (var tap = 0; tap < _kernel * _kernel; tap++)
                 {
-                    Patches.Copy(x, _from, (2 * row) - 1 + (tap / Kernel), (2 * column) - 1 + (tap % Kernel), patch.Slice(tap * _from.Channels, _from.Channels));
+                    Patches.Copy(x, _from, (_stride * row) - 1 + (tap / _kernel), (_stride * column) - 1 + (tap % _kernel), patch.Slice(tap * _from.Channels, _from.Channels));
                 }
 
                 // Places are written in order, so what one writes behind its outputs is written over by the next.

@@ -10,14 +10,16 @@ internal sealed class PortableVae : ICodingNetwork
     private readonly float[][] _buffers;
     private readonly float[] _patch;
     private readonly int[] _used;
+    private readonly float _highest;
 
     /// <param name="encoder">From the image to d means and d raw log variances.</param>
     /// <param name="decoder">From z to the likelihood's parameters.</param>
     /// <param name="values">D.</param>
     /// <param name="latent">d.</param>
-    public PortableVae(PortableLayer[] encoder, PortableLayer[] decoder, int values, int latent)
+    /// <param name="highest">The value that the encoder gets as 1.</param>
+    public PortableVae(PortableLayer[] encoder, PortableLayer[] decoder, int values, int latent, float highest)
     {
-        (_encoder, _decoder, Values, Latent) = (encoder, decoder, values, latent);
+        (_encoder, _decoder, Values, Latent, _highest) = (encoder, decoder, values, latent, highest);
         var room = Math.Max(values, encoder.Concat(decoder).Max(layer => layer.Room));
         _buffers = [new float[room], new float[room]];
         var scratch = encoder.Concat(decoder).Max(layer => layer.Scratch);
@@ -33,7 +35,7 @@ internal sealed class PortableVae : ICodingNetwork
     /// <inheritdoc/>
     public void Posterior(ReadOnlySpan<byte> image, Span<double> mean, Span<double> deviation)
     {
-        for (var i = 0; i < Values; i++) _buffers[0][i] = image[i];
+        for (var i = 0; i < Values; i++) _buffers[0][i] = image[i] / _highest;
         var hidden = Run(_encoder);
         for (var j = 0; j < Latent; j++)
         {
