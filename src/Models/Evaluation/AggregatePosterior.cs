@@ -37,6 +37,35 @@ public sealed record AggregatePosterior(Estimate MutualInformation, Estimate Mar
         return new(Estimate.Of(information), Estimate.Of(marginal), Estimate.Of(rate), rows);
     }
 
+    /// <summary>The same for posteriors that are no diagonal Gaussians.</summary>
+    /// <param name="rows">n.</param>
+    /// <param name="fill">Row i: ln q(z|x_j) - ln p(z) of its draw z under the posterior of every row j, [n], in nats.</param>
+    internal static AggregatePosterior Of(int rows, RatiosOfDraw fill)
+    {
+        var (information, marginal, rate, ratios) = (new double[rows], new double[rows], new double[rows], new double[rows]);
+        for (var row = 0; row < rows; row++)
+        {
+            fill(row, ratios);
+            rate[row] = ratios[row];
+            marginal[row] = LogMean(ratios);
+            information[row] = rate[row] - marginal[row];
+        }
+
+        return new(Estimate.Of(information), Estimate.Of(marginal), Estimate.Of(rate), rows);
+    }
+
+    /// <summary>Tells how the draw of one row stands under the posteriors of all rows.</summary>
+    internal delegate void RatiosOfDraw(int row, Span<double> ratios);
+
+    // ln of the mean of exp.
+    private static double LogMean(ReadOnlySpan<double> logs)
+    {
+        var (largest, sum) = (double.NegativeInfinity, 0.0);
+        foreach (var log in logs) largest = Math.Max(largest, log);
+        foreach (var log in logs) sum += Math.Exp(log - largest);
+        return largest + Math.Log(sum / logs.Length);
+    }
+
     // Column by column, so that one draw against all components is a walk over contiguous numbers.
     private sealed class Mixture
     {

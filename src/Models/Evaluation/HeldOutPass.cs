@@ -116,6 +116,7 @@ public sealed record HeldOutPass(int First, LatentTable Means, LatentTable LogVa
         using var mode = torch.no_grad();
         var noise = torch.empty([Rows, Means.Dimensions]);
         data.FillNoise(NoisePurpose.AggregatePosterior, 0, First, noise);
+        if (model.AggregateOf((first, rows) => data.Load(First + first, rows), noise.to(model.Device)) is { } own) return own;
         var posterior = new DiagonalPosterior(torch.tensor(Means.Values, [Rows, Means.Dimensions]), torch.tensor(LogVariances.Values, [Rows, Means.Dimensions]));
         var z = LatentModel.Sample(posterior, noise);
         var prior = new double[Rows];

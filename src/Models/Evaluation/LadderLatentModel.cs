@@ -28,8 +28,6 @@ internal sealed class LadderLatentModel : LatentModel
 
     public override bool IsDensity => _likelihood is Likelihood.Gaussian or Likelihood.ContinuousBernoulli;
 
-    public override bool IsDiagonal => false;
-
     public override torch.Device Device => _network.parameters().First().device;
 
     public override DiagonalPosterior Encode(Tensor x)
@@ -45,6 +43,8 @@ internal sealed class LadderLatentModel : LatentModel
         var (draws, rows) = (z.size(0), z.size(1));
         return _observation.LogLikelihoodOfDraws(_network.Decode(LadderDescent.Place(_network, z.reshape(1, draws * rows, Latent))), x, draws);
     }
+
+    internal override AggregatePosterior AggregateOf(Func<int, int, Tensor> load, Tensor noise) => AggregatePosterior.Of((int)noise.size(0), LadderPairs.Of(_network, load, noise).Fill);
 
     public override BoundDraws Draw(Tensor x, DiagonalPosterior posterior, Tensor noise)
     {

@@ -94,8 +94,10 @@ public abstract class LatentModel : GenerativeModel
     /// <summary>Columns R that the rate comes apart into: one for each number of a latent, unless the prior allows none.</summary>
     public virtual int RateColumns => Latent;
 
-    /// <summary>Whether q(z | x) is the product of the Gaussians that <see cref="Encode"/> gives, one for each number of a latent, so that its density at any z is known.</summary>
-    public virtual bool IsDiagonal => true;
+    /// <summary>The rate in two parts where q(z | x) is not the product of the Gaussians that <see cref="Encode"/> gives. Null for others.</summary>
+    /// <param name="load">First row and count to their values, [count, D].</param>
+    /// <param name="noise">[n, d], standard normal.</param>
+    internal virtual AggregatePosterior? AggregateOf(Func<int, int, Tensor> load, Tensor noise) => null;
 
     /// <summary>Mean of the prior by number of a latent, [d]: where traversals begin.</summary>
     public virtual float[] PriorMean() => new float[Latent];

@@ -51,21 +51,15 @@ public sealed class ModelEvaluation(LatentModel model, EvaluationRows data, Eval
         _ => null,
     };
 
-    /// <summary>Why a group cannot be computed of this model, whatever the data; null when it can.</summary>
-    public string? Refusal(MetricGroup group) => group == MetricGroup.AggregatePosterior && !model.IsDiagonal
-        ? "it needs the density of each row's posterior at the latents of all others, and that of a ladder's layer depends on the sample above"
-        : null;
-
     /// <summary>Computes a group.</summary>
     /// <param name="group">Which.</param>
     /// <param name="samples">Draws per row of <see cref="MetricGroup.LogLikelihood"/>.</param>
     /// <param name="progress">Told the rows that are done, by what takes long.</param>
     /// <param name="cancellation">Looked at between batches.</param>
-    /// <exception cref="InvalidOperationException">The data lacks what the group needs, see <see cref="Lacks"/>, or the model does, see <see cref="Refusal"/>.</exception>
+    /// <exception cref="InvalidOperationException">The data lacks what the group needs, see <see cref="Lacks"/>.</exception>
     public IReadOnlyList<Measured> Compute(MetricGroup group, int samples = 100, Action<int>? progress = null, CancellationToken cancellation = default)
     {
         if (Lacks(group) is { } missing) throw new InvalidOperationException($"{group} needs {missing}.");
-        if (Refusal(group) is { } reason) throw new InvalidOperationException($"{group} cannot be computed: {reason}.");
         return group switch
         {
             MetricGroup.Bound => Bound(),
@@ -115,9 +109,10 @@ public sealed class ModelEvaluation(LatentModel model, EvaluationRows data, Eval
         var rows = Math.Min(Pass.Rows, AggregateRowsMax);
         var pass = rows == Pass.Rows ? Pass : HeldOutPass.Of(model, data, ranges.HeldOut with { Count = rows });
         var found = pass.Aggregate(model, data);
+        var layers = model is LadderLatentModel ? ", all layers together," : "";
         return
         [
-            Of("mutual_information", found.MutualInformation, "nats per row", string.Create(CultureInfo.InvariantCulture, $"between row and latent over {rows:N0} rows; at most {Math.Log(rows):0.00}")),
+            Of("mutual_information", found.MutualInformation, "nats per row", string.Create(CultureInfo.InvariantCulture, $"between row and latent{layers} over {rows:N0} rows; at most {Math.Log(rows):0.00}")),
             Of("marginal_kl", found.MarginalKl, "nats per row", "KL of the aggregate posterior of these rows to the prior; the two add up to the rate"),
         ];
     }

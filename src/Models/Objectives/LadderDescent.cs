@@ -17,6 +17,17 @@ public sealed class LadderDescent
     /// <summary>z_1, [K, n, d_1]: what the decoder reads.</summary>
     public Tensor Sample { get; }
 
+    /// <summary>e, the latents of all layers in units of their priors, [K, n, R].</summary>
+    public Tensor Units
+    {
+        get
+        {
+            var parts = new Tensor[_posteriors.Length];
+            for (var layer = 0; layer < parts.Length; layer++) parts[layer] = _posteriors[layer].Sample(_noise[layer]);
+            return torch.cat(parts, -1);
+        }
+    }
+
     /// <summary>Means of e given the sample above, [K, n, R].</summary>
     public Tensor Mean => Columns(static posterior => posterior.Mean);
 

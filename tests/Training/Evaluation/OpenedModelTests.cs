@@ -49,7 +49,7 @@ public sealed class OpenedModelTests : TorchTest, IDisposable
         var expected = Evaluate(LatentModel.Of(network, trial.Model)).ToArray();
         Assert.Equal(expected, Evaluate(opened.Latents));
         Assert.Contains(expected, figure => figure.Name == "log_likelihood");
-        Assert.Equal(family != ModelFamily.Ladder, expected.Any(figure => figure.Name == "marginal_kl"));
+        Assert.Contains(expected, figure => figure.Name == "marginal_kl");
         Assert.All(expected, figure => Assert.True(double.IsFinite(figure.Value), figure.Name));
     }
 
@@ -93,6 +93,6 @@ public sealed class OpenedModelTests : TorchTest, IDisposable
         byte[] labels = [.. Enumerable.Range(0, 40).Select(row => (byte)(row % 3))];
         var rows = new EvaluationRows(new ImageSet(1, 4, 4, pixels, labels), Binarize.None, 1, torch.CPU);
         var evaluation = new ModelEvaluation(model, rows, new(new RowRange(0, 20), new RowRange(20, 20)));
-        return Enum.GetValues<MetricGroup>().Where(group => evaluation.Concerns(group) && evaluation.Lacks(group) is null && evaluation.Refusal(group) is null).SelectMany(group => evaluation.Compute(group, samples: 5));
+        return Enum.GetValues<MetricGroup>().Where(group => evaluation.Concerns(group) && evaluation.Lacks(group) is null).SelectMany(group => evaluation.Compute(group, samples: 5));
     }
 }

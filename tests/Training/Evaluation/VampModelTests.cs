@@ -87,7 +87,6 @@ public sealed class VampModelTests : TorchTest
 
         Assert.Equal(0, evaluation.Pass.Rate[0], 1e-4);
         Assert.Single(evaluation.Pass.RatePerDimension);
-        Assert.All(Enum.GetValues<MetricGroup>().Where(group => evaluation.Lacks(group) is null), group => Assert.Null(evaluation.Refusal(group)));
         var scores = Anomaly.Score(model, [.. pixels.Select(pixel => pixel / 255f)], samples: 3, seed: 1);
         Assert.Equal(0, scores.Rate[0], 1e-4);
     }

@@ -107,13 +107,6 @@ internal static class EvaluateCommand
             foreach (var group in wanted ?? [.. Enum.GetValues<MetricGroup>().Where(evaluation.Concerns)])
             {
                 if (!evaluation.Concerns(group)) throw new CliException(ExitCode.Usage, $"{Names[(int)group]} says nothing about this model: it infers no labels.", "Leave it out of --metrics.");
-                if (evaluation.Refusal(group) is { } refused)
-                {
-                    if (wanted is not null) throw new CliException(ExitCode.Usage, $"{Names[(int)group]} cannot be computed of this model: {refused}.");
-                    skipped.Add($"{Names[(int)group]} was left out: {refused}.");
-                    continue;
-                }
-
                 if (evaluation.Lacks(group) is { } missing)
                 {
                     if (wanted is not null) throw new CliException(ExitCode.Usage, $"{Names[(int)group]} needs {missing}, and these images have none.", Remedy(missing));
