@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Vae.Coordinator.Projections;
+using Vae.Shared;
 using Vae.Shared.Messages;
 
 namespace Vae.Cli.Terminal;
@@ -44,6 +45,7 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
         json.WriteNumber("active_units", point.ActiveUnits);
         json.WriteFinite("train_loss", point.TrainLoss);
         json.WriteFinite("seconds", point.Seconds);
+        WriteFigures(json, point.Figures);
     });
 
     private void Write(ObserverMessage.CurveLacks lacks) => output.Json("curve_lacks", json =>
@@ -169,10 +171,7 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
                     json.WriteNumber("steps", result.Steps);
                     json.WriteFinite("seconds", result.TrainSeconds);
                     json.WriteString("failure", result.FailureText);
-                    if (result.Figures.Count == 0) return;
-                    json.WriteStartObject("figures");
-                    foreach (var (name, value) in result.Figures) json.WriteFinite(name, value);
-                    json.WriteEndObject();
+                    WriteFigures(json, result.Figures);
                 });
                 break;
             case SweepEvent.Ended sweepEnded:
@@ -190,6 +189,14 @@ internal sealed class JsonSweepDisplay(Output output) : ISweepDisplay
         json.WriteString("sweep", fact.Sweep.Value);
         write(json);
     });
+
+    private static void WriteFigures(Utf8JsonWriter json, ValueList<NamedFigure> figures)
+    {
+        if (figures.Count == 0) return;
+        json.WriteStartObject("figures");
+        foreach (var (name, value) in figures) json.WriteFinite(name, value);
+        json.WriteEndObject();
+    }
 
     private static void WriteStrings(Utf8JsonWriter json, string name, IEnumerable<string> values)
     {

@@ -118,13 +118,15 @@ internal sealed class SweepProgress(SweepId sweep, string name, int trials, Func
                 case MetricPoint.TrainStep step: row.Update(step); break;
                 case MetricPoint.Evaluation evaluation:
                     row.Update(evaluation);
-                    lines.Add(new(Invariant($"trial {row.Index} epoch {evaluation.EpochsDone}: ELBO {evaluation.Elbo:F2} (distortion {evaluation.Distortion:F2}, rate {evaluation.Rate:F2}), {evaluation.ActiveUnits} active units: {row.Label}"), row.Index));
+                    lines.Add(new(Invariant($"trial {row.Index} epoch {evaluation.EpochsDone}: ELBO {evaluation.Elbo:F2} (distortion {evaluation.Distortion:F2}, rate {evaluation.Rate:F2}), {evaluation.ActiveUnits} active units{Figures(evaluation)}: {row.Label}"), row.Index));
                     break;
             }
         }
 
         return lines;
     }
+
+    private static string Figures(MetricPoint.Evaluation evaluation) => string.Concat(evaluation.Figures.Select(figure => Invariant($", {figure.Name} {figure.Value:G5}")));
 
     private Row Find(int trial)
     {

@@ -16,7 +16,7 @@ internal static class CurveWriter
 {
     private const int TrainPointsMax = 20_000; // 1.5 MB of text; longer curves are thinned by the store, spikes kept.
 
-    private const string Header = "kind,step,epoch,loss,distortion,rate,beta,elbo,active_units,last_step,seconds";
+    private const string Header = "kind,step,epoch,loss,distortion,rate,beta,elbo,active_units,last_step,seconds,figures";
     private const string Gap = "gap", Damaged = "damaged", Thinned = "thinned";
 
     /// <summary>Writes the file.</summary>
@@ -44,13 +44,13 @@ internal static class CurveWriter
             foreach (var p in steps)
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"train,{p.Step.Value},{p.EpochIndex},{p.Loss:R},{p.Distortion:R},{p.Rate:R},{p.Beta:R},,,,{p.Seconds:R}"));
+                    $"train,{p.Step.Value},{p.EpochIndex},{p.Loss:R},{p.Distortion:R},{p.Rate:R},{p.Beta:R},,,,{p.Seconds:R},"));
             }
 
             foreach (var p in epochs)
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"held_out,{p.Step.Value},{p.EpochsDone},{p.TrainLoss:R},{p.Distortion:R},{p.Rate:R},,{p.Elbo:R},{p.ActiveUnits},,{p.Seconds:R}"));
+                    $"held_out,{p.Step.Value},{p.EpochsDone},{p.TrainLoss:R},{p.Distortion:R},{p.Rate:R},,{p.Elbo:R},{p.ActiveUnits},,{p.Seconds:R},{Figures(p)}"));
             }
         });
         return gaps;
@@ -70,7 +70,7 @@ internal static class CurveWriter
         {
             foreach (var line in File.ReadLines(path).Skip(1))
             {
-                if (line.Split(',') is not [Gap or Damaged, var first, .., var last, _] parts) break;
+                if (line.Split(',') is not [Gap or Damaged, var first, _, _, _, _, _, _, _, var last, ..] parts) break;
                 if (parts[0] == Damaged) damaged++;
                 else if (long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var from) && long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var to)) gaps.Add(new(new(from), new(to)));
             }
@@ -85,5 +85,8 @@ internal static class CurveWriter
 
     // Of a damaged point not even the step may be known.
     private static void WriteRange(StreamWriter writer, string kind, Step? first, Step? last) =>
-        writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind},{first?.Value},,,,,,,,{last?.Value},"));
+        writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind},{first?.Value},,,,,,,,{last?.Value},,"));
+
+    // What the objective says beside the bound: no comma is in a name or a number.
+    private static string Figures(MetricPoint.Evaluation point) => string.Join(';', point.Figures.Select(static figure => string.Create(CultureInfo.InvariantCulture, $"{figure.Name}={figure.Value:R}")));
 }

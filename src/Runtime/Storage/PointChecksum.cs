@@ -69,7 +69,14 @@ internal static class PointChecksum
     {
         sum = Add(Add(Add(Add(Add(sum, epoch.EpochsDone), epoch.Elbo), epoch.Distortion), epoch.Rate), epoch.ActiveUnits);
         foreach (var rate in epoch.KlPerDimension.Span) sum = Add(sum, rate);
-        return Add(Add(Add(sum, epoch.KlPerDimension.Count), epoch.TrainLoss), epoch.Seconds);
+        sum = Add(Add(Add(sum, epoch.KlPerDimension.Count), epoch.TrainLoss), epoch.Seconds);
+        foreach (var (name, value) in epoch.Figures) // Without figures the sum is that of the versions before them.
+        {
+            foreach (var letter in name) sum = Add(sum, letter);
+            sum = Add(sum, value);
+        }
+
+        return sum;
     }
 
     private static uint Add(uint sum, long value) => BitOperations.Crc32C(sum, (ulong)value);

@@ -47,6 +47,11 @@ internal static class Schema
         """
         CREATE TABLE writer (first_seq INTEGER PRIMARY KEY, program TEXT NOT NULL, opened_at INTEGER NOT NULL);
         """,
+
+        // What an objective says beside the bound; see FigureColumn.
+        """
+        ALTER TABLE epoch ADD COLUMN figures TEXT;
+        """,
     ];
 
     /// <summary>The first version whose points carry checksums.</summary>
@@ -54,6 +59,9 @@ internal static class Schema
 
     /// <summary>The first version that says who wrote it.</summary>
     public const int SinceWriters = 4;
+
+    /// <summary>The first version whose evaluations have figures of their objective.</summary>
+    public const int SinceFigures = 5;
 
     /// <summary>The version that this build writes.</summary>
     public static int Version => Migrations.Length;

@@ -15,6 +15,7 @@ public sealed class SqliteReader : IStoreReader
     private readonly string _path;
     private readonly Catalog _catalog;
     private string _sum = "crc"; // The column of a point's checksum.
+    private string _figures = "figures";
     private int _version = Schema.Version;
 
     internal SqliteReader(string path, Catalog? catalog) => (_path, _catalog) = (path, catalog ?? MessageCatalog.Default);
@@ -28,6 +29,7 @@ public sealed class SqliteReader : IStoreReader
         using var connection = reader.Connect();
         reader._version = reader.Guard(() => Schema.Check(connection, path));
         if (reader._version < Schema.SinceChecksums) reader._sum = "NULL";
+        if (reader._version < Schema.SinceFigures) reader._figures = "NULL";
         return reader;
     }
 
@@ -74,14 +76,14 @@ public sealed class SqliteReader : IStoreReader
     /// <inheritdoc/>
     public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged = null) => ReadPoints(
         $"""
-        SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds, {_sum} FROM epoch
+        SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds, {_sum}, {_figures} FROM epoch
         WHERE series = (SELECT id FROM series WHERE sweep = $sweep AND trial = $trial AND attempt = $attempt) ORDER BY epochs_done
         """, trial, attempt, damaged,
         row => (new MetricPoint.Evaluation(
             row.GetInt32(1), row.ReadDouble(2), row.ReadDouble(3), row.ReadDouble(4), row.GetInt32(5),
             ValueList.Create<double>(MemoryMarshal.Cast<byte, double>(row.GetFieldValue<byte[]>(6))), row.ReadDouble(7), row.ReadDouble(8))
         {
-            Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
+            Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)), Figures = FigureColumn.Read(row.IsDBNull(10) ? null : row.GetString(10)),
         }, SumAt(row, 9)), Key(trial, attempt));
 
     /// <inheritdoc/>

@@ -30,7 +30,7 @@ internal sealed class SqliteWriter : IGroupWriter
         _findSeries = Prepare("SELECT id FROM series WHERE sweep = $0 AND trial = $1 AND attempt = $2", 3);
         _addSeries = Prepare("INSERT INTO series (sweep, trial, attempt) VALUES ($0, $1, $2) RETURNING id", 3);
         _step = Prepare("INSERT OR IGNORE INTO train_step VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8)", 9);
-        _epoch = Prepare("INSERT OR IGNORE INTO epoch VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 11);
+        _epoch = Prepare("INSERT OR IGNORE INTO epoch VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 12);
         _mark = Prepare("INSERT OR REPLACE INTO point_mark VALUES ($0, $1, $2)", 3);
     }
 
@@ -117,7 +117,8 @@ internal sealed class SqliteWriter : IGroupWriter
                 return _step.ExecuteNonQuery();
             case MetricPoint.Evaluation epoch:
                 Set(_epoch, series, epoch.EpochsDone, epoch.Step.Value, Real(epoch.Elbo), Real(epoch.Distortion), Real(epoch.Rate), epoch.ActiveUnits,
-                    MemoryMarshal.AsBytes(epoch.KlPerDimension.Span).ToArray(), Real(epoch.TrainLoss), Real(epoch.Seconds), PointChecksum.Of(epoch));
+                    MemoryMarshal.AsBytes(epoch.KlPerDimension.Span).ToArray(), Real(epoch.TrainLoss), Real(epoch.Seconds), PointChecksum.Of(epoch),
+                    (object?)FigureColumn.Write(epoch.Figures) ?? DBNull.Value);
                 return _epoch.ExecuteNonQuery();
             default: throw new InvalidOperationException($"No table for {point.GetType().Name}.");
         }

@@ -34,7 +34,11 @@ public abstract record MetricPoint
     /// <param name="KlPerDimension">The rate by latent dimension.</param>
     /// <param name="TrainLoss">Mean training loss of the epoch.</param>
     /// <param name="Seconds">Wall time since training began.</param>
-    public sealed record Evaluation(int EpochsDone, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension, double TrainLoss, double Seconds) : MetricPoint;
+    public sealed record Evaluation(int EpochsDone, double Elbo, double Distortion, double Rate, int ActiveUnits, ValueList<double> KlPerDimension, double TrainLoss, double Seconds) : MetricPoint
+    {
+        /// <summary>What the trial's own objective says of the same rows beside the bound, such as <c>perplexity</c> or <c>iwae_bound</c>; most trials have none.</summary>
+        public ValueList<NamedFigure> Figures { get; init; } = [];
+    }
 }
 
 /// <summary>A run of steps without a point: lost, or thinned by a worker whose coordinator was away for too long.</summary>

@@ -216,9 +216,10 @@ internal static class PartCodecs
         .Field("Trial", Trial, x => x.Trial)
         .Field("Attempt", AttemptNumber, x => x.Attempt)
         .Field("Step", StepNumber, x => x.Step)
+        .Field("Figures", Figures, x => x.Figures)
         .ReadBy((ref r) => new(I32.Read(ref r), F64.Read(ref r), F64.Read(ref r), F64.Read(ref r), I32.Read(ref r), Numbers.Read(ref r),
             F64.Read(ref r), F64.Read(ref r))
-        { Trial = Trial.Read(ref r), Attempt = AttemptNumber.Read(ref r), Step = StepNumber.Read(ref r) });
+        { Trial = Trial.Read(ref r), Attempt = AttemptNumber.Read(ref r), Step = StepNumber.Read(ref r), Figures = Figures.Read(ref r) });
 
     public static readonly FamilyCodec<MetricPoint> Point = new FamilyCodec<MetricPoint>().Case(TrainStep).Case(Evaluation);
 

@@ -120,6 +120,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
             Trial = new TrialId(_assignment.Pack.Sweep, _trainer.TrialAt(slot)!.Index),
             Attempt = _assignment.Attempt,
             Step = step,
+            Figures = report.Figures.Select(figure => new NamedFigure(figure.Name, figure.Value)).ToValueList(),
         };
         if (_publishes) Publish(readings);
     }

@@ -183,7 +183,10 @@ public abstract class StoreConformance
         new(0, 100.0 / step, 90.0 / step, 10.0 / step, 0.5, 0.001) { Trial = Trial, Attempt = First, Step = new(step) };
 
     private static MetricPoint.Evaluation Evaluation(int epoch) =>
-        new(epoch, -80, 70, 10, 2, [9, 1, 0], 81, epoch * 1.5) { Trial = Trial, Attempt = First, Step = new(epoch * 100) };
+        new(epoch, -80, 70, 10, 2, [9, 1, 0], 81, epoch * 1.5)
+        {
+            Trial = Trial, Attempt = First, Step = new(epoch * 100), Figures = epoch % 2 == 0 ? [] : [new("perplexity", 0.1 + epoch), new("iwae_bound", double.NaN)],
+        };
 }
 
 /// <summary>The store of one machine.</summary>

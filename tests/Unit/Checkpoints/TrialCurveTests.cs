@@ -120,7 +120,7 @@ public sealed class TrialCurveTests
             Assert.Equal([new(new(4), new(5)), new(new(9), new(9))], CurveWriter.Write(path, _store, Trial, new(1), new(9), _ => { }));
 
             var lines = await File.ReadAllLinesAsync(path);
-            Assert.Equal(["gap,4,,,,,,,,5,", "gap,9,,,,,,,,9,"], lines[1..3]);
+            Assert.Equal(["gap,4,,,,,,,,5,,", "gap,9,,,,,,,,9,,"], lines[1..3]);
             Assert.StartsWith("train,1,", lines[3], StringComparison.Ordinal);
             Assert.All(lines, line => Assert.Equal(lines[0].Count(c => c == ','), line.Count(c => c == ',')));
             Assert.Equal([new(new(4), new(5)), new(new(9), new(9))], CurveWriter.ReadHead(path).Gaps);
@@ -141,7 +141,7 @@ public sealed class TrialCurveTests
         try
         {
             Assert.Empty(CurveWriter.Write(path, _store, Trial, new(1), new(25_000), _ => { }));
-            Assert.Equal("thinned,1,,,,,,,,25000,", File.ReadLines(path).ElementAt(1));
+            Assert.Equal("thinned,1,,,,,,,,25000,,", File.ReadLines(path).ElementAt(1));
             Assert.Empty(CurveWriter.ReadHead(path).Gaps);
         }
         finally

@@ -50,6 +50,14 @@ public class SweepDisplayTests
     }
 
     [Fact]
+    public void What_an_objective_says_beside_the_bound_is_in_each_line_of_an_evaluation()
+    {
+        var evaluation = Evaluation(0, 1) with { Figures = [new("perplexity", 31.254), new("codes_in_use", 40)] };
+
+        Assert.Contains(Lines(Points(evaluation)), line => line.Contains("2 active units, perplexity 31.254, codes_in_use 40: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void The_end_of_the_sweep_is_known()
     {
         Assert.Null(_progress.State);

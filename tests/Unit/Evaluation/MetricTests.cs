@@ -18,8 +18,12 @@ public class MetricTests
             var facts = MetricTable.Of(metric);
             Assert.NotEqual(ObjectiveGoal.Auto, facts.Better);
             Assert.NotEmpty(facts.Unit);
-            Assert.True(facts.Needs == MetricNeed.Images || !facts.AtEveryEvaluation);
         }
+
+        // The bound and its parts, and what the trial's own objective tells beside it.
+        Assert.Equivalent(
+            (ObjectiveMetric[])[ObjectiveMetric.Elbo, ObjectiveMetric.Distortion, ObjectiveMetric.Rate, ObjectiveMetric.ActiveUnits, ObjectiveMetric.BitsPerDimension, ObjectiveMetric.Perplexity, ObjectiveMetric.ClassifierError],
+            Enum.GetValues<ObjectiveMetric>().Where(metric => MetricTable.Of(metric).AtEveryEvaluation), strict: true);
 
         Assert.Equal("factor_vae_score", MetricTable.Of(ObjectiveMetric.FactorVaeScore).Name);
     }

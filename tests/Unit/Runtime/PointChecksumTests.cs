@@ -53,6 +53,11 @@ public sealed class PointChecksumTests : IDisposable
     [InlineData("UPDATE epoch SET kl_per_dimension = NULL")]
     [InlineData("UPDATE epoch SET elbo = 'minus one hundred'")]
     [InlineData("UPDATE epoch SET active_units = 1 << 40")]
+    [InlineData("UPDATE epoch SET figures = 'perplexity=32.25;iwae_bound=NaN'")]
+    [InlineData("UPDATE epoch SET figures = 'perplexitz=31.25;iwae_bound=NaN'")]
+    [InlineData("UPDATE epoch SET figures = 'perplexity=31.25'")]
+    [InlineData("UPDATE epoch SET figures = 'perplexity'")]
+    [InlineData("UPDATE epoch SET figures = NULL")]
     public async Task F16_An_evaluation_that_is_not_what_was_written_is_named_and_left_out(string damage)
     {
         await FillAsync();
@@ -76,7 +81,7 @@ public sealed class PointChecksumTests : IDisposable
         CurveWriter.Write(file, SqliteReader.Open(Database), Trial, First, new(Steps), damaged.Add);
 
         var lines = File.ReadAllLines(file);
-        Assert.Equal(["damaged,7,,,,,,,,7,", $"damaged,{Evaluation(2).Step.Value},,,,,,,,{Evaluation(2).Step.Value},"], lines[1..3]);
+        Assert.Equal(["damaged,7,,,,,,,,7,,", $"damaged,{Evaluation(2).Step.Value},,,,,,,,{Evaluation(2).Step.Value},,"], lines[1..3]);
         Assert.Equal(1 + 2 + (Steps - 1) + 2, lines.Length);
         Assert.Equal(2, damaged.Count);
         Assert.Equal(2, CurveWriter.ReadHead(file).Damaged);
@@ -97,7 +102,7 @@ public sealed class PointChecksumTests : IDisposable
     public async Task Points_of_a_version_without_checksums_are_believed_before_and_after_the_store_is_brought_up()
     {
         await FillAsync();
-        Tamper("ALTER TABLE train_step DROP COLUMN crc; ALTER TABLE epoch DROP COLUMN crc; DROP TABLE writer; DELETE FROM migrations WHERE version >= 3");
+        Tamper("ALTER TABLE train_step DROP COLUMN crc; ALTER TABLE epoch DROP COLUMN crc; ALTER TABLE epoch DROP COLUMN figures; DROP TABLE writer; DELETE FROM migrations WHERE version >= 3");
         Assert.Equal(Steps, SqliteReader.Open(Database).ReadTrainSteps(Trial, First).Count);
         Assert.Equal(3, SqliteReader.Open(Database).ReadEpochs(Trial, First).Count);
 
@@ -105,6 +110,19 @@ public sealed class PointChecksumTests : IDisposable
         await store.StoreAsync([Step(Steps + 1)]);
         Assert.Equal(Steps + 1, store.ReadTrainSteps(Trial, First).Count);
         Assert.Equal(3, store.ReadEpochs(Trial, First).Count);
+    }
+
+    [Fact]
+    public async Task Evaluations_of_a_version_without_figures_keep_their_checksum_and_later_ones_have_figures()
+    {
+        await using (var store = SqliteStore.Open(Database, TimeProvider.System)) await store.StoreAsync([Evaluation(1) with { Figures = [] }]);
+        Tamper("ALTER TABLE epoch DROP COLUMN figures; DELETE FROM migrations WHERE version >= 5");
+        Assert.Equal([Evaluation(1) with { Figures = [] }], SqliteReader.Open(Database).ReadEpochs(Trial, First));
+
+        await using var opened = SqliteStore.Open(Database, TimeProvider.System);
+        await opened.StoreAsync([Evaluation(2)]);
+
+        Assert.Equal([Evaluation(1) with { Figures = [] }, Evaluation(2)], opened.ReadEpochs(Trial, First));
     }
 
     private async Task FillAsync()
@@ -124,5 +142,8 @@ public sealed class PointChecksumTests : IDisposable
 
     private static MetricPoint.TrainStep Step(int step) => new(step / 8, 100.0 - step, 80.25, 19.75 - step, 0.5, 0.01) { Trial = Trial, Attempt = First, Step = new(step) };
 
-    private static MetricPoint.Evaluation Evaluation(int epoch) => new(epoch, -100 + epoch, 80, 20, 3, [1.5, 0.25, 1e-300], 99, epoch) { Trial = Trial, Attempt = First, Step = new(epoch * 6) };
+    private static MetricPoint.Evaluation Evaluation(int epoch) => new(epoch, -100 + epoch, 80, 20, 3, [1.5, 0.25, 1e-300], 99, epoch)
+    {
+        Trial = Trial, Attempt = First, Step = new(epoch * 6), Figures = [new("perplexity", 31.25), new("iwae_bound", double.NaN)],
+    };
 }

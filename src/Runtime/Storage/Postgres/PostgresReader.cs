@@ -63,12 +63,12 @@ public sealed class PostgresReader : IStoreReader, IDisposable
 
     /// <inheritdoc/>
     public IReadOnlyList<MetricPoint.Evaluation> ReadEpochs(TrialId trial, Attempt attempt, Action<DamagedPoint>? damaged = null) => ReadPoints(
-        $"SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds, crc FROM vae.epoch WHERE series = {Series} ORDER BY epochs_done", trial, attempt, damaged,
+        $"SELECT step, epochs_done, elbo, distortion, rate, active_units, kl_per_dimension, train_loss, seconds, crc, figures FROM vae.epoch WHERE series = {Series} ORDER BY epochs_done", trial, attempt, damaged,
         row => (new MetricPoint.Evaluation(
             row.GetInt32(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4), row.GetInt32(5),
             ValueList.Create<double>(MemoryMarshal.Cast<byte, double>(row.GetFieldValue<byte[]>(6))), row.GetDouble(7), row.GetDouble(8))
         {
-            Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)),
+            Trial = trial, Attempt = attempt, Step = new(row.GetInt64(0)), Figures = FigureColumn.Read(row.IsDBNull(10) ? null : row.GetString(10)),
         }, SumAt(row, 9)), trial.Sweep.Value, trial.Index, attempt.Value);
 
     /// <inheritdoc/>

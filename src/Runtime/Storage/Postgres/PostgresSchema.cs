@@ -46,6 +46,11 @@ internal static class PostgresSchema
         """
         CREATE TABLE vae.writer (first_seq bigint PRIMARY KEY, program text NOT NULL, opened_at bigint NOT NULL);
         """,
+
+        // What an objective says beside the bound; see FigureColumn.
+        """
+        ALTER TABLE vae.epoch ADD COLUMN figures text;
+        """,
     ];
 
     /// <summary>The version that this build writes.</summary>

@@ -117,12 +117,13 @@ internal sealed class PostgresWriter(PostgresAddress address, NpgsqlConnection s
 
     private HashSet<(long Series, long Place)> Insert(NpgsqlConnection connection, List<MetricPoint.Evaluation> epochs) => epochs.Count == 0 ? [] : ReadKeys(Run(connection,
         """
-        INSERT INTO vae.epoch SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING series, epochs_done::bigint
+        INSERT INTO vae.epoch SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING series, epochs_done::bigint
         """,
         Array(NpgsqlDbType.Bigint, epochs, SeriesOf), Array(NpgsqlDbType.Integer, epochs, epoch => epoch.EpochsDone), Array(NpgsqlDbType.Bigint, epochs, epoch => epoch.Step.Value),
         Array(NpgsqlDbType.Double, epochs, epoch => epoch.Elbo), Array(NpgsqlDbType.Double, epochs, epoch => epoch.Distortion), Array(NpgsqlDbType.Double, epochs, epoch => epoch.Rate),
         Array(NpgsqlDbType.Integer, epochs, epoch => epoch.ActiveUnits), Array(NpgsqlDbType.Bytea, epochs, epoch => MemoryMarshal.AsBytes(epoch.KlPerDimension.Span).ToArray()),
-        Array(NpgsqlDbType.Double, epochs, epoch => epoch.TrainLoss), Array(NpgsqlDbType.Double, epochs, epoch => epoch.Seconds), Array(NpgsqlDbType.Bigint, epochs, PointChecksum.Of)));
+        Array(NpgsqlDbType.Double, epochs, epoch => epoch.TrainLoss), Array(NpgsqlDbType.Double, epochs, epoch => epoch.Seconds), Array(NpgsqlDbType.Bigint, epochs, PointChecksum.Of),
+        Array(NpgsqlDbType.Text, epochs, epoch => FigureColumn.Write(epoch.Figures))));
 
     // Numbers of series are given out here, for nobody else writes.
     private void Learn(NpgsqlConnection connection, List<(TrialId Trial, Attempt Attempt)> unknown)

@@ -48,8 +48,8 @@ public static class MetricTable
         new(ObjectiveMetric.FactorVaeScore, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
         new(ObjectiveMetric.Dci, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
         new(ObjectiveMetric.Sap, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
-        new(ObjectiveMetric.Perplexity, ObjectiveGoal.Maximize, "codes", false, MetricNeed.Images),
-        new(ObjectiveMetric.ClassifierError, ObjectiveGoal.Minimize, "share of the rows", false, MetricNeed.Labels),
+        new(ObjectiveMetric.Perplexity, ObjectiveGoal.Maximize, "codes", true, MetricNeed.Images),
+        new(ObjectiveMetric.ClassifierError, ObjectiveGoal.Minimize, "share of the rows", true, MetricNeed.Labels),
     ];
 
     /// <summary>What is known of a metric.</summary>

@@ -1,3 +1,4 @@
+using Vae.Runtime.Actors;
 using Vae.Shared;
 using Vae.Shared.Messages;
 using Vae.Shared.Sweeps;
@@ -123,6 +124,37 @@ public sealed class ReplicaEngineTests : TorchTest
         Assert.Equal([1, 2], joiner.Results.Select(result => result.TrialIndex).Order());
         foreach (var worker in two) worker.Engine.Halt(new(2));
         Assert.All(await Task.WhenAll(training[1..]).WaitAsync(Patience), Assert.NotNull);
+    }
+
+    [Fact]
+    public async Task Each_evaluation_is_told_with_what_the_objective_says_beside_the_bound()
+    {
+        var trial = Long(0, 100); // Ten steps of an epoch.
+        await using var gang = new EngineGang(1, [trial with { Model = trial.Model with { Family = ModelFamily.Vq, Codes = 8, CodeSize = 4, CodePriorWidth = 8 } }]);
+        var worker = gang.Workers[0];
+
+        Assert.Null(await worker.TrainAsync(1, gang.Workers).WaitAsync(Patience));
+
+        var evaluations = worker.Points.SelectMany(points => points).OfType<MetricPoint.Evaluation>().ToList();
+        Assert.Equal(2, evaluations.Count); // Epochs 5 and 10.
+        Assert.All(evaluations, evaluation => Assert.Equal(["perplexity", "codes_in_use"], evaluation.Figures.Select(figure => figure.Name)));
+        Assert.All(evaluations, evaluation => Assert.InRange(evaluation.Figures[0].Value, 1, 8));
+        Assert.Equal(Assert.Single(worker.Results).Figures, evaluations[^1].Figures);
+    }
+
+    [Theory]
+    [InlineData("training.objective: tc, factor and mmd look at one aggregate posterior, but a ladder has one for each layer")]
+    [InlineData("this version does not train family 99 yet")]
+    public async Task A_trial_that_this_version_does_not_train_is_refused_by_name_before_anything_is_built(string reason)
+    {
+        var trial = Long(3, 10);
+        var model = reason.StartsWith("this version", StringComparison.Ordinal) ? trial.Model with { Family = (ModelFamily)99 } : trial.Model with { Family = ModelFamily.Ladder };
+        await using var gang = new EngineGang(1, [trial with { Assignments = [new("training.beta", "2")], Model = model, Training = trial.Training with { Objective = TrainingObjective.Tc } }]);
+
+        var refusal = await Assert.ThrowsAsync<UserFitException>(() => gang.Workers[0].Prepared.WaitAsync(Patience));
+
+        Assert.StartsWith("trial 3 (beta=2): ", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
     }
 
     private static TrialSpec Long(int index, long steps)
