@@ -129,7 +129,7 @@ public sealed partial class Sweep : IActor
     private void TakeDataset(SweepMessage.DatasetReady ready, Effects effects)
     {
         if (_dataChecked || HasEnded) return;
-        if (LabelMisfit(ready.Manifest) is { } misfit)
+        if (LabelFit.Misfit(_definition, ready.Manifest.HasLabels ? ready.Manifest.Classes : 0) is { } misfit)
         {
             End(SweepState.Failed, misfit, effects);
             return;
@@ -148,10 +148,6 @@ public sealed partial class Sweep : IActor
 
         _dataChecked = true;
     }
-
-    // No trial would begin. Looked for in the first one: what family and classes are is seldom searched, and a trial that differs fails by itself.
-    private string? LabelMisfit(DatasetManifest data) =>
-        SweepTrials.Enumerate(_definition).FirstOrDefault() is { } trial && ModelSize.LabelMisfit(trial.Model, data.HasLabels ? data.Classes : 0) is { } misfit ? $"No trial can be trained: {misfit}." : null;
 
     private void RejectDataset(SweepMessage.DatasetRejected rejected, Effects effects)
     {

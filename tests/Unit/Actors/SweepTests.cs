@@ -1,3 +1,4 @@
+using System.Text;
 using Vae.Coordinator.Actors;
 using Vae.Coordinator.Projections;
 using Vae.Shared;
@@ -59,6 +60,30 @@ public class SweepTests
         Assert.Equal(Sweep.WaitingMax, Spawned(Start(100_000)).Count());
         Assert.Equal([$"pack.s-1.{Sweep.WaitingMax}.1"], Spawned(Begin(0, 1)));
         Assert.Empty(Spawned(Finish(0, 1)));
+    }
+
+    [Theory]
+    [InlineData("model.classes", "Trial 1 (classes=2) cannot be trained: the data set has labels from 0 to 2, but model.classes is 2; set it to 3.", "3", "2", "4")]
+    [InlineData("model.family", "Trial 2 (family=m2) cannot be trained: the model needs the label of each row, but the data set has none.", "vae", "ladder", "m2")]
+    [InlineData("training.beta", "No trial can be trained: the data set has labels from 0 to 2, but model.classes is 2; set it to 3.", "1", "2", "4")]
+    public void A_trial_that_cannot_take_the_labels_ends_the_sweep_before_any_begins_wherever_it_stands(string path, string told, params string[] values)
+    {
+        var family = path == "model.family" ? ModelFamily.Vae : ModelFamily.Conditional;
+        var definition = Some.Definition(1) with
+        {
+            Model = new ModelSpec { Family = family, Classes = path == "training.beta" ? 2 : 3 },
+            Search = new SearchSpec { Parameters = [new(path, new ParameterDomain.Values([.. values]))] },
+        };
+        _facts.Add(Some.Submitted(1) with { Definition = Encoding.UTF8.GetString(SweepDefinitionJson.WriteUtf8(definition)) });
+        _sweep = new(new Sweep(Some.Context(), Some.Sweep, [.. _facts]));
+        Feed(new Signal.Started());
+        var hasLabels = family != ModelFamily.Vae;
+
+        var effects = Feed(new SweepMessage.DatasetReady(Some.Manifest with { HasLabels = hasLabels, Classes = hasLabels ? 3 : 0 }, []));
+
+        var ended = Assert.Single(effects.Facts<SweepEvent.Ended>());
+        Assert.Equal((SweepState.Failed, told), (ended.State, ended.Reason));
+        Assert.Empty(effects.Facts<SweepEvent.DatasetReady>());
     }
 
     [Fact]

@@ -109,6 +109,17 @@ public class PackSignatureTests
     public void A_field_without_effect_keeps_no_trials_apart(string field, Func<TrialSpec, TrialSpec> change) =>
         Assert.True(PackSignature.Of(Base) == PackSignature.Of(change(Base)), field);
 
+    [Theory]
+    [InlineData(Architecture.Conv)]
+    [InlineData(Architecture.Resnet)]
+    public void A_dense_layer_that_convolutional_vq_models_lack_keeps_none_of_them_apart(Architecture architecture)
+    {
+        var vq = Base with { Model = Base.Model with { Family = ModelFamily.Vq, Architecture = architecture } };
+
+        Assert.Equal(PackSignature.Of(vq), PackSignature.Of(vq with { Model = vq.Model with { Hidden = 8, Latent = 3 } }));
+        Assert.NotEqual(PackSignature.Of(vq), PackSignature.Of(vq with { Model = vq.Model with { Channels = [8] } }));
+    }
+
     [Fact]
     public void Numbers_of_a_target_and_of_a_family_are_entries_of_a_vector()
     {

@@ -43,7 +43,8 @@ public sealed record PackSignature(string Key)
             yield break;
         }
         yield return $"channels={(model.Channels is { } channels ? Widths(channels) : "auto")}";
-        yield return $"hidden={model.Hidden}";
+        // Between the maps of a vq model and its codes there is no dense layer.
+        if (model.Family != ModelFamily.Vq) yield return $"hidden={model.Hidden}";
         if (model.Architecture != Architecture.Resnet) yield break;
         yield return $"blocks={model.Blocks}";
         yield return $"groups={model.Groups}";
