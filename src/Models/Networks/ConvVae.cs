@@ -34,6 +34,9 @@ public sealed class ConvVae : VaeNetwork
     /// <summary>What the last convolution of the encoder gives, and the first of the decoder gets.</summary>
     internal ImageShape Bottom => _bottom;
 
+    /// <inheritdoc/>
+    public override Tensor OutputBias => LastBias(_decoder);
+
     private protected override Linear PosteriorLayer => _posterior;
 
     private protected override Linear DecoderInput { get; }

@@ -46,6 +46,9 @@ public sealed class LadderNetwork : PackNetwork
     /// <summary>Latents of each layer, data side first.</summary>
     public ValueList<int> Sizes { get; }
 
+    /// <inheritdoc/>
+    public override Tensor OutputBias => LastBias(_decoder);
+
     /// <summary>The network of one trial with the initial weights of its seed.</summary>
     public static LadderNetwork Create(ModelSpec spec, ImageShape image, ulong seed)
     {

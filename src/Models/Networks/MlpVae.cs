@@ -7,6 +7,7 @@ namespace Vae.Models.Networks;
 public sealed class MlpVae : VaeNetwork
 {
     private readonly Linear _posterior;
+    private readonly Linear _output;
     private readonly Module<Tensor, Tensor>[] _encoderLayers;
     private readonly Module<Tensor, Tensor>[] _decoderLayers;
     private readonly DenseStack _encode;
@@ -20,11 +21,14 @@ public sealed class MlpVae : VaeNetwork
         _encode = new DenseStack(encoder, _posterior);
         (var decoder, var decoded) = Stack(spec.Latent, spec.DecoderWidths.Span, spec.Activation, replicas, generators);
         _ = register_module("decoder", decoder);
-        var output = register_module("output", torch.nn.Linear(decoded, image.Values, replicas: replicas, generators: generators));
-        _decode = new DenseStack(decoder, output);
-        DecoderInput = decoder.named_children() is [(_, Linear first), ..] ? first : output;
-        (_encoderLayers, _decoderLayers) = ([.. Layers(encoder), _posterior], [.. Layers(decoder), output]);
+        _output = register_module("output", torch.nn.Linear(decoded, image.Values, replicas: replicas, generators: generators));
+        _decode = new DenseStack(decoder, _output);
+        DecoderInput = decoder.named_children() is [(_, Linear first), ..] ? first : _output;
+        (_encoderLayers, _decoderLayers) = ([.. Layers(encoder), _posterior], [.. Layers(decoder), _output]);
     }
+
+    /// <inheritdoc/>
+    public override Tensor OutputBias => _output.bias!;
 
     private protected override Linear PosteriorLayer => _posterior;
 

@@ -33,6 +33,9 @@ public abstract class PackNetwork : Module
     /// <summary>Log scale of the discretised logistic likelihood, [K], learned. Null for other likelihoods.</summary>
     public Tensor? ObservationLogScale { get; private set; }
 
+    /// <summary>The bias that ends the decoder: [K, D], or [K, C] where a convolution does.</summary>
+    public abstract Tensor OutputBias { get; }
+
     /// <summary>Where the latent size shows in one of <see cref="Module.parameters"/>: what has to be cut for a smaller latent.</summary>
     public virtual LatentAxis LatentAxisOf(Tensor parameter) => LatentAxis.None;
 
@@ -115,6 +118,14 @@ public abstract class PackNetwork : Module
         const string name = "observation_log_variance";
         ObservationLogVariance = spec.Variance is { } given ? register_buffer(name, torch.full([Replicas], Math.Log(given))) : register_parameter(name, torch.zeros([Replicas]));
     }
+
+    /// <summary>The bias of a stack's last layer.</summary>
+    private protected static Tensor LastBias(Sequential stack) => stack.named_children()[^1].module switch
+    {
+        Linear linear => linear.bias!,
+        ConvTranspose2d convolution => convolution.bias!,
+        var other => throw new ArgumentException($"A decoder ends in a linear layer or a transposed convolution, not in {other}.", nameof(stack)),
+    };
 
     // [2d, ...] as [2, d, ...]: means and log variances are cut apart.
     private static Tensor Halves(Tensor rows) => rows.dim() == 1 ? rows.view(2, -1) : rows.view(2, rows.size(0) / 2, rows.size(1));

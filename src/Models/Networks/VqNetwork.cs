@@ -16,7 +16,7 @@ public sealed class VqNetwork : PackNetwork
     private VqNetwork(ModelSpec spec, ImageShape image, int replicas, torch.Generator[] generators) : base(image, replicas, spec.Latent)
     {
         Positions = spec.CodePositions(image.Height, image.Width);
-        (_encode, _decode) = spec.Architecture == Architecture.Mlp ? Dense(spec, generators) : Convolutional(spec, generators);
+        (_encode, _decode, OutputBias) = spec.Architecture == Architecture.Mlp ? Dense(spec, generators) : Convolutional(spec, generators);
         Codebook = register_module("codebook", new Codebook(spec.Codes, spec.CodeSize, replicas, generators));
         RegisterObservation(spec);
         Prior = register_module("prior", new CodePrior(spec.Codes, spec.CodeSize, Positions, spec.CodePriorWidth, replicas, generators));
@@ -27,6 +27,9 @@ public sealed class VqNetwork : PackNetwork
 
     /// <summary>The map whose pixels the positions are; null with dense layers.</summary>
     internal ImageShape? Bottom { get; private set; }
+
+    /// <inheritdoc/>
+    public override Tensor OutputBias { get; }
 
     /// <summary>What the vectors are replaced by.</summary>
     public Codebook Codebook { get; }
@@ -51,7 +54,7 @@ public sealed class VqNetwork : PackNetwork
     /// <summary>[K, n P, C] to [K, n, D]: what <see cref="VaeNetwork.Decode"/> returns.</summary>
     public Tensor Decode(Tensor vectors) => _decode(vectors);
 
-    private (Func<Tensor, Tensor> Encode, Func<Tensor, Tensor> Decode) Dense(ModelSpec spec, torch.Generator[] generators)
+    private (Func<Tensor, Tensor> Encode, Func<Tensor, Tensor> Decode, Tensor OutputBias) Dense(ModelSpec spec, torch.Generator[] generators)
     {
         (var encoder, var encoded) = MlpVae.Stack(Image.Values, spec.Encoder.Span, spec.Activation, Replicas, generators);
         _ = register_module("encoder", encoder);
@@ -60,7 +63,7 @@ public sealed class VqNetwork : PackNetwork
         _ = register_module("decoder", decoder);
         var output = register_module("output", torch.nn.Linear(decoded, Image.Values, replicas: Replicas, generators: generators));
         var (down, up, size) = (new DenseStack(encoder, vectors), new DenseStack(decoder, output), spec.CodeSize);
-        return (Encode, Decode);
+        return (Encode, Decode, output.bias!);
 
         Tensor Encode(Tensor x)
         {
@@ -72,7 +75,7 @@ public sealed class VqNetwork : PackNetwork
     }
 
     // A convolution of kernel 1 on each side: channels of the bottom map to numbers of a code and back.
-    private (Func<Tensor, Tensor> Encode, Func<Tensor, Tensor> Decode) Convolutional(ModelSpec spec, torch.Generator[] generators)
+    private (Func<Tensor, Tensor> Encode, Func<Tensor, Tensor> Decode, Tensor OutputBias) Convolutional(ModelSpec spec, torch.Generator[] generators)
     {
         var stacks = new ConvolutionStacks(spec, Image, Replicas, generators);
         var bottom = stacks.Bottom;
@@ -82,7 +85,7 @@ public sealed class VqNetwork : PackNetwork
         var head = register_module("decoder_head", torch.nn.Sequential(
             torch.nn.Conv2d(spec.CodeSize, bottom.Channels, 1, replicas: Replicas, generators: generators), stacks.ActivationAtBottom()));
         var decoder = register_module("decoder", stacks.Decoder());
-        return (Encode, Decode);
+        return (Encode, Decode, LastBias(decoder));
 
         Tensor Encode(Tensor x)
         {

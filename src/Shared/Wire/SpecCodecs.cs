@@ -22,6 +22,7 @@ internal static class SpecCodecs
     private static readonly Codec<OptimizerKind> OptimizerKindName = Enum<OptimizerKind>();
     private static readonly Codec<Prior> PriorName = Enum<Prior>();
     private static readonly Codec<int?> OptionalI32 = OptionalValue(I32);
+    private static readonly Codec<OutputBias?> OptionalOutputBias = OptionalValue(Enum<OutputBias>());
     private static readonly Codec<TrainingObjective> TrainingObjectiveName = Enum<TrainingObjective>();
     private static readonly Codec<KlSchedule> KlScheduleName = Enum<KlSchedule>();
     private static readonly Codec<TcEstimator> TcEstimatorName = Enum<TcEstimator>();
@@ -107,6 +108,7 @@ internal static class SpecCodecs
         .Field("CodeSize", I32, x => x.CodeSize)
         .Field("CodePriorWidth", I32, x => x.CodePriorWidth)
         .Field("Classes", OptionalI32, x => x.Classes)
+        .Field("OutputBias", OptionalOutputBias, x => x.OutputBias)
         .ReadBy((ref r) => new()
         {
             Family = ModelFamilyName.Read(ref r),
@@ -128,6 +130,7 @@ internal static class SpecCodecs
             CodeSize = I32.Read(ref r),
             CodePriorWidth = I32.Read(ref r),
             Classes = OptionalI32.Read(ref r),
+            OutputBias = OptionalOutputBias.Read(ref r),
         });
 
     public static readonly RecordCodec<TrainingSpec> Training = Record<TrainingSpec>()

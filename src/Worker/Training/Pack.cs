@@ -73,7 +73,12 @@ internal sealed class Pack : IDisposable
     public void Fill(int slot, TrialSpec trial)
     {
         CheckFits(slot, trial);
-        using (var own = PackNetworks.Create(trial, Data.Shape)) PackNetwork.CopyReplica(own, 0, Network, slot);
+        using (var own = PackNetworks.Create(trial, Data.Shape))
+        {
+            if (trial.Model.StartsAtMeanImage) OutputStart.Set(own, trial.Model.Likelihood, Data.MeanImage);
+            PackNetwork.CopyReplica(own, 0, Network, slot);
+        }
+
         Place(slot, trial);
     }
 

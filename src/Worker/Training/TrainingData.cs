@@ -14,6 +14,7 @@ namespace Vae.Worker.Training;
 public sealed class TrainingData : IDisposable
 {
     private readonly Tensor _pixels;
+    private readonly Lazy<float[]> _mean;
     private MemoryHandle _pinned;
 
     /// <param name="images">All rows, held-out ones at the end.</param>
@@ -36,6 +37,7 @@ public sealed class TrainingData : IDisposable
             _ => throw new ArgumentOutOfRangeException(nameof(binarize), binarize, "Unknown mode."),
         };
         _pixels = StaysOnHost(device, images.Pixels.Length) ? Borrow(images) : torch.tensor(images.Pixels.Span, [images.Count, Shape.Values], device).DetachFromDisposeScope();
+        _mean = new(() => Training.MeanImage.Of(_pixels, TrainRows, Mode));
     }
 
     private static bool StaysOnHost(torch.Device device, long bytes) =>
@@ -64,6 +66,9 @@ public sealed class TrainingData : IDisposable
 
     /// <summary>What generated each row: [rows, factors], small numbers; null where nobody knows.</summary>
     public FactorTable? Factors { get; }
+
+    /// <summary>The mean of each value over training rows, as models see it: [D], 0 to 1. Computed when first asked for.</summary>
+    public ReadOnlySpan<float> MeanImage => _mean.Value;
 
     private ByteConversion Mode { get; }
 

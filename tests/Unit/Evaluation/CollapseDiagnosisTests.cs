@@ -26,6 +26,16 @@ public class CollapseDiagnosisTests
     }
 
     [Fact]
+    public void A_full_collapse_is_told_of_the_output_bias_unless_it_began_at_the_data()
+    {
+        const string remedy = "model.output_bias: data (now random)";
+        Assert.Contains(remedy, CollapseDiagnosis.Of([0, 0], Trial(new()))!.Remedies);
+        Assert.DoesNotContain(remedy, CollapseDiagnosis.Of([0, 0, 1], Trial(new()))!.Remedies);
+        Assert.DoesNotContain(remedy, CollapseDiagnosis.Of([0, 0], Trial(new(), new() { OutputBias = OutputBias.Data }))!.Remedies);
+        Assert.DoesNotContain(remedy, CollapseDiagnosis.Of([0], Trial(new(), new() { Prior = Prior.Vamp, Activation = Activation.Tanh }))!.Remedies);
+    }
+
+    [Fact]
     public void A_few_inactive_units_are_no_illness()
     {
         var diagnosis = CollapseDiagnosis.Of([0, 0.5, 0.5, 0.5], Trial(new()))!;

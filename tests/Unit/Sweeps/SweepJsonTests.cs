@@ -37,6 +37,7 @@ public class SweepJsonTests
                 CodeSize = 10,
                 CodePriorWidth = 11,
                 Classes = 12,
+                OutputBias = OutputBias.Data,
             },
             Training = Trial.Training with
             {

@@ -143,6 +143,18 @@ public class TrialRulesTests
     }
 
     [Fact]
+    public void A_decoder_begins_at_the_data_where_a_learned_prior_would_collapse_unless_it_is_said()
+    {
+        Assert.True(new ModelSpec { Prior = Prior.Vamp, Activation = Activation.Tanh }.StartsAtMeanImage);
+        Assert.True(new ModelSpec { Family = ModelFamily.Ladder }.StartsAtMeanImage);
+        Assert.True(new ModelSpec { OutputBias = OutputBias.Data }.StartsAtMeanImage);
+        Assert.False(new ModelSpec().StartsAtMeanImage);
+        Assert.False(new ModelSpec { Activation = Activation.Tanh }.StartsAtMeanImage);
+        Assert.False(new ModelSpec { Prior = Prior.Vamp }.StartsAtMeanImage);
+        Assert.False(new ModelSpec { Family = ModelFamily.Ladder, OutputBias = OutputBias.Random }.StartsAtMeanImage);
+    }
+
+    [Fact]
     public void Classes_follow_from_the_data_unless_they_are_said()
     {
         Assert.Equal((3, 10, 7), (new ModelSpec().ClassesFor("sprites"), new ModelSpec().ClassesFor("idx"), new ModelSpec { Classes = 7 }.ClassesFor("idx")));

@@ -20,6 +20,9 @@ public enum Likelihood { Bernoulli, Gaussian, ContinuousBernoulli, DiscretisedLo
 /// <summary>The distribution of latents before an image is seen: standard normal, or a mixture of posteriors of learned pseudo-inputs (VampPrior).</summary>
 public enum Prior { Normal, Vamp }
 
+/// <summary>How the last bias of the decoder begins: random as other weights do, or where the decoder says of every image what the mean of the training images is (Burda et al. 2016, in their code).</summary>
+public enum OutputBias { Random, Data }
+
 /// <summary>The nonlinearity after every hidden layer.</summary>
 public enum Activation { Relu, Tanh, Gelu, Silu, LeakyRelu, Elu }
 
@@ -83,6 +86,17 @@ public sealed record ModelSpec
 
     /// <summary>Labels that conditional and m2 tell apart, 2 to 1,000. Default: by the data, see <see cref="ClassesFor"/>.</summary>
     public int? Classes { get; init; }
+
+    /// <summary>Where the decoder's last bias begins. Default: see <see cref="StartsAtMeanImage"/>.</summary>
+    public OutputBias? OutputBias { get; init; }
+
+    /// <summary>
+    /// Whether the decoder begins at the mean of the training images, with the default filled in. Where the prior is learned with the posterior, both can become one before latents are of use, while the decoder learns the mean
+    /// image: a ladder begins there, and a VampPrior behind tanh layers, which saturate meanwhile and never come back. Behind other layers a VampPrior does not collapse, and learns faster from a random start.
+    /// </summary>
+    public bool StartsAtMeanImage => OutputBias is { } given
+        ? given == Sweeps.OutputBias.Data
+        : Family == ModelFamily.Ladder || (Prior == Prior.Vamp && Activation == Activation.Tanh);
 
     /// <summary>Most labels that a model tells apart.</summary>
     public const int ClassesMax = 1_000;

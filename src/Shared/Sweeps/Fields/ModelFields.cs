@@ -54,5 +54,8 @@ internal static class ModelFields
         { Aliases = ["prior_width"] },
         new Field<ModelSpec, int?>("classes", new OptionalValue<int>(new WholeNumber<int>(2, ModelSpec.ClassesMax), "auto"), m => m.Classes, (m, v) => m with { Classes = v },
             "`conditional`, `m2`: how many labels there are. `auto`: the 3 shapes of sprites, else 10.")
-        { Aliases = ["num_classes", "n_classes", "num_labels"] });
+        { Aliases = ["num_classes", "n_classes", "num_labels"] },
+        new Field<ModelSpec, OutputBias?>("output_bias", new OptionalValue<OutputBias>(new Choice<OutputBias>(), "auto"), m => m.OutputBias, (m, v) => m with { OutputBias = v },
+            "How the decoder's last bias begins. `random`: as other weights. `data`: so that every image is the mean of the training images. `auto`: `data` in a ladder and with a vamp prior behind tanh layers, else `random`.")
+        { Aliases = ["output_start", "init_output", "bias_init", "decoder_bias"] });
 }

@@ -120,6 +120,7 @@ public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Un
     {
         var (model, training) = (trial.Model, trial.Training);
         if (training.Beta > 1) yield return Say("training.beta", "1", training.Beta);
+        if (active == 0 && !model.StartsAtMeanImage) yield return "model.output_bias: data (now random)"; // What learns the mean image first has often lost its latents by then.
         if (training.KlWarmupEpochs < WarmupEpochs) yield return Say("training.kl_warmup_epochs", $"{WarmupEpochs}", training.KlWarmupEpochs);
         else if (training.KlSchedule != KlSchedule.Cyclical && IsTrained(training with { KlSchedule = KlSchedule.Cyclical })) yield return "training.kl_schedule: cyclical";
         if (training is { FreeBits: 0, Capacity: null } && IsTrained(training with { FreeBits = FreeBits })) yield return Say("training.free_bits", string.Create(CultureInfo.InvariantCulture, $"{FreeBits}"), 0);
