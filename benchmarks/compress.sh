@@ -56,7 +56,7 @@ print("| --- | ---: | ---: | ---: | ---: |")
 for name, title in names.items():
     a = found[name]
     extra = (a["header_bytes"] * 8 + a["start_bits"]) / a["pixels"] / a["elbo_bits_per_pixel"]
-    print(f"| {title} | {a['bits_per_pixel']:.4f} | {a['elbo_bits_per_pixel']:.4f} | {a['overhead']:.2%} | {extra:.2%} |")
+    print(f"| {title} | {a['bits_per_pixel']:.4f} | {a['elbo_bits_per_pixel']:.4f} | {a['overhead'] * 100:.2f} % | {extra * 100:.2f} % |")
 
 def png(width, depth, rows):
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
