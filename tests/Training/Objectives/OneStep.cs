@@ -9,19 +9,20 @@ namespace Vae.Tests.Training.Objectives;
 internal sealed class OneStep : IDisposable
 {
     private static readonly ImageShape Image = new(1, 8, 8);
-    private readonly TrialSpec _trial;
 
     public OneStep(TrainingSpec training, int batch = 6, int latent = 3, ModelSpec? model = null, int trainRows = 60)
     {
-        _trial = new TrialSpec { Index = 0, Training = training, Model = (model ?? new ModelSpec()) with { Encoder = [12, 9], Latent = latent, Activation = Vae.Shared.Sweeps.Activation.Tanh } };
-        Network = VaeNetwork.Create(_trial.Model, Image, [7UL], training);
-        Objective = PackObjectives.Create(Network, _trial.Model, training);
-        (Batch, Position) = (batch, new SlotPosition(_trial, 0, 10, 1000, batch, trainRows));
+        Trial = new TrialSpec { Index = 0, Training = training, Model = (model ?? new ModelSpec()) with { Encoder = [12, 9], Latent = latent, Activation = Vae.Shared.Sweeps.Activation.Tanh } };
+        Network = VaeNetwork.Create(Trial.Model, Image, [7UL], training);
+        Objective = PackObjectives.Create(Network, Trial.Model, training);
+        (Batch, Position) = (batch, new SlotPosition(Trial, 0, 10, 1000, batch, trainRows));
         X = torch.rand([1, batch, Image.Values]).gt(0.5).to(ScalarType.Float32);
         Noise = torch.randn([1, batch * Objective.NoiseRows, latent]);
         foreach (var parameter in Network.parameters()) parameter.grad = torch.zeros(parameter.shape);
-        if (_trial.Model.Classes is { } classes) Labels = torch.tensor([.. Enumerable.Range(0, batch).Select(row => (long)(row % classes))], [1, batch]);
+        if (Trial.Model.Classes is { } classes) Labels = torch.tensor([.. Enumerable.Range(0, batch).Select(row => (long)(row % classes))], [1, batch]);
     }
+
+    public TrialSpec Trial { get; }
 
     public VaeNetwork Network { get; }
 
