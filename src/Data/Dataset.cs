@@ -11,6 +11,12 @@ namespace Vae.Data;
 /// <param name="Warnings">What is odd about the data but does not forbid training, as sentences for the user.</param>
 public sealed record Dataset(ImageSet Images, string Source, Binarize Binarize, string Fingerprint, int HeldOut, IReadOnlyList<string> Warnings)
 {
+    /// <summary>Held-out rows whose labels <see cref="DatasetSource.ExcludeLabels"/> names: neither trained on nor part of <see cref="Images"/>; null where there are none.</summary>
+    public ImageSet? Excluded { get; init; }
+
+    /// <summary>All rows as they are served to workers: <see cref="Images"/>, then <see cref="Excluded"/>.</summary>
+    public ImageSet Served { get; init; } = Images;
+
     /// <summary>Rows that are trained on: 0 .. TrainRows - 1.</summary>
     public int TrainRows => Images.Count - HeldOut;
 }

@@ -25,9 +25,14 @@ public static class DatasetLoader
         };
         if (source.Binarize == Binarize.Fixed) images = Threshold(images);
 
-        (images, var heldOut) = LabelFilter.Without(images, source.HeldOutOf(images.Count), source.ExcludeLabels, shownAs);
+        var (served, heldOut, excluded) = LabelFilter.Without(images, source.HeldOutOf(images.Count), source.ExcludeLabels, shownAs);
+        images = served.Slice(0, served.Count - excluded);
         var warnings = DatasetChecks.Check(images, heldOut, source.Source == DatasetSource.Sprites || source.Binarize == Binarize.Fixed ? Binarize.None : source.Binarize, shownAs);
-        return new(images, source.Source, source.Binarize, DatasetFingerprint.Of(images, source.Binarize), heldOut, warnings);
+        return new(images, source.Source, source.Binarize, DatasetFingerprint.Of(served, source.Binarize), heldOut, warnings)
+        {
+            Served = served,
+            Excluded = excluded > 0 ? served.Slice(images.Count, excluded) : null,
+        };
     }
 
     private static (ImageSet Images, string ShownAs) LoadIdx(DatasetSource source, string baseDirectory, string? dataRoot)

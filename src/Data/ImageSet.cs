@@ -70,6 +70,13 @@ public sealed class ImageSet
     /// <summary>The pixels of one row.</summary>
     public ReadOnlySpan<byte> Row(int row) => Pixels.Span.Slice(row * RowBytes, RowBytes);
 
+    /// <summary>Some rows in their order. Nothing is copied.</summary>
+    /// <param name="first">The first one.</param>
+    /// <param name="count">At least 1.</param>
+    public ImageSet Slice(int first, int count) => first == 0 && count == Count ? this : new(
+        Channels, Height, Width, Pixels.Slice(first * RowBytes, count * RowBytes), HasLabels ? Labels.Slice(first, count) : default,
+        Factors is { } table ? table with { Values = table.Values.Slice(first * table.Names.Count, count * table.Names.Count) } : null);
+
     private static int Max(ReadOnlySpan<byte> values)
     {
         byte max = 0;

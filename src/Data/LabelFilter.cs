@@ -5,16 +5,19 @@ namespace Vae.Data;
 /// <summary>Rows chosen by their labels. Order is kept.</summary>
 public static class LabelFilter
 {
-    /// <summary>The rows whose labels are not among <paramref name="labels"/>. Held-out rows stay held out, so the same rows are whatever is left out.</summary>
+    /// <summary>
+    /// The rows whose labels are not among <paramref name="labels"/>, and behind them the held-out rows whose labels are: what a model that never saw them may be tried on. Held-out rows stay held out, so the same rows are
+    /// whatever is left out.
+    /// </summary>
     /// <param name="images">Rows with labels; the last <paramref name="heldOut"/> are held out.</param>
     /// <param name="heldOut">0 or more.</param>
     /// <param name="labels">0 to 255 each.</param>
     /// <param name="shownAs">How messages call the data.</param>
-    /// <returns>What is left, and how many of its rows are held out.</returns>
+    /// <returns>All these rows, how many of those that are left are held out, and how many rows stand behind them.</returns>
     /// <exception cref="DatasetException">There are no labels, a label is on no row, or no row to train on or to hold out is left.</exception>
-    public static (ImageSet Images, int HeldOut) Without(ImageSet images, int heldOut, ValueList<int> labels, string shownAs)
+    public static (ImageSet Images, int HeldOut, int Excluded) Without(ImageSet images, int heldOut, ValueList<int> labels, string shownAs)
     {
-        if (labels.Count == 0) return (images, heldOut);
+        if (labels.Count == 0) return (images, heldOut, 0);
         if (!images.HasLabels) throw new DatasetException($"{shownAs}: `exclude_labels` leaves out rows by their labels, and the data set has none. Give `labels`, or remove it.");
         foreach (var label in labels)
         {
@@ -26,7 +29,8 @@ public static class LabelFilter
         var keptHeldOut = kept.Count(row => row >= trainRows);
         if (kept.Length == keptHeldOut) throw new DatasetException($"{shownAs}: `exclude_labels` leaves no row to train on. Name fewer labels.");
         if (heldOut > 0 && keptHeldOut == 0) throw new DatasetException($"{shownAs}: `exclude_labels` leaves no held-out row. The file may be sorted by label: shuffle it, or hold out more.");
-        return (Take(images, kept), keptHeldOut);
+        var excluded = Rows(images, row => row >= trainRows && labels.Contains(images.Labels.Span[row]));
+        return (Take(images, [.. kept, .. excluded]), keptHeldOut, excluded.Length);
     }
 
     /// <summary>The rows of some labels from row <paramref name="first"/> on; null when there are none.</summary>

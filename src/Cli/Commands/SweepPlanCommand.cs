@@ -31,7 +31,7 @@ internal static class SweepPlanCommand
         var data = DatasetLoader.Load(sweep.Definition.Dataset, sweep.BaseDirectory);
         foreach (var warning in data.Warnings) output.Warning(warning);
         var images = data.Images;
-        var shape = new DataShape(data.TrainRows, images.Channels, images.Height, images.Width, data.HeldOut);
+        var shape = new DataShape(data.TrainRows, images.Channels, images.Height, images.Width, data.HeldOut + (data.Excluded?.Count ?? 0));
         SweepPlan plan;
         try
         {

@@ -48,7 +48,7 @@ internal sealed record EvaluationInputs(Dataset Data, EvaluationRanges Ranges, b
     /// <summary>The held-out rows that training left out by their labels, if these inputs are the model's own; null when there are none.</summary>
     public static ImageSet? Excluded(OpenModel model, EvaluationChoice choice)
     {
-        if (model.Model.Model.Classes > 0 || choice.Images is not null || choice.Source is not null || model.Dataset is not { ExcludeLabels: { Count: > 0 } excluded }) return null;
+        if ((model.Model.Model.Classes > 0 && !model.Latents.InfersLabels) || choice.Images is not null || choice.Source is not null || model.Dataset is not { ExcludeLabels: { Count: > 0 } excluded }) return null;
         var all = DatasetLoader.Load(Source(model, choice, model.Image.Height) with { ExcludeLabels = [] }, Environment.CurrentDirectory);
         return LabelFilter.Only(all.Images, all.HeldOut > 0 ? all.TrainRows : 0, excluded);
     }

@@ -30,7 +30,7 @@ internal sealed class OpenModel : IDisposable
 
     public ImageShape Image => Model.Network.Image;
 
-    /// <summary>What it was trained on, with absolute paths; null when neither its config nor the store under --home tells.</summary>
+    /// <summary>What it was trained on, see <see cref="DatasetOf"/>; null when neither its config nor the store under --home tells.</summary>
     public DatasetSource? Dataset { get; }
 
     /// <exception cref="CliException">There is no such model.</exception>
@@ -39,7 +39,7 @@ internal sealed class OpenModel : IDisposable
         var path = await ModelPath.FindAsync(typed, home, cancellation);
         var (chosen, _) = DeviceProbe.Open(device, Environment.ProcessorCount);
         var model = TrainedModel.Load(path, chosen);
-        return new OpenModel(model, model.Config.Dataset ?? DatasetOf(model.Config, home));
+        return new OpenModel(model, DatasetOf(model.Config, home));
     }
 
     /// <summary>The model under one label.</summary>
@@ -62,17 +62,23 @@ internal sealed class OpenModel : IDisposable
         }
     }
 
-    /// <summary>What the store under <paramref name="home"/> says that a model was trained on, with absolute paths; null when it does not tell.</summary>
+    /// <summary>
+    /// What a model was trained on; null when nobody tells. Its config has the paths of the sweep file, which are meant from that file's folder and not from where the program runs now: the store under <paramref name="home"/>
+    /// knows the folder. Without the store a relative path is meant from the current folder.
+    /// </summary>
     public static DatasetSource? DatasetOf(ModelConfig config, string home)
     {
-        if (config.Run is not { Sweep.Length: > 0 } run) return null;
+        if (config.Dataset is { } whole && IsPlaced(whole.Images) && IsPlaced(whole.Labels)) return whole;
+        if (config.Run is not { Sweep.Length: > 0 } run) return config.Dataset;
         using var store = new LocalSource(home);
-        if (store.DatasetOf(run.Sweep) is not var (source, folder)) return null;
+        if (store.DatasetOf(run.Sweep) is not var (source, folder)) return config.Dataset;
         return source with
         {
             Images = source.Images is { } images ? Path.GetFullPath(images, folder) : null,
             Labels = source.Labels is { } labels ? Path.GetFullPath(labels, folder) : null,
         };
+
+        static bool IsPlaced(string? path) => path is null || Path.IsPathRooted(path);
     }
 
     /// <summary>Writes a picture so that the file is whole or not there.</summary>

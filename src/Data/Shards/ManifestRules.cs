@@ -16,7 +16,7 @@ public static class ManifestRules
         Require(IsDigest(manifest.Fingerprint), "the fingerprint is not 64 characters of lower-case hexadecimal");
         Require(manifest is { Count: >= 1, Channels: >= 1 and <= 16, Height: >= 1 and <= 65_535, Width: >= 1 and <= 65_535, ShardRows: >= 1 }, "a size is out of range");
         Require((long)manifest.Channels * manifest.Height * manifest.Width <= Array.MaxLength / manifest.Count, $"its pixels exceed {Array.MaxLength:N0} bytes");
-        Require(manifest.HeldOut >= 0 && manifest.HeldOut < manifest.Count, "no row is left to train on");
+        Require(manifest is { HeldOut: >= 0, Excluded: >= 0 } && (long)manifest.HeldOut + manifest.Excluded < manifest.Count, "no row is left to train on");
         var plan = manifest.Plan;
         Require(manifest.Shards.Count == plan.Shards, $"it lists {manifest.Shards.Count} shards where {plan.Shards} are needed");
         for (var index = 0; index < manifest.Shards.Count; index++)

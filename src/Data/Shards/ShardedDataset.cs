@@ -21,7 +21,7 @@ public sealed class ShardedDataset : IShardSource
     /// <param name="targetBytes">Weight of a shard, default <see cref="ShardPlan.TargetBytes"/>.</param>
     public static ShardedDataset Of(Dataset dataset, int targetBytes = ShardPlan.TargetBytes)
     {
-        var images = dataset.Images;
+        var images = dataset.Served;
         var plan = ShardPlan.For(images.Count, images.RowBytes + (images.HasLabels ? 1 : 0) + (images.Factors?.Names.Count ?? 0), targetBytes);
         var shards = new ShardInfo[plan.Shards];
         for (var index = 0; index < shards.Length; index++)
@@ -40,8 +40,9 @@ public sealed class ShardedDataset : IShardSource
             Height = images.Height,
             Width = images.Width,
             HasLabels = images.HasLabels,
-            Classes = images.Classes,
+            Classes = dataset.Images.Classes,
             HeldOut = dataset.HeldOut,
+            Excluded = dataset.Excluded?.Count ?? 0,
             ShardRows = plan.ShardRows,
             Shards = ValueList.Create<ShardInfo>(shards),
         });

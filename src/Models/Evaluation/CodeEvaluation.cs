@@ -1,3 +1,4 @@
+using Vae.Data;
 using Vae.Shared.Datasets;
 using Vae.Torch;
 
@@ -54,6 +55,16 @@ public sealed class CodeEvaluation(CodeModel model, EvaluationRows data, Evaluat
             MetricGroup.LinearProbe => [Accuracy("linear_probe", Probes.Linear, "logistic regression on the vectors of the codes")],
             _ => [Accuracy("knn", (a, b, c, d) => Probes.Nearest(a, b, c, d), $"vote of the {Probes.NeighboursDefault} nearest by the vectors of the codes")],
         };
+    }
+
+    /// <summary>How well strange images are told from the held-out rows. Higher is stranger in all three: an improbable image, a bad reconstruction, improbable codes.</summary>
+    /// <param name="strange">Of the model's size.</param>
+    public IReadOnlyList<Measured> Anomalies(ImageSet strange)
+    {
+        var others = new CodeEvaluation(model, new EvaluationRows(strange, data.Binarize, data.Seed, model.Device), new(default, new RowRange(0, strange.Count)));
+        return Auroc.OfBound(Scores(Pass), Scores(others.Pass));
+
+        static BoundScores Scores(CodedRows rows) => new(rows.Distortion, [.. Enumerable.Range(0, rows.Distortion.Length).Select(rows.RateOf)]);
     }
 
     private IReadOnlyList<Measured> Bound()

@@ -77,6 +77,15 @@ public sealed class ModelEvaluation(LatentModel model, EvaluationRows data, Eval
         };
     }
 
+    /// <summary>How well strange images are told from the held-out rows by the parts of their bound. Higher is stranger in all three: a low bound, a bad reconstruction, a latent far from the prior.</summary>
+    /// <param name="strange">Of the model's size.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    public IReadOnlyList<Measured> Anomalies(ImageSet strange, CancellationToken cancellation = default)
+    {
+        var found = HeldOutPass.Of(model, new EvaluationRows(strange, data.Binarize, data.Seed, model.Device), new RowRange(0, strange.Count), cancellation);
+        return Auroc.OfBound(new(Pass.Distortion, Pass.Rate), new(found.Distortion, found.Rate));
+    }
+
     /// <summary>Latents of rows whose factors are known, in random order: sprites are drawn anew, of other data the held-out rows are taken.</summary>
     public FactorSamples Samples => _samples ??= factorImages ? DrawSprites() : TakeRows();
 

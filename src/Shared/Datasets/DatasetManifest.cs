@@ -19,7 +19,7 @@ public sealed record DatasetManifest
     /// <summary>Name of the source, see <see cref="DatasetSource.Source"/>.</summary>
     public required string Source { get; init; }
 
-    /// <summary>Rows, held-out ones included.</summary>
+    /// <summary>Rows, held-out and excluded ones included.</summary>
     public required int Count { get; init; }
 
     /// <summary>Channels of an image: 1 for grey, 3 for colour.</summary>
@@ -37,8 +37,11 @@ public sealed record DatasetManifest
     /// <summary>One more than the largest label; 0 without labels.</summary>
     public required int Classes { get; init; }
 
-    /// <summary>Rows at the end that are never trained on.</summary>
+    /// <summary>Rows, behind those that are trained on, that trials are judged by and never trained on.</summary>
     public required int HeldOut { get; init; }
+
+    /// <summary>Rows at the very end that are neither trained on nor judged by: held-out ones of the labels that the sweep leaves out, kept to tell how well a model finds them.</summary>
+    public int Excluded { get; init; }
 
     /// <summary>Rows of a full shard.</summary>
     public required int ShardRows { get; init; }
@@ -50,7 +53,7 @@ public sealed record DatasetManifest
     public int RowBytes => Channels * Height * Width;
 
     /// <summary>Rows that are trained on: 0 .. TrainRows - 1.</summary>
-    public int TrainRows => Count - HeldOut;
+    public int TrainRows => Count - HeldOut - Excluded;
 
     /// <summary>The plan that <see cref="Shards"/> follows.</summary>
     public ShardPlan Plan => new(Count, ShardRows);

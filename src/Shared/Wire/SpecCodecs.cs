@@ -73,6 +73,7 @@ internal static class SpecCodecs
         .Field("HeldOut", I32, x => x.HeldOut)
         .Field("ShardRows", I32, x => x.ShardRows)
         .Field("Shards", Shards, x => x.Shards)
+        .Field("Excluded", I32, x => x.Excluded)
         .ReadBy((ref r) => new()
         {
             Fingerprint = Text.Read(ref r),
@@ -86,6 +87,7 @@ internal static class SpecCodecs
             HeldOut = I32.Read(ref r),
             ShardRows = I32.Read(ref r),
             Shards = Shards.Read(ref r),
+            Excluded = I32.Read(ref r),
         });
 
     public static readonly RecordCodec<ModelSpec> Model = Record<ModelSpec>()

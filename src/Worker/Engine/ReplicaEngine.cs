@@ -84,10 +84,13 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
         Stopping.ThrowIfCancellationRequested();
         _lane.Enter(_parts.Device);
         Lane.SetThreads(_parts.ThreadsOf(_assignment.Shape), _assignment.Shape.Lanes);
+        var known = _assignment.Dataset;
+        var excluded = known.Excluded > 0 ? images.Slice(known.Count - known.Excluded, known.Excluded) : null;
+        images = images.Slice(0, known.Count - known.Excluded);
         _data = _shelf.Take(_assignment.Dataset, _assignment.Source.Binarize, images);
         _trainer = new PackTrainer(_assignment.Shape.Slots, _assignment.Shape.Latent, _assignment.Slots[0].Trial, _data, _parts.Device, new GangOptions(_assignment.Resources.Balance, _assignment.Resources.Overlap, _assignment.Resources.Compression), _assignment.Resources.Precision);
         CheckpointFetch.Fill(_trainer, _assignment.Slots, states);
-        _results = new SlotResults(_assignment, _parts, images, _trainer.EvaluationRows, Fail, Stopping);
+        _results = new SlotResults(_assignment, _parts, images, excluded, _trainer.EvaluationRows, Fail, Stopping);
     }
 
     /// <summary>

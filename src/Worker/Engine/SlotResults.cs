@@ -16,11 +16,12 @@ namespace Vae.Worker.Engine;
 /// <param name="assignment">The pack.</param>
 /// <param name="parts">What the worker has.</param>
 /// <param name="images">For pictures of reconstructions.</param>
+/// <param name="excluded">Held-out images of labels that are left out of training; null without any.</param>
 /// <param name="heldOut">The rows that are shown.</param>
 /// <param name="failed">Hears why a result cannot be had.</param>
 /// <param name="stopping">The replica is to go.</param>
 internal sealed class SlotResults(
-    ReplicaAssignment assignment, EngineParts parts, ImageSet images, RowRange heldOut, Action<Exception> failed, CancellationToken stopping) : IDisposable
+    ReplicaAssignment assignment, EngineParts parts, ImageSet images, ImageSet? excluded, RowRange heldOut, Action<Exception> failed, CancellationToken stopping) : IDisposable
 {
     private static readonly TimeSpan RetryMin = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan RetryMax = TimeSpan.FromSeconds(8);
@@ -83,7 +84,7 @@ internal sealed class SlotResults(
         try
         {
             var artifacts = network is null ? [] : await StoreAsync(end, network, halting);
-            var ended = network is null ? EndFigures.None : await parts.Studio.Do(() => TrialFigures.Of(assignment, end.Trial, end.Report!, network, images, heldOut, halting));
+            var ended = network is null ? EndFigures.None : await parts.Studio.Do(() => TrialFigures.Of(assignment, end.Trial, end.Report!, network, images, excluded, heldOut, halting));
             halting.ThrowIfCancellationRequested();
             if (Kept.IsForgotten(end.Trial.Index)) return;
             lock (_told) _told.Add(end.Trial.Index);

@@ -1,4 +1,5 @@
 using Vae.Data;
+using Vae.Data.Shards;
 using Vae.Shared;
 using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
@@ -24,6 +25,33 @@ public class ExcludedLabelsTests
             Assert.Equal(all.Images.Row(kept[row]).ToArray(), without.Images.Row(row).ToArray());
             Assert.Equal(all.Images.Factors!.Row(kept[row]).ToArray(), without.Images.Factors!.Row(row).ToArray());
         }
+    }
+
+    [Fact]
+    public void Held_out_rows_of_excluded_labels_are_served_behind_the_others_for_those_that_look_for_them()
+    {
+        var data = DatasetLoader.Load(Sprites with { ExcludeLabels = [1] }, "/");
+        var strange = LabelFilter.Only(DatasetLoader.Load(Sprites, "/").Images, 400, [1])!;
+
+        var served = ShardedDataset.Of(data);
+
+        Assert.Equal(strange.Pixels.ToArray(), data.Excluded!.Pixels.ToArray());
+        Assert.Equal((data.Images.Count + strange.Count, data.HeldOut, strange.Count, data.TrainRows), (served.Manifest.Count, served.Manifest.HeldOut, served.Manifest.Excluded, served.Manifest.TrainRows));
+        Assert.Equal([.. data.Images.Pixels.ToArray(), .. strange.Pixels.ToArray()], data.Served.Pixels.ToArray());
+        Assert.Equal(strange.Factors!.Row(3).ToArray(), data.Served.Factors!.Row(data.Images.Count + 3).ToArray());
+        ManifestRules.Check(served.Manifest);
+        Assert.Throws<DatasetException>(() => ManifestRules.Check(served.Manifest with { Excluded = served.Manifest.Count - data.HeldOut }));
+        Assert.Throws<DatasetException>(() => ManifestRules.Check(served.Manifest with { Excluded = -1 }));
+    }
+
+    [Fact]
+    public void Without_excluded_labels_nothing_is_served_behind_the_rows()
+    {
+        var data = DatasetLoader.Load(Sprites, "/");
+
+        Assert.Null(data.Excluded);
+        Assert.Same(data.Images, data.Served);
+        Assert.Equal(0, ShardedDataset.Of(data).Manifest.Excluded);
     }
 
     [Fact]
@@ -55,7 +83,7 @@ public class ExcludedLabelsTests
 
         Assert.Contains("has none", Assert.Throws<DatasetException>(() => LabelFilter.Without(plain, 1, [1], "x")).Message, StringComparison.Ordinal);
         Assert.Contains("no held-out row", Assert.Throws<DatasetException>(() => LabelFilter.Without(sorted, 1, [1], "x")).Message, StringComparison.Ordinal);
-        Assert.Equal((plain, 1), LabelFilter.Without(plain, 1, [], "x"));
+        Assert.Equal((plain, 1, 0), LabelFilter.Without(plain, 1, [], "x"));
     }
 
     [Theory]

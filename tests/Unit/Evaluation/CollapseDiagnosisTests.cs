@@ -42,7 +42,7 @@ public class CollapseDiagnosisTests
         Assert.Equal(CollapseLevel.None, diagnosis.Level);
         Assert.Empty(diagnosis.Remedies);
         Assert.Equal("1 of 4 units inactive: KL below 0.01 nats", diagnosis.Text);
-        Assert.Equal("all 2 units active", CollapseDiagnosis.Of([1, 1], Trial(new()))!.Text);
+        Assert.Equal("no unit inactive: all 2 have a KL of at least 0.01 nats", CollapseDiagnosis.Of([1, 1], Trial(new()))!.Text);
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public class CollapseDiagnosisTests
     {
         var diagnosis = CollapseDiagnosis.Of([3, 2, 0, 0, 0], Trial(new(), Ladder(2, 3)))!;
         Assert.EndsWith("or model.family: vae with model.latent: 2, with which nothing would be lost", diagnosis.Text, StringComparison.Ordinal);
-        Assert.Equal("all 3 units active", CollapseDiagnosis.Of([1, 1, 1], Trial(new(), Ladder(2, 1)))!.Text);
+        Assert.Equal("no unit inactive: all 3 have a KL of at least 0.01 nats", CollapseDiagnosis.Of([1, 1, 1], Trial(new(), Ladder(2, 1)))!.Text);
     }
 
     [Fact]

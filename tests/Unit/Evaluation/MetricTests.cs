@@ -63,6 +63,7 @@ public class MetricTests
     {
         var idx = new DatasetSource { Source = DatasetSource.Idx, Images = "a" };
         var sprites = new DatasetSource { Source = DatasetSource.Sprites };
+        var without = sprites with { ExcludeLabels = [2] };
         Assert.Contains("dataset.labels", MetricTable.Refusal(ObjectiveMetric.Knn, idx, new())!.Value.Remedy, StringComparison.Ordinal);
         Assert.Contains("sprites", MetricTable.Refusal(ObjectiveMetric.Mig, idx with { Labels = "b" }, new())!.Value.Remedy, StringComparison.Ordinal);
         Assert.Contains("continuous latents", MetricTable.Refusal(ObjectiveMetric.LogLikelihood, sprites, new() { Family = ModelFamily.Vq })!.Value.Reason, StringComparison.Ordinal);
@@ -74,12 +75,17 @@ public class MetricTests
         Assert.Contains("family: m2", MetricTable.Refusal(ObjectiveMetric.ClassifierError, sprites, new())!.Value.Remedy, StringComparison.Ordinal);
         foreach (var metric in Enum.GetValues<ObjectiveMetric>())
         {
-            if (metric != ObjectiveMetric.Perplexity) Assert.Null(MetricTable.Refusal(metric, sprites, new() { Family = ModelFamily.M2 }));
+            if (metric != ObjectiveMetric.Perplexity) Assert.Null(MetricTable.Refusal(metric, without, new() { Family = ModelFamily.M2 }));
             if (metric is ObjectiveMetric.Perplexity or ObjectiveMetric.ClassifierError) continue;
-            Assert.Null(MetricTable.Refusal(metric, sprites, new()));
-            Assert.Null(MetricTable.Refusal(metric, sprites, new() { Prior = Prior.Vamp }));
-            Assert.Null(MetricTable.Refusal(metric, sprites, new() { Family = ModelFamily.Ladder }));
+            Assert.Null(MetricTable.Refusal(metric, without, new()));
+            Assert.Null(MetricTable.Refusal(metric, without, new() { Prior = Prior.Vamp }));
+            Assert.Null(MetricTable.Refusal(metric, without, new() { Family = ModelFamily.Ladder }));
         }
+
+        Assert.Contains("dataset.exclude_labels", MetricTable.Refusal(ObjectiveMetric.AurocElbo, sprites, new())!.Value.Remedy, StringComparison.Ordinal);
+        Assert.Contains("learned nothing", MetricTable.Refusal(ObjectiveMetric.AurocElbo, without, new() { Family = ModelFamily.Conditional })!.Value.Reason, StringComparison.Ordinal);
+        Assert.Null(MetricTable.Refusal(ObjectiveMetric.AurocElbo, without, new() { Family = ModelFamily.Vq }));
+        Assert.Contains("continuous latents", MetricTable.Refusal(ObjectiveMetric.MarginalKl, without, new() { Family = ModelFamily.Vq })!.Value.Reason, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -3,7 +3,6 @@ using Vae.Cli.Models;
 using Vae.Cli.Reports;
 using Vae.Data;
 using Vae.Models.Evaluation;
-using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
 
 namespace Vae.Cli.Commands.Model;
@@ -33,26 +32,11 @@ internal sealed record CodedEvaluation(CodeModel Model, EvaluationInputs Inputs,
         }
 
         if (wanted is null) skipped.Add("Metrics of continuous latents were left out: a vq model has codes.");
-        if (anomalies is not null) measured.AddRange(Strange(evaluation, anomalies));
+        if (anomalies is not null) measured.AddRange(evaluation.Anomalies(anomalies));
         var counts = evaluation.Counts();
         var diagnosis = CollapseDiagnosis.OfCodes(counts.Count(count => count > 0), Perplexity.Of(counts), Trial);
         var kind = string.Create(CultureInfo.InvariantCulture, $"vq, {SpecWord.Of(Trial.Model.Architecture)}, {Model.Positions} positions of {Model.Codes} codes, {SpecWord.Of(Trial.Model.Likelihood)}");
         return new(name, kind, Inputs.Told, Inputs.Ranges.HeldOut.Count, SpecWord.Of(Inputs.Data.Binarize), Seed, measured, evaluation.RatePerPosition(), diagnosis, skipped);
-    }
-
-    // Higher is stranger in all three: an improbable image, a bad reconstruction, improbable codes.
-    private IEnumerable<Measured> Strange(CodeEvaluation evaluation, ImageSet images)
-    {
-        var others = new CodeEvaluation(Model, new EvaluationRows(images, Inputs.Data.Binarize, Seed, Model.Device), new(default, new RowRange(0, images.Count)));
-        var told = string.Create(CultureInfo.InvariantCulture, $"{images.Count:N0} anomalies against {Inputs.Ranges.HeldOut.Count:N0} rows; 0.5 is chance");
-        yield return Area("auroc_elbo", $"score: distortion + rate; {told}", static (rows, row) => rows.Distortion[row] + rows.RateOf(row));
-        yield return Area("auroc_distortion", "score: distortion", static (rows, row) => rows.Distortion[row]);
-        yield return Area("auroc_rate", "score: rate", static (rows, row) => rows.RateOf(row));
-
-        Measured Area(string name, string how, Func<CodedRows, int, double> score) =>
-            new(name, Auroc.Of(Scores(evaluation.Pass, score), Scores(others.Pass, score)), "0 to 1", null, how);
-
-        static double[] Scores(CodedRows rows, Func<CodedRows, int, double> score) => [.. Enumerable.Range(0, rows.Distortion.Length).Select(row => score(rows, row))];
     }
 
     private static string Told(string missing) => missing == "labels" ? "labels, and these images have none" : "continuous latents, and a vq model has codes";

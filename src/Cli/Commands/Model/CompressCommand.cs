@@ -38,7 +38,7 @@ internal static class CompressCommand
         {
             var home = parse.GetRequiredValue(GlobalOptions.Home);
             var coding = CodingModel.Load(await ModelPath.FindAsync(parse.GetRequiredValue(model), home, cancellation));
-            var given = ImageInput.Read(parse.GetValue(images), parse.GetValue(source), coding.Config.Dataset ?? OpenModel.DatasetOf(coding.Config, home), coding.Image);
+            var given = ImageInput.Read(parse.GetValue(images), parse.GetValue(source), OpenModel.DatasetOf(coding.Config, home), coding.Image);
             var (rowBytes, rows) = (given.Images.RowBytes, Math.Min(parse.GetValue(count) ?? int.MaxValue, given.Count));
             var pixels = Binarized(given.Images.Pixels.Slice(given.First * rowBytes, rows * rowBytes), parse.GetValue(binarize), parse.GetValue(seed), output);
             var options = new CompressionOptions

@@ -131,19 +131,16 @@ internal static class EvaluateCommand
             };
         }
 
-        // Higher is stranger in all three: little likelihood, bad reconstruction, far from the prior.
+        // Higher is stranger: little likelihood, a low bound, a bad reconstruction, far from the prior.
         private IEnumerable<Measured> Anomalies(ModelEvaluation evaluation, ImageSet images)
         {
             if (_model.Classes > 0 && !_model.InfersLabels) throw new CliException(ExitCode.Usage, "The model takes the label of each image, and anomalies have none.", "Use `vae model anomaly MODEL --images FILE --labels FILE`.");
             var rows = new EvaluationRows(images, inputs.Data.Binarize, seed, _model.Device);
             var range = new RowRange(0, images.Count);
-            var pass = HeldOutPass.Of(_model, rows, range, cancellation);
             if (evaluation.Importance is null) evaluation.Compute(MetricGroup.LogLikelihood, samples, cancellation: cancellation);
             var strange = ImportanceEstimate.Of(_model, rows, range, samples, cancellation: cancellation);
-            var told = string.Create(CultureInfo.InvariantCulture, $"{range.Count:N0} anomalies against {evaluation.Pass.Rows:N0} rows; 0.5 is chance");
-            yield return new("auroc_log_likelihood", Auroc.Of(Negative(evaluation.Importance!.PerRow), Negative(strange.PerRow)), "0 to 1", null, $"score: -log_likelihood; {told}");
-            yield return new("auroc_distortion", Auroc.Of(evaluation.Pass.Distortion, pass.Distortion), "0 to 1", null, "score: distortion");
-            yield return new("auroc_rate", Auroc.Of(evaluation.Pass.Rate, pass.Rate), "0 to 1", null, "score: rate");
+            yield return new("auroc_log_likelihood", Auroc.Of(Negative(evaluation.Importance!.PerRow), Negative(strange.PerRow)), "0 to 1", null, "score: -log_likelihood");
+            foreach (var figure in evaluation.Anomalies(images, cancellation)) yield return figure;
         }
 
         private static double[] Negative(double[] values) => [.. values.Select(value => -value)];

@@ -31,7 +31,7 @@ public sealed record SweepDefinition
 /// <summary>
 /// What trials are ranked by, on held-out rows. The first five are known at every evaluation; the others are computed once, when a trial ends. Units, directions and needs are in <see cref="MetricTable"/>.
 /// </summary>
-public enum ObjectiveMetric { Elbo, Distortion, Rate, ActiveUnits, BitsPerDimension, LogLikelihood, ReconstructionError, LinearProbe, Knn, Mig, FactorVaeScore, Dci, Sap, Perplexity, ClassifierError }
+public enum ObjectiveMetric { Elbo, Distortion, Rate, ActiveUnits, BitsPerDimension, LogLikelihood, ReconstructionError, LinearProbe, Knn, Mig, FactorVaeScore, Dci, Sap, Perplexity, ClassifierError, MarginalKl, MutualInformation, AurocElbo }
 
 /// <summary>Which direction is better. Auto: what is better of the metric, see <see cref="MetricTable"/>.</summary>
 public enum ObjectiveGoal { Maximize, Minimize, Auto }

@@ -41,9 +41,9 @@ public static class SweepFields
     internal static Section<ObjectiveSpec> Objective { get; } = new("objective", "What trials are ranked by.", new ObjectiveSpec(),
         new Field<ObjectiveSpec, ObjectiveMetric>("metric", new Choice<ObjectiveMetric>(), o => o.Metric, (o, v) => o with { Metric = v },
             "On held-out rows. `elbo`: evidence lower bound at beta = 1, in nats per row. `distortion`, `rate`, `active_units`, `bits_per_dimension`, `perplexity` and `classifier_error` come with every evaluation too; the others are computed "
-            + "when a trial ends: `log_likelihood` with 100 draws per row, `linear_probe` and `knn` need labels, `mig`, `factor_vae_score`, `dci` and `sap` need sprites. See docs/evaluation.md."),
+            + "when a trial ends: `log_likelihood` with 100 draws per row, `linear_probe` and `knn` need labels, `mig`, `factor_vae_score`, `dci` and `sap` need sprites, `auroc_elbo` needs `dataset.exclude_labels`. See docs/evaluation.md."),
         new Field<ObjectiveSpec, ObjectiveGoal>("goal", new Choice<ObjectiveGoal>(), o => o.Goal, (o, v) => o with { Goal = v },
-            "Which direction is better. `auto`: less of `distortion`, `rate`, `bits_per_dimension`, `reconstruction_error` and `classifier_error`, more of the others."));
+            "Which direction is better. `auto`: less of `distortion`, `rate`, `bits_per_dimension`, `reconstruction_error`, `classifier_error` and `marginal_kl`, more of the others."));
 
     internal static Section<ResourceSpec> Resources { get; } = new("resources", "What a pack of trials may use.", new ResourceSpec(),
         new Field<ResourceSpec, WorkerRange>("workers_per_pack", new WorkerRangeType(1_024), r => new(r.WorkersPerPackMin, r.WorkersPerPackMax),

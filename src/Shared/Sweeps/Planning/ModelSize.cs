@@ -14,7 +14,7 @@ public readonly record struct DataShape(int TrainRows, int Channels, int Height,
 
     public int Values => Channels * Height * Width;
 
-    public static DataShape Of(DatasetManifest manifest) => new(manifest.TrainRows, manifest.Channels, manifest.Height, manifest.Width, manifest.HeldOut);
+    public static DataShape Of(DatasetManifest manifest) => new(manifest.TrainRows, manifest.Channels, manifest.Height, manifest.Width, manifest.HeldOut + manifest.Excluded);
 
     /// <summary>The shape of data that the program makes itself, known before it is made; null for data that must be read first, if only to see which rows are left out.</summary>
     public static DataShape? Known(DatasetSource source) =>

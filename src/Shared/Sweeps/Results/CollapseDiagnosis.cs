@@ -52,7 +52,7 @@ public sealed record CollapseDiagnosis(CollapseLevel Level, int Inactive, int Un
                 return Level == CollapseLevel.None ? codes : $"{codes}; try {string.Join(", ", Remedies)}";
             }
 
-            var told = Inactive == 0 ? $"all {Units} units active" : string.Create(CultureInfo.InvariantCulture, $"{Inactive} of {Units} units inactive: KL below {InactiveKl} nats{LayersText()}");
+            var told = Inactive == 0 ? string.Create(CultureInfo.InvariantCulture, $"no unit inactive: all {Units} have a KL of at least {InactiveKl} nats") : string.Create(CultureInfo.InvariantCulture, $"{Inactive} of {Units} units inactive: KL below {InactiveKl} nats{LayersText()}");
             return Level switch
             {
                 CollapseLevel.None => told,

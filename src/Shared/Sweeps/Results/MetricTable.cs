@@ -13,6 +13,9 @@ public enum MetricNeed
 
     /// <summary>Factors of variation: sprites.</summary>
     Factors,
+
+    /// <summary>Held-out images of labels that are left out of training.</summary>
+    Excluded,
 }
 
 /// <summary>What is known of a metric.</summary>
@@ -50,6 +53,9 @@ public static class MetricTable
         new(ObjectiveMetric.Sap, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Factors),
         new(ObjectiveMetric.Perplexity, ObjectiveGoal.Maximize, "codes", true, MetricNeed.Images),
         new(ObjectiveMetric.ClassifierError, ObjectiveGoal.Minimize, "share of the rows", true, MetricNeed.Labels),
+        new(ObjectiveMetric.MarginalKl, ObjectiveGoal.Minimize, "nats per row", false, MetricNeed.Images),
+        new(ObjectiveMetric.MutualInformation, ObjectiveGoal.Maximize, "nats per row", false, MetricNeed.Images),
+        new(ObjectiveMetric.AurocElbo, ObjectiveGoal.Maximize, "0 to 1", false, MetricNeed.Excluded),
     ];
 
     /// <summary>What is known of a metric.</summary>
@@ -87,6 +93,16 @@ public static class MetricTable
             return ($"{facts.Name} needs images whose factors are known, which files of the MNIST family do not tell", "use `dataset.source: sprites`, or rank by another metric");
         }
 
+        if (facts.Needs == MetricNeed.Excluded && data.ExcludeLabels.Count == 0)
+        {
+            return ($"{facts.Name} needs images of a kind that training never sees, and no label is left out", "add `dataset.exclude_labels`, for example [3], or rank by another metric");
+        }
+
+        if (facts.Needs == MetricNeed.Excluded && model.Family == ModelFamily.Conditional)
+        {
+            return ($"{facts.Name} judges images of a label that was left out, under which a conditional model has learned nothing", "use another family, or rank by another metric");
+        }
+
         if (metric == ObjectiveMetric.ClassifierError)
             return model.Family == ModelFamily.M2 ? null : ($"{facts.Name} is the error of m2's own classifier, and other families have none", "use `family: m2`, or rank by linear_probe or knn");
         if (model.Family == ModelFamily.Vq) return RefusalOfCodes(facts);
@@ -94,7 +110,7 @@ public static class MetricTable
     }
 
     // Probes look at the vectors of a row's codes; there are no units, no draws and no latents that stand for one factor each.
-    private static (string, string)? RefusalOfCodes(MetricFacts facts) => facts.Metric is ObjectiveMetric.ActiveUnits or ObjectiveMetric.LogLikelihood || facts.Needs == MetricNeed.Factors
+    private static (string, string)? RefusalOfCodes(MetricFacts facts) => facts.Metric is ObjectiveMetric.ActiveUnits or ObjectiveMetric.LogLikelihood or ObjectiveMetric.MarginalKl or ObjectiveMetric.MutualInformation || facts.Needs == MetricNeed.Factors
         ? ($"{facts.Name} needs continuous latents, and a vq model has codes", "rank by elbo, perplexity or reconstruction_error")
         : null;
 }
