@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Vae.Cli.Terminal;
 using Vae.Shared.Sweeps;
 
 namespace Vae.Cli.Commands;
@@ -17,7 +18,7 @@ internal static class SweepValidateCommand
             if (output.Mode.Json) output.Line(ProblemText.Json(path, result.Problems));
             else output.Notes.Write(ProblemText.Render(path, result.Text, result.Problems, output.Mode.ColorOn));
             if (result.Definition is not { } definition) return Task.FromResult(ExitCode.InvalidInput);
-            if (!output.Mode.Json) output.Line($"{path} is valid: {SweepTrials.Count(definition):N0} trials.");
+            if (!output.Mode.Json) output.Line($"{path} is valid: {Units.Count(SweepTrials.Count(definition), "trial")}.");
             return Task.FromResult(ExitCode.Ok);
         });
         return command;

@@ -61,13 +61,26 @@ public class TrialRulesTests
     }
 
     [Theory]
-    [InlineData("[gaussian, discretised_logistic]", 1)]
-    [InlineData("[bernoulli, continuous_bernoulli]", 1)]
-    [InlineData("[gaussian, continuous_bernoulli]", 0)]
-    [InlineData("[bernoulli, discretised_logistic]", 0)]
-    public void Densities_and_probabilities_in_one_ranking_are_a_warning(string likelihoods, int warnings)
+    [InlineData("[gaussian, discretised_logistic]", "elbo", 1)]
+    [InlineData("[bernoulli, continuous_bernoulli]", "log_likelihood", 1)]
+    [InlineData("[bernoulli, continuous_bernoulli]", "reconstruction_error", 0)]
+    [InlineData("[gaussian, continuous_bernoulli]", "elbo", 0)]
+    [InlineData("[bernoulli, discretised_logistic]", "elbo", 0)]
+    public void Densities_and_probabilities_in_one_ranking_are_a_warning(string likelihoods, string metric, int warnings)
     {
-        var result = Sweep.Parse($"search: {{ parameters: {{ model.likelihood: {{ values: {likelihoods} }} }} }}");
+        var result = Sweep.Parse($"search: {{ parameters: {{ model.likelihood: {{ values: {likelihoods} }} }} }}\nobjective: {{ metric: {metric} }}");
+
+        Assert.NotNull(result.Definition);
+        Assert.Equal(warnings, result.Problems.Count(problem => problem is { Rule: Rules.Conflict, Severity: Severity.Warning }));
+    }
+
+    [Theory]
+    [InlineData("[vae, conditional]", "elbo", 1)]
+    [InlineData("[vae, conditional]", "knn", 0)]
+    [InlineData("[vae, m2, ladder]", "elbo", 0)]
+    public void A_bound_that_is_told_the_label_in_one_ranking_with_others_is_a_warning(string families, string metric, int warnings)
+    {
+        var result = Sweep.Parse($"search: {{ parameters: {{ model.family: {{ values: {families} }} }} }}\nobjective: {{ metric: {metric} }}");
 
         Assert.NotNull(result.Definition);
         Assert.Equal(warnings, result.Problems.Count(problem => problem is { Rule: Rules.Conflict, Severity: Severity.Warning }));

@@ -133,11 +133,12 @@ internal static class SweepRules
     {
         var reported = new HashSet<string>(StringComparer.Ordinal);
         var used = new HashSet<string>(StringComparer.Ordinal);
-        var densities = new HashSet<bool>();
+        var (densities, conditions) = (new HashSet<bool>(), new HashSet<bool>());
         foreach (var trial in SweepTrials.Sample(sweep, SampleMax))
         {
             foreach (var idle in MaybeIdle.Where(idle => idle.IsUsed(trial))) used.Add(idle.Path);
             densities.Add(trial.Model.Likelihood is Likelihood.Gaussian or Likelihood.ContinuousBernoulli);
+            conditions.Add(trial.Model.Family == ModelFamily.Conditional);
             if (MetricTable.Refusal(sweep.Objective.Metric, sweep.Dataset, trial.Model) is var (reason, remedy) && reported.Add("objective.metric" + reason))
             {
                 context.Add(At("objective.metric", context), Rules.Conflict, reason, remedy);
@@ -153,7 +154,13 @@ internal static class SweepRules
                 if (reported.Add(path + rule)) context.Add(At(path, context), rule, message, hint, severity);
             });
         }
-        if (densities.Count > 1)
+        var isByBound = sweep.Objective.Metric is ObjectiveMetric.Elbo or ObjectiveMetric.Distortion or ObjectiveMetric.BitsPerDimension or ObjectiveMetric.LogLikelihood;
+        if (conditions.Count > 1 && isByBound)
+        {
+            context.Add(At("model.family", context), Rules.Conflict, "trials are ranked by their bound, but that of a conditional model is a bound of log p(x|y): it is told each row's label, which the others have to say",
+                "compare families that are told the same, or rank by another metric", Severity.Warning);
+        }
+        if (densities.Count > 1 && isByBound)
         {
             context.Add(At("model.likelihood", context), Rules.Conflict, "trials are ranked by their bound, but those of gaussian and continuous_bernoulli are densities and those of the others probabilities",
                 "compare likelihoods of one kind", Severity.Warning);
