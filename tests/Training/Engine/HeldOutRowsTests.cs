@@ -34,6 +34,7 @@ public sealed class HeldOutRowsTests : TorchTest
             distortion += pass.Distortion.Sum();
         }
 
+        Assert.Equal(sum / heldOut, HeldOutPass.Of(model, rows, new RowRange(50, heldOut)).Bounds.Average(), Math.Abs(report.Elbo) * 1e-9);
         Assert.Equal(sum / heldOut, report.Elbo, Math.Abs(report.Elbo) * 1e-6);
         Assert.Equal(distortion / heldOut, report.Distortion, report.Distortion * 1e-6);
     }
