@@ -134,7 +134,7 @@ public sealed class SqliteStoreTests : IDisposable
     public async Task A_store_of_the_first_version_is_brought_to_this_one()
     {
         await using (var store = SqliteStore.Open(Database, TimeProvider.System)) await store.AppendAsync([new("a", Ended(0, "old"))]);
-        Tamper("ALTER TABLE term DROP COLUMN last_write; ALTER TABLE train_step DROP COLUMN crc; ALTER TABLE epoch DROP COLUMN crc; DROP TABLE writer; DELETE FROM migrations WHERE version > 1");
+        Tamper("ALTER TABLE term DROP COLUMN last_write; ALTER TABLE train_step DROP COLUMN crc; ALTER TABLE epoch DROP COLUMN crc; ALTER TABLE epoch DROP COLUMN figures; DROP TABLE writer; DELETE FROM migrations WHERE version > 1");
         await using var migrated = SqliteStore.Open(Database, TimeProvider.System);
         await migrated.AppendAsync([new("a", Ended(1, "new"))]);
         Assert.Equal([Ended(0, "old"), Ended(1, "new")], migrated.ReadAll().Select(stored => stored.Fact));
