@@ -24,19 +24,27 @@ def line(title, names):
     return values
 
 
+def began(name):
+    if not os.path.exists(f"{options.work}/{name}.json"):
+        return "-"
+    run = metrics(name)
+    return f"{run['elbo']:.2f}, {run['rate']:.2f}"
+
+
 print("\n| model | log p(x) | mean | ELBO | rate | active units | draws that count |")
 print("| --- | --- | ---: | --- | --- | --- | --- |")
 for kind in kinds:
     means[kind] = line(kind, [f"{kind}-{seed}" for seed in seeds])
 for kind in pytorch:
     done = [seed for seed in pytorch_seeds if os.path.exists(f"{options.work}/pytorch-{kind}-{seed}.json")]
-    line(f"{kind}, PyTorch, seed {', '.join(done)}", [f"pytorch-{kind}-{seed}" for seed in done])
+    if done: line(f"{kind}, PyTorch, seed {', '.join(done)}", [f"pytorch-{kind}-{seed}" for seed in done])
 
 for kind in kinds:
     for seed in seeds:
         if layers := metrics(f"{kind}-{seed}")["layers"]:
             print(f"\n{kind}, seed {seed}, nats by layer, data side first: " + ", ".join(f"{layer['layer']} {layer['rate']:.2f} ({layer['units'] - layer['inactive_units']} of {layer['units']} units)" for layer in layers))
 
+print("\nThe papers: IWAE above VAE and the more so the larger k (Burda et al. 2016, table 1), VampPrior above a normal prior (Tomczak and Welling 2018, table 1), a ladder above a VAE of as many layers (Sonderby et al. 2016, table 1), which is not trained here.")
 for low, high in (("vae", "iwae5"), ("iwae5", "iwae50"), ("vae", "vamp"), ("vae", "ladder")):
     if low in means and high in means:
         gains = [b - a for a, b in zip(means[low], means[high])]
@@ -54,5 +62,4 @@ if starts:
     print("| model | random | data |" + (" random, PyTorch | data, PyTorch |" if pytorch else ""))
     print("| --- | ---: | ---: |" + (" ---: | ---: |" if pytorch else ""))
     for kind in starts:
-        runs = [metrics(f"start-{maker}{kind}-{bias}") for maker in (["", "pytorch-"] if pytorch else [""]) for bias in ("random", "data")]
-        print(f"| {kind} | " + " | ".join(f"{run['elbo']:.2f}, {run['rate']:.2f}" for run in runs) + " |")
+        print(f"| {kind} | " + " | ".join(began(f"start-{maker}{kind}-{bias}") for maker in (["", "pytorch-"] if pytorch else [""]) for bias in ("random", "data")) + " |")
