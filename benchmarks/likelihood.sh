@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Held-out log-likelihood on MNIST by importance sampling: VAE, IWAE with k = 5 and 50, VampPrior and ladder over several seeds, all with the same settings, beside PyTorch with these settings.
 # usage: benchmarks/likelihood.sh IMAGES.gz LABELS.gz [--kinds vae,iwae5,iwae50,vamp,ladder] [--seeds 1,2,3] [--epochs 20] [--warmup 20] [--samples 1000] [--rows 2000] [--many 5000] [--many_rows 0]
-#        [--start_epochs 2] [--pytorch vae,iwae5,iwae50,vamp,ladder] [--pytorch_seeds 1] [--work FOLDER] [--save]
+#        [--start_epochs 2] [--start_pytorch vae,vamp,ladder] [--pytorch vae,iwae5,iwae50,vamp,ladder] [--pytorch_seeds 1] [--work FOLDER] [--save]
 # 10,000 images in IDX format; the first 8,000 train. --pytorch names what PyTorch trains too, `none` for nothing, --pytorch_seeds how often (default: all seeds). --many_rows takes --many draws of so many held-out
 # rows too, --start_epochs compares where decoders begin after so many epochs, 0 for neither. With --work what is computed stays in FOLDER, and what is there is not computed again. VAE=PROGRAM runs another build.
 usage="usage: benchmarks/likelihood.sh IMAGES.gz LABELS.gz [--kinds ...] [--seeds 1,2,3] [--epochs 20] [--warmup 20] [--samples 1000] [--pytorch vae,iwae5] [--save]"
@@ -9,8 +9,8 @@ images=$(realpath "${1:?$usage}")
 labels=$(realpath "${2:?$usage}")
 # shellcheck source=benchmarks/shared/report.sh
 source "$(dirname "$0")/shared/report.sh"
-kinds=vae,iwae5,iwae50,vamp,ladder seeds=1,2,3 epochs=20 warmup='' samples=1000 rows=2000 many=5000 many_rows=0 start_epochs=2 pytorch=vae,iwae5,iwae50,vamp,ladder pytorch_seeds='' work='' vae=${VAE:-./vae}
-read_options "kinds seeds epochs warmup samples rows many many_rows start_epochs pytorch pytorch_seeds work" "" "" "${@:3}"
+kinds=vae,iwae5,iwae50,vamp,ladder seeds=1,2,3 epochs=20 warmup='' samples=1000 rows=2000 many=5000 many_rows=0 start_epochs=2 start_pytorch=vae,vamp,ladder pytorch=vae,iwae5,iwae50,vamp,ladder pytorch_seeds='' work='' vae=${VAE:-./vae}
+read_options "kinds seeds epochs warmup samples rows many many_rows start_epochs start_pytorch pytorch pytorch_seeds work" "" "" "${@:3}"
 [ "$pytorch" = none ] && pytorch=
 [ -n "$pytorch_seeds" ] || pytorch_seeds=$seeds
 [ -n "$warmup" ] || warmup=$epochs
@@ -82,7 +82,7 @@ for kind in ${starts//,/ }; do
   trial=0
   for bias in random data; do
     evaluate "start-$kind" "$trial" "start-$kind-$bias.json" --metrics bound
-    [ -z "$pytorch" ] || peer "start-pytorch-$kind-$bias.json" --kind "$kind" --epochs "$start_epochs" --bias "$bias" --samples 1
+    [[ -z $pytorch || ,$start_pytorch, != *",$kind,"* ]] || peer "start-pytorch-$kind-$bias.json" --kind "$kind" --epochs "$start_epochs" --bias "$bias" --samples 1
     trial=$((trial + 1))
   done
 done
