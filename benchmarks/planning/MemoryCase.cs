@@ -30,7 +30,11 @@ internal static class MemoryCase
         var marks = new SortedDictionary<string, long>(StringComparer.Ordinal);
         void Mark(string phase)
         {
-            lock (marks) marks[phase] = Highest() - before;
+            lock (marks)
+            {
+                marks[phase] = Highest() - before;
+                if (!cuda) marks[phase + " live"] = HostMemory.InUse().Most;
+            }
         }
 
         long Highest() => cuda ? torch.cuda.memory(what.Device.index).Peak : Status("VmHWM");

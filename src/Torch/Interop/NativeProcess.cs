@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Vae.Torch.Interop;
 
-/// <summary>Mirror of native/process.cpp, and the two functions of libc that must run before it loads.</summary>
+/// <summary>Mirror of native/process.cpp and of what native/memory.cpp says about heaps, and the two functions of libc that must run before it loads.</summary>
 internal static unsafe partial class NativeProcess
 {
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)] internal static partial int setenv(string name, string value, int overwrite);
@@ -14,6 +14,8 @@ internal static unsafe partial class NativeProcess
     [LibraryImport(Library.Name)] internal static partial int vae_set_blas_threads(int threads);
     [LibraryImport(Library.Name)] internal static partial int vae_threads();
     [LibraryImport(Library.Name)] internal static partial int vae_blas_threads();
+    [LibraryImport(Library.Name)] internal static partial int vae_release_memory();
+    [LibraryImport(Library.Name)] internal static partial int vae_memory_in_use(long* now, long* most);
     [LibraryImport(Library.Name)] internal static partial int vae_fact(int which, byte* buffer, int capacity);
     [LibraryImport(Library.Name)] internal static partial int vae_cuda_available();
     [LibraryImport(Library.Name)] internal static partial int vae_cuda_device_count();

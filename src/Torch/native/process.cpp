@@ -1,5 +1,6 @@
 // Settings and facts of the whole process; random generators.
 #include "abi.h"
+#include "heap.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
@@ -100,6 +101,7 @@ VAE_API int vae_initialize(int threads, int interop_threads, int flush_denormals
     // A failing operation otherwise walks the stack for about 3 ms to build a text that nobody reads.
     c10::SetStackTraceFetcher([] { return std::string(); });
     install_warning_handler();
+    use_heaps();
     at::set_num_threads(threads);
     set_blas_threads(threads);
     try {

@@ -22,7 +22,14 @@ public sealed class Studio(int threads) : IDisposable
             return await lane.Do(() =>
             {
                 TorchProcess.SetOwnThreads(1);
-                return work();
+                try
+                {
+                    return work();
+                }
+                finally
+                {
+                    HostMemory.Release(); // Such work is rare, and what it fills is wanted for training meanwhile.
+                }
             });
         }
         finally

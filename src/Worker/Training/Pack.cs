@@ -28,6 +28,7 @@ internal sealed class Pack : IDisposable
         Flat = new FlatParameters(Network, PackStatistics.Length(slots, Objective));
         Optimizer = Optimizers.Create(shape.Training, Flat, FirstAuxiliary());
         for (var slot = 0; slot < slots; slot++) Optimizer.SetActive(slot, false);
+        HostMemory.Release(); // The weights as they were built have moved into the flat buffer.
         Batch = new PackBatch(data, Batches, slots, latent, Objective, device);
     }
 
@@ -145,5 +146,6 @@ internal sealed class Pack : IDisposable
         Optimizer.Dispose();
         Flat.Dispose();
         Network.Dispose();
+        HostMemory.Release(); // The next pack of this lane is of another shape.
     }
 }
