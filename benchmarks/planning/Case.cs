@@ -11,6 +11,8 @@ internal sealed class Case
     public const int Rows = 10_000;
     public const int HeldOut = 2_000;
 
+    private const int Classes = 10;
+
     public Case(string model, int batch, string[] rest)
     {
         Device = rest is [var device, ..] ? torch.Device.TryParse(device, out var known) ? known : throw new ArgumentException($"{device} is no device.", nameof(rest)) : torch.CPU;
@@ -25,6 +27,11 @@ internal sealed class Case
             "conv" => (new ModelSpec { Architecture = Architecture.Conv, Channels = [32, 32, 64, 64], Hidden = 256, Latent = 10 }, 64),
             "smallconv" => (new ModelSpec { Architecture = Architecture.Conv, Channels = [32, 64], Hidden = 256, Latent = 16 }, 28),
             "resnet" => (new ModelSpec { Architecture = Architecture.Resnet, Channels = [32, 64], Hidden = 256, Latent = 16 }, 28),
+            "conditional" => (new ModelSpec { Family = ModelFamily.Conditional, Classes = Classes }, 28),
+            "m2" => (new ModelSpec { Family = ModelFamily.M2, Classes = Classes }, 28),
+            "ladder" => (new ModelSpec { Family = ModelFamily.Ladder }, 28),
+            "vq" => (new ModelSpec { Family = ModelFamily.Vq }, 28),
+            "vqconv" => (new ModelSpec { Family = ModelFamily.Vq, Architecture = Architecture.Conv, Channels = [32, 64] }, 28),
             _ => throw new ArgumentException($"There is no model {model}.", nameof(model)),
         };
         Data = new DataShape(Rows - HeldOut, 1, size, size, HeldOut);
@@ -63,6 +70,12 @@ internal sealed class Case
     {
         var pixels = new byte[(long)Rows * Data.Values];
         new Random(1).NextBytes(pixels);
-        return new ImageSet(Data.Channels, Data.Height, Data.Width, pixels);
+        return new ImageSet(Data.Channels, Data.Height, Data.Width, pixels, LabelsOf(Rows));
     }
+
+    /// <summary>A few rows of the same kind, of pixels that are 0.</summary>
+    public ImageSet Blank(int rows) => new(Data.Channels, Data.Height, Data.Width, new byte[(long)rows * Data.Values], LabelsOf(rows));
+
+    // Where the model wants some.
+    private byte[] LabelsOf(int rows) => Trial.Model.Classes is { } classes ? [.. Enumerable.Range(0, rows).Select(row => (byte)(row % classes))] : [];
 }

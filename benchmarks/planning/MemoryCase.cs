@@ -3,6 +3,7 @@ using System.Text.Json;
 using Vae.Data;
 using Vae.Models.Evaluation;
 using Vae.Models.Files;
+using Vae.Models.Networks;
 using Vae.Shared;
 using Vae.Shared.Datasets;
 using Vae.Shared.Sweeps;
@@ -33,7 +34,7 @@ internal static class MemoryCase
             lock (marks)
             {
                 marks[phase] = Highest() - before;
-                if (!cuda) marks[phase + " live"] = HostMemory.InUse().Most;
+                if (!cuda) marks[phase + " tensors"] = Math.Max(marks.GetValueOrDefault(phase + " tensors"), HostMemory.InUse().Most);
             }
         }
 
@@ -55,9 +56,13 @@ internal static class MemoryCase
     // Every thread has met every library before the count begins.
     private static void WarmUp(Case what, Lane[] lanes)
     {
-        var trial = what.Trial with { Model = what.Trial.Model with { Encoder = [16], Channels = [2], Groups = 1, Hidden = 8, Latent = 2 }, Training = what.Trial.Training with { Batch = 8 } };
-        var pixels = new byte[32 * what.Data.Values];
-        using var data = new TrainingData(new ImageSet(what.Data.Channels, what.Data.Height, what.Data.Width, pixels), 8, Binarize.None, what.Device);
+        var model = what.Trial.Model with
+        {
+            Encoder = what.Trial.Model.Family == ModelFamily.Ladder ? [16, 16, 16] : [16], Ladder = [2, 2, 2], Channels = [2], Groups = 1, Hidden = 8, Latent = 2, Codes = 8, CodeSize = 2, CodePriorWidth = 4, PseudoInputs = 4,
+        };
+        var training = what.Trial.Training;
+        var trial = what.Trial with { Model = model, Training = training with { Batch = 8, Labelled = 10, ImportanceSamples = Math.Min(2, training.ImportanceSamples), DiscriminatorWidth = 4 } };
+        using var data = new TrainingData(what.Blank(32), 8, Binarize.None, what.Device);
         Task.WaitAll([.. lanes.Select(lane => lane.Do(() =>
         {
             Lane.SetThreads(1, lanes.Length);
@@ -72,7 +77,8 @@ internal static class MemoryCase
         using var trainer = PackTrainer.Of([.. Enumerable.Range(0, slots).Select(slot => trial with { Index = slot, Training = trial.Training with { Seed = (ulong)slot } })], data, device);
         mark("2 pack");
         using var alone = new NoAllReduce();
-        trainer.Run(alone, new Files(trainer, data, mark), CancellationToken.None);
+        using var files = new Files(trainer, data, mark);
+        trainer.Run(alone, files, CancellationToken.None);
     }
 
     private static long Baseline()
@@ -85,10 +91,10 @@ internal static class MemoryCase
     private static long Status(string key) => 1024 * long.Parse(
         File.ReadLines("/proc/self/status").First(line => line.StartsWith(key + ":", StringComparison.Ordinal)).Split(':')[1].Trim().Split(' ')[0], CultureInfo.InvariantCulture);
 
-    /// <summary>Keeps each finished trial's model in memory, as the worker does until it is stored.</summary>
-    private sealed class Files(PackTrainer trainer, TrainingData data, Action<string> mark) : ITrainingListener
+    /// <summary>Keeps each finished trial's model and its file in memory, as the worker does until the file is stored and the trial's end is known.</summary>
+    private sealed class Files(PackTrainer trainer, TrainingData data, Action<string> mark) : ITrainingListener, IDisposable
     {
-        private readonly List<byte[]> _kept = [];
+        private readonly List<(PackNetwork Network, byte[] File)> _kept = [];
 
         public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds) { }
 
@@ -98,11 +104,14 @@ internal static class MemoryCase
 
         public void SlotEnded(SlotEnd end)
         {
-            using var network = trainer.Extract(end.Slot);
-            using var file = new MemoryStream();
-            TrainedModel.Write(file, network, 0, new ModelConfig(end.Trial, new DatasetSource { Source = DatasetSource.Sprites }, data.Shape, null, null));
-            _kept.Add(file.ToArray());
+            var network = trainer.Extract(end.Slot);
+            _kept.Add((network, TrainedModel.ToBytes(network, 0, new ModelConfig(end.Trial, new DatasetSource { Source = DatasetSource.Sprites }, data.Shape, null, null))));
             mark("5 files");
+        }
+
+        public void Dispose()
+        {
+            foreach (var (network, _) in _kept) network.Dispose();
         }
     }
 }

@@ -39,9 +39,27 @@ public sealed class SafetensorsWriter
     /// <summary>Writes the file to a stream, front to back, without a second copy of the data.</summary>
     public void Write(Stream target)
     {
-        if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException("The format is little-endian, and so must this machine be.");
-        var order = _tensors.OrderByDescending(pair => pair.Value.Type.ByteSize()).ToArray(); // Stable: names stay sorted within a size.
+        var order = Order();
+        Write(target, order, MakeHeader(order));
+    }
+
+    /// <summary>The file in memory, in an array of its own length.</summary>
+    public byte[] ToArray()
+    {
+        var order = Order();
         var header = MakeHeader(order);
+        var file = GC.AllocateUninitializedArray<byte>(checked((int)(sizeof(ulong) + header.Length + order.Sum(pair => pair.Value.Bytes))));
+        using var target = new MemoryStream(file);
+        Write(target, order, header);
+        return file;
+    }
+
+    // Stable: names stay sorted within a size.
+    private KeyValuePair<string, Tensor>[] Order() => [.. _tensors.OrderByDescending(pair => pair.Value.Type.ByteSize())];
+
+    private static void Write(Stream target, KeyValuePair<string, Tensor>[] order, byte[] header)
+    {
+        if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException("The format is little-endian, and so must this machine be.");
         Span<byte> length = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
         target.Write(length);

@@ -35,6 +35,19 @@ public sealed class TrainedModel : IDisposable
     public static void Write(Stream target, PackNetwork network, int replica, ModelConfig config)
     {
         using var scope = torch.NewDisposeScope();
+        Describe(network, replica, config).Write(target);
+    }
+
+    /// <summary>What <see cref="Write"/> writes, in memory: once as large as the weights and no more on the way.</summary>
+    public static byte[] ToBytes(PackNetwork network, int replica, ModelConfig config)
+    {
+        using var scope = torch.NewDisposeScope();
+        return Describe(network, replica, config).ToArray();
+    }
+
+    // Speaks of tensors of the caller's scope, and of the network's own.
+    private static SafetensorsWriter Describe(PackNetwork network, int replica, ModelConfig config)
+    {
         using var mode = torch.no_grad();
         var writer = new SafetensorsWriter()
             .Metadata("format", "pt")
@@ -48,10 +61,10 @@ public sealed class TrainedModel : IDisposable
         foreach (var (name, tensor) in network.ModelTensors())
         {
             var one = tensor.select(0, replica).contiguous().cpu();
-            writer.Add(name, one.shape, one.ToArray<float>());
+            writer.Add(name, one.shape, new TensorMemory(one).Memory);
         }
 
-        writer.Write(target);
+        return writer;
     }
 
     /// <summary>Opens a model.</summary>

@@ -47,10 +47,16 @@ public sealed class CodePrior : Module
     public Tensor Logits(Tensor vectors)
     {
         var (slots, n) = (vectors.size(0), vectors.size(1));
+        using var scope = torch.NewDisposeScope();
         var hidden = Rows(_input.forward(Flat(Delayed(vectors, 1)))) + _places.unsqueeze(1);
         for (var layer = 0; layer < _mixers.Length; layer++)
-            hidden += Rows(_mixers[layer].forward(Flat(torch.cat([hidden, Delayed(hidden, 1 << layer)], 3))));
-        return Rows(_head.forward(Flat(hidden)));
+        {
+            using var ofLayer = torch.NewDisposeScope(); // Where no gradient is wanted, one layer is there at a time.
+            using var before = hidden;
+            hidden = (before + Rows(_mixers[layer].forward(Flat(torch.cat([before, Delayed(before, 1 << layer)], 3))))).MoveToOuterDisposeScope();
+        }
+
+        return Rows(_head.forward(Flat(hidden))).MoveToOuterDisposeScope();
 
         Tensor Flat(Tensor values) => values.reshape(slots, n * Positions, values.size(3));
         Tensor Rows(Tensor values) => values.view(slots, n, Positions, values.size(2));

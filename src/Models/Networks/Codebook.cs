@@ -39,9 +39,10 @@ public sealed class Codebook : Module
     /// <param name="z">[K, m, C].</param>
     public Tensor Nearest(Tensor z)
     {
+        using var scope = torch.NewDisposeScope(); // The distances to all codes are much larger than what is wanted of them.
         using var mode = torch.no_grad();
         var lengths = Vectors.square().sum(2).unsqueeze(1);
-        return lengths.baddbmm(z.detach(), Vectors.transpose(1, 2), beta: -1, alpha: 2).argmax(2); // -|z - e|^2 + |z|^2.
+        return lengths.baddbmm(z.detach(), Vectors.transpose(1, 2), beta: -1, alpha: 2).argmax(2).MoveToOuterDisposeScope(); // -|z - e|^2 + |z|^2.
     }
 
     /// <summary>The vectors of codes: [K, m, C], without a gradient.</summary>

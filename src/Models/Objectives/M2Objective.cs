@@ -61,6 +61,7 @@ public sealed class M2Objective(VaeNetwork network, ModelSpec model) : PackObjec
         var means = new List<Tensor>();
         for (var first = 0L; first < rows; first += step)
         {
+            using var scope = torch.NewDisposeScope();
             var count = Math.Min(step, rows - first);
             var x = inputs.X.narrow(1, first, count);
             var logs = network.Classify(x).log_softmax(2);
@@ -68,13 +69,15 @@ public sealed class M2Objective(VaeNetwork network, ModelSpec model) : PackObjec
             var (own, ownRate) = Weigh(terms, logs, torch.zeros([1], device: logs.device), torch.ones([1, 1], device: logs.device), live: null);
             var told = logs.argmax(2);
             var missed = told.ne(inputs.Labels!.narrow(1, first, count)).to(ScalarType.Float32).sum(1, keepdim: true);
-            distortion = distortion is null ? own : distortion + own;
-            rate = rate is null ? ownRate : rate + ownRate;
-            wrong = wrong is null ? missed : wrong + missed;
-            means.Add(terms.MeanOf(told));
+            distortion = Sum(distortion, own);
+            rate = Sum(rate, ownRate);
+            wrong = Sum(wrong, missed);
+            means.Add(terms.MeanOf(told).MoveToOuterDisposeScope());
         }
 
         return new HeldOutTerms(distortion!, rate!, torch.cat([.. means], 1), wrong);
+
+        static Tensor Sum(Tensor? before, Tensor own) => (before is null ? own : before + own).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

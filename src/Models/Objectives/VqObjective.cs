@@ -119,26 +119,31 @@ public sealed class VqObjective : PackObjective
     // -log p of each position's code: [K, n, P].
     private Tensor Rate(in Quantised quantised, Tensor? rows)
     {
+        using var scope = torch.NewDisposeScope();
         var (slots, positions) = (Network.Replicas, _network.Positions);
         var n = quantised.Codes.size(1) / positions;
         Tensor logits;
         using (torch.nn.step_rows(rows is null ? null : rows * positions)) logits = _network.Prior.Logits(quantised.Vectors.view(slots, n, positions, _size));
-        return -logits.log_softmax(3).gather(3, quantised.Codes.view(slots, n, positions, 1)).squeeze(3);
+        var chances = logits.log_softmax(3);
+        logits.Dispose(); // As large as all distances; its gradient needs the result alone.
+        return (-chances.gather(3, quantised.Codes.view(slots, n, positions, 1)).squeeze(3)).MoveToOuterDisposeScope();
     }
 
     // [K, m, V]: 1 where a position chose a code.
     private Tensor Which(Tensor codes, Tensor? live)
     {
+        using var scope = torch.NewDisposeScope();
         var which = codes.unsqueeze(2).eq(torch.arange(_codes, device: codes.device));
-        return (live is null ? which : which.logical_and(live.unsqueeze(2))).to(ScalarType.Float32);
+        return (live is null ? which : which.logical_and(live.unsqueeze(2))).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
     // [K, E].
     private Tensor Chosen(Tensor z, Tensor codes, Tensor errors, Tensor? live)
     {
+        using var scope = torch.NewDisposeScope();
         using var mode = torch.no_grad();
         var which = Which(codes, live);
         var sums = which.transpose(1, 2).bmm(z).reshape(Network.Replicas, _codes * _size);
-        return torch.cat([which.sum(1), sums, _revival.Offer(z, errors)], 1);
+        return torch.cat([which.sum(1), sums, _revival.Offer(z, errors)], 1).MoveToOuterDisposeScope();
     }
 }

@@ -114,12 +114,13 @@ VAE_API Handle vae_zeros_huge(int64_t count) {
     if (bytes < kHugePage) return at::zeros({count}, options);
     const size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
 #if defined(__linux__)
-    // Fresh from the system: memory that the heap has used before keeps the small pages it has. One page more, to begin at a huge page's boundary.
+    // Fresh from the system: memory that a heap has used before keeps the small pages it has. One page more, to begin at a huge page's boundary.
     const size_t mapped = whole + kHugePage;
     void* start = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     TORCH_CHECK(start != MAP_FAILED, "not enough memory: ", whole, " bytes for a vector of ", count, " floats");
     auto* memory = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(start) + kHugePage - 1) / kHugePage * kHugePage);
-    (void)madvise(memory, whole, MADV_HUGEPAGE);  // Only advice: without it the memory is as good, and slower.
+    // Only advice: without it the memory is as good, and slower. The end stays in small pages, so that no more is filled than is used.
+    (void)madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
     return at::from_blob(memory, {count}, [start, mapped](void*) { munmap(start, mapped); }, options);
 #else
     return at::zeros({count}, options);

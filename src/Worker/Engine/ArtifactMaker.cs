@@ -35,7 +35,7 @@ internal sealed class ArtifactMaker(BlobClient client)
     {
         var files = new SortedDictionary<ArtifactKind, byte[]>
         {
-            [ArtifactKind.Model] = Bytes(stream => TrainedModel.Write(stream, network, 0, config)),
+            [ArtifactKind.Model] = TrainedModel.ToBytes(network, 0, config),
             [ArtifactKind.Config] = Encoding.UTF8.GetBytes(config.Write()),
         };
         var pictures = new Pictures(GenerativeModel.Of(network, config.Trial.Model));
