@@ -20,6 +20,8 @@ namespace Vae.Benchmarks.Planning;
 /// </summary>
 internal static class MemoryCase
 {
+    private const long Steps = 4; // All that come later ask for the same memory.
+
     public static int Run(Case what, int slots, int lanes)
     {
         TorchProcess.Initialize(new TorchSettings(Threads: 1));
@@ -43,7 +45,8 @@ internal static class MemoryCase
         var images = what.Images();
         using var data = new TrainingData(images, Case.HeldOut, Binarize.None, what.Device);
         Mark("1 data");
-        Task.WaitAll([.. threads.Select(lane => lane.Do(() => Train(what.Trial, data, slots, what.Device, Mark)))]);
+        using var ends = new Barrier(lanes); // Nobody gives anything back while another lane has not come to its peak.
+        Task.WaitAll([.. threads.Select(lane => lane.Do(() => Train(what.Trial, data, slots, what.Device, Mark, ends)))]);
         var peak = Highest() - before;
         GC.KeepAlive(images);
         var shape = new PackShape(slots, what.Trial.Model.Latent, lanes, 1);
@@ -68,17 +71,18 @@ internal static class MemoryCase
             Lane.SetThreads(1, lanes.Length);
             using var left = torch.ones([256, 256]);
             using var product = left.matmul(left);
-            Train(trial, data, 2, what.Device, _ => { });
+            Train(trial, data, 2, what.Device, _ => { }, null);
         }))]);
     }
 
-    private static void Train(TrialSpec trial, TrainingData data, int slots, torch.Device device, Action<string> mark)
+    private static void Train(TrialSpec trial, TrainingData data, int slots, torch.Device device, Action<string> mark, Barrier? ends)
     {
-        using var trainer = PackTrainer.Of([.. Enumerable.Range(0, slots).Select(slot => trial with { Index = slot, Training = trial.Training with { Seed = (ulong)slot } })], data, device);
+        using var trainer = PackTrainer.Of([.. Enumerable.Range(0, slots).Select(slot => trial with { Index = slot, Training = trial.Training with { Seed = (ulong)slot, MaxSteps = Steps } })], data, device);
         mark("2 pack");
         using var alone = new NoAllReduce();
         using var files = new Files(trainer, data, mark);
         trainer.Run(alone, files, CancellationToken.None);
+        ends?.SignalAndWait();
     }
 
     private static long Baseline()

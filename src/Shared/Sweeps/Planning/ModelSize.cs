@@ -71,29 +71,9 @@ public static class ModelSize
         return count;
     }
 
-    /// <summary>Weights of the largest layer, without its bias.</summary>
-    public static long LargestLayer(ModelSpec model, DataShape data) => Layers(model, data).Max(layer => (long)layer.Inputs * layer.Outputs * layer.WeightsPerPair);
-
-    /// <summary>Values of one row in the widest output of a layer.</summary>
-    public static long LargestOutput(ModelSpec model, DataShape data) => Layers(model, data).Max(layer => (long)layer.Outputs * layer.Pixels);
-
-    /// <summary>Values of one row in the input and the output of the layer where they are most.</summary>
-    public static long WidestLayer(ModelSpec model, DataShape data)
-    {
-        long widest = 0, before = data.Values;
-        foreach (var (_, outputs, _, pixels) in Layers(model, data))
-        {
-            var own = (long)outputs * pixels;
-            (widest, before) = (Math.Max(widest, before + own), own);
-        }
-
-        return widest;
-    }
-
-    /// <summary>Values of one row in the outputs of the decoder's hidden layers; that of a network of convolutions mirrors its encoder.</summary>
-    public static long DecoderOutputs(ModelSpec model, DataShape data) => model.Family == ModelFamily.Vae && model.Architecture == Architecture.Mlp
-        ? model.DecoderWidths.Sum()
-        : Math.Max(0, (Layers(model, data).Sum(layer => (long)layer.Outputs * layer.Pixels) / 2) - data.Values);
+    /// <summary>Weights of the largest convolution, without its bias; 0 where there is none.</summary>
+    public static long LargestConvolution(ModelSpec model, DataShape data) =>
+        Layers(model, data).Where(layer => layer.WeightsPerPair > 1).Select(layer => (long)layer.Inputs * layer.Outputs * layer.WeightsPerPair).DefaultIfEmpty().Max();
 
     /// <summary>Layers with weights.</summary>
     public static int LayerCount(ModelSpec model, DataShape data) => Layers(model, data).Count();
@@ -127,20 +107,18 @@ public static class ModelSize
         : model.Classes is { } known && classes > known ? $"the data set has labels from 0 to {classes - 1}, but model.classes is {known}; set it to {classes}"
         : null;
 
-    /// <summary>Values that one row leaves behind under one class of m2: everything behind the layer where the label enters, and a copy of the row.</summary>
-    public static long ActivationsPerClass(ModelSpec model, DataShape data)
+    /// <summary>One layer: <paramref name="Outputs"/> channels of <paramref name="Pixels"/> pixels, each from <paramref name="WeightsPerPair"/> weights of each input.</summary>
+    internal readonly record struct Layer(int Inputs, int Outputs, int WeightsPerPair, int Pixels)
     {
-        long count = data.Values + (3L * model.Latent);
-        foreach (var (_, outputs, _, pixels) in BehindLabel(model, data)) count += (long)outputs * pixels;
-        return count;
-    }
+        public bool IsNorm { get; init; }
 
-    private readonly record struct Layer(int Inputs, int Outputs, int WeightsPerPair, int Pixels)
-    {
+        /// <summary>Values of one row.</summary>
+        public long Values => (long)Outputs * Pixels;
+
         public long WeightUses => (long)Inputs * WeightsPerPair * Outputs * Pixels;
     }
 
-    private static IEnumerable<Layer> Layers(ModelSpec model, DataShape data)
+    internal static IEnumerable<Layer> Layers(ModelSpec model, DataShape data)
     {
         if (model.Family == ModelFamily.Ladder) return Ladder(model, data);
         var network = Plain(model, data);
@@ -152,7 +130,8 @@ public static class ModelSize
         };
     }
 
-    private static IEnumerable<Layer> Plain(ModelSpec model, DataShape data) => model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
+    /// <summary>Encoder and decoder, data side first, without what a label or a prior over codes adds. Not of a ladder.</summary>
+    internal static IEnumerable<Layer> Plain(ModelSpec model, DataShape data) => model.Architecture == Architecture.Mlp ? Mlp(model, data) : Conv(model, data);
 
     // A label has no bias of its own, so one input fewer counts the same.
     private static IEnumerable<Layer> Labelled(ModelSpec model, DataShape data)
@@ -165,11 +144,11 @@ public static class ModelSize
         yield return new(layers[head].Inputs, classes, 1, 1);
     }
 
-    // The encoder's dense layers, at whose first a label enters, and the decoder.
-    private static IEnumerable<Layer> BehindLabel(ModelSpec model, DataShape data) => Plain(model, data).Skip(model.Architecture == Architecture.Mlp ? 0 : Head(model, data) - 1);
+    /// <summary>The encoder's dense layers, at whose first a label enters, and the decoder.</summary>
+    internal static IEnumerable<Layer> BehindLabel(ModelSpec model, DataShape data) => Plain(model, data).Skip(model.Architecture == Architecture.Mlp ? 0 : Head(model, data) - 1);
 
-    // The place of the layer that ends the encoder.
-    private static int Head(ModelSpec model, DataShape data)
+    /// <summary>The place of the layer that ends the encoder.</summary>
+    internal static int Head(ModelSpec model, DataShape data)
     {
         if (model.Architecture == Architecture.Mlp) return model.EncoderWidths.Count;
         var convolutions = model.ChannelsFor(Math.Max(data.Height, data.Width)).Count;
@@ -195,7 +174,7 @@ public static class ModelSize
         }
     }
 
-    private static IEnumerable<Layer> CodePrior(ModelSpec model, DataShape data)
+    internal static IEnumerable<Layer> CodePrior(ModelSpec model, DataShape data)
     {
         var (width, positions) = (model.CodePriorWidth, model.CodePositions(data.Height, data.Width));
         yield return new(model.CodeSize, width, 1, positions);
@@ -253,5 +232,5 @@ public static class ModelSize
     }
 
     // A factor and an offset for each channel.
-    private static Layer Norm(int channels, int pixels) => new(1, channels, 1, pixels);
+    private static Layer Norm(int channels, int pixels) => new(1, channels, 1, pixels) { IsNorm = true };
 }

@@ -1,29 +1,8 @@
 namespace Vae.Shared.Sweeps;
 
-/// <summary>What an objective adds to the size of a step, in float32 values of one slot on one worker.</summary>
+/// <summary>What an objective adds to the parameters and to the cost of a step; what to its memory is in <see cref="StepSize"/>.</summary>
 public static class ObjectiveSize
 {
-    // Of all pairs of rows and each dimension, tc leaves seven steps from the difference to the weighted log density, and needs as many again for the gradients and the two log-sum-exps;
-    // mmd leaves difference and square for each of its three kernels, and needs as many for their gradients.
-    private const int CopiesOfDensities = 15;
-    private const int CopiesOfDistances = 12;
-
-    // Of each sample of iwae: the image repeated, what the decoder makes of it, its gradient, and that times the sample's weight; of hidden layers the value and the gradient before and
-    // behind the activation; of the latent the posterior, the sample, the terms of the rate and their gradients.
-    private const int CopiesOfSampledImages = 4, CopiesOfSampledLayers = 3, CopiesOfSampledLatents = 15;
-
-    // The discriminator's hidden layers before and behind the activation, on latents with frozen weights and on twice as many to be told apart.
-    private const int CopiesOfToldLayers = 4;
-
-    // Products and log densities of all pairs of a row and a component, and the gradient of each.
-    private const int CopiesOfComponents = 4;
-
-    // Scores, choices as bits and as numbers, log-probabilities of the prior and the gradient of them, for each position and code.
-    private const int CopiesOfChoices = 5;
-
-    // What the decoder makes of a row under each class, and the gradient of it.
-    private const long CopiesOfClasses = 2;
-
     /// <summary>Codes of vq that may begin anew in one step.</summary>
     public const int RevivedPerStep = 64;
 
@@ -66,28 +45,5 @@ public static class ObjectiveSize
             TrainingObjective.Factor => FlopsOfDiscriminator * rows * AuxiliaryParameters(trial),
             _ => 0,
         };
-    }
-
-    /// <summary>Values that a step leaves behind for backward beside those of the plain bound.</summary>
-    /// <param name="trial">With the pack's latent size.</param>
-    /// <param name="data">Its images.</param>
-    /// <param name="rows">Rows of one step on one worker.</param>
-    public static long ExtraPerStep(TrialSpec trial, DataShape data, int rows)
-    {
-        var (model, training) = (trial.Model, trial.Training);
-        long pairs = (long)training.Batch * training.Batch * model.Latent, samples = SamplesPerRow(training);
-        var extra = training.Objective switch
-        {
-            TrainingObjective.Iwae => (samples - 1) * rows * ((CopiesOfSampledImages * data.Values) + (CopiesOfSampledLayers * ModelSize.DecoderOutputs(model, data)) + (CopiesOfSampledLatents * model.Latent)),
-            TrainingObjective.Tc => CopiesOfDensities * pairs,
-            TrainingObjective.Mmd => CopiesOfDistances * pairs,
-            TrainingObjective.Factor => Math.Max(0, (CopiesOfToldLayers * (long)rows * (training.DiscriminatorLayers - 1) * training.DiscriminatorWidth) - AuxiliaryParameters(trial)),
-            _ => 0,
-        };
-        if (model is { Family: ModelFamily.M2, Classes: > 1 and var classes }) extra += CopiesOfClasses * (classes - 1) * rows * ModelSize.ActivationsPerClass(model, data);
-        if (model.Family == ModelFamily.Vq) extra += (long)CopiesOfChoices * rows * model.CodePositions(data.Height, data.Width) * model.Codes;
-        if (model.Prior == Prior.Vamp)
-            extra += (model.PseudoInputs * ModelSize.ActivationsPerRow(model, data)) + (CopiesOfComponents * rows * samples * model.PseudoInputs);
-        return extra;
     }
 }

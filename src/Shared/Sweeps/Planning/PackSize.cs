@@ -2,8 +2,9 @@ namespace Vae.Shared.Sweeps;
 
 /// <summary>
 /// Predicts the memory of packs at its peak, so that what does not fit is found out before it runs. Counted in float32 values: what a pack keeps (weights, gradient,
-/// optimizer moments, staged batch), what a step leaves behind for backward, and on a processor also what the C allocator does not give back and the files of finished trials.
-/// The factors are measured by <c>benchmarks/memory.sh</c>, which shows prediction and measurement side by side.
+/// optimizer moments, staged rows), and the most that is alive at a time beside it: of a step, of an evaluation, of the models of trials that have ended; on a processor also their files. What the C library keeps
+/// is no part of it: tensors lie in heaps of their lanes (native/heap.h), which fill little more than what is alive.
+/// <c>benchmarks/memory.sh</c> shows prediction and measurement side by side.
 /// </summary>
 public static class PackSize
 {
@@ -12,27 +13,17 @@ public static class PackSize
 
     private const int Float = 4;
 
-    // Each activation is there twice at the worst: the value that backward needs, and the gradient on its way. Convolutions rearrange one of them besides.
-    private const int CopiesOfActivations = 2;
-    private const int CopiesOfImages = 3;
+    // On a device operations are not fused, and the library of convolutions takes room of its own. Not measured: on the safe side.
+    private const int DeviceFactor = 2;
 
-    // What the processor's convolutions keep for transformed weights and tiles.
-    private const long ConvolutionScratch = 10L << 20;
+    // What lies unused between the blocks of a heap.
+    private const double Holes = 1.04;
 
-    // Backward makes the gradient of a layer aside before it is added to the buffer, while the one before is still alive.
-    private const int LayerGradients = 2;
-
-    // A slot is filled from a network of its own: its weights, and what drawing them leaves behind.
-    private const double OwnNetwork = 1.5;
-
-    // A finished trial's file, and the copy that it was written from, until the garbage collector comes round.
-    private const int CopiesInFiles = 2;
-
-    // Blocks above this come from the system and go back to it; smaller ones stay with the thread that freed them.
-    private const long ArenaBytes = 64L << 20;
+    // A convolution of 4 x 4 keeps its weights by planes, 25 for each of four parities of pixels, and sums as many of their gradient (native/conv_tiles.h): 100 values for 16 weights, twice.
+    private const double ScratchPerWeight = 2 * 100 / 16.0;
 
     // Code that is compiled, and buffers of the BLAS, on the first real product.
-    private const long ProcessorOverhead = 10L << 20;
+    private const long ProcessorOverhead = 4L << 20;
 
     /// <summary>Bytes that one worker fills at its peak: the data set once, and <paramref name="shape"/>'s lanes.</summary>
     /// <param name="trial">Any trial of the pack's signature.</param>
@@ -50,33 +41,30 @@ public static class PackSize
     /// <inheritdoc cref="WorkerBytes"/>
     public static long LaneBytes(TrialSpec trial, DataShape data, PackShape shape, int rows, bool cuda)
     {
-        var model = trial.Model with { Latent = shape.Latent };
-        var own = trial with { Model = model };
-        var samples = ObjectiveSize.SamplesPerRow(trial.Training);
+        var own = trial with { Model = trial.Model with { Latent = shape.Latent } };
+        var (model, samples) = (own.Model, ObjectiveSize.SamplesPerRow(trial.Training));
         var parameters = ModelSize.Parameters(model, data);
-        var trained = parameters + ObjectiveSize.AuxiliaryParameters(own); // What only training needs is in no file, and what drawing it left behind serves its steps.
-        var evaluated = (long)shape.Slots * Math.Max(rows, EvaluationRows / samples / shape.Slots);
-        var kept = (shape.Slots * trained * (2 + Moments(trial.Training))) + (shape.Slots * ObjectiveSize.CodebookValues(model)) + (evaluated * (data.Values + (samples * (long)model.Latent)));
-        var isConv = model.Architecture != Architecture.Mlp;
-        var step = shape.Slots * (((isConv ? CopiesOfImages : CopiesOfActivations) * rows * ModelSize.ActivationsPerRow(model, data)) + (LayerGradients * ModelSize.LargestLayer(model, data)) + ObjectiveSize.ExtraPerStep(own, data, rows));
-        var evaluation = evaluated * samples * ModelSize.WidestLayer(model, data); // It keeps nothing but the input and the output of the layer that is computed.
-        if (cuda) return Float * (kept + Math.Max(step, evaluation));
+        var trained = parameters + ObjectiveSize.AuxiliaryParameters(own); // What only training needs is in no file.
+        var result = parameters + ObjectiveSize.CodebookState(model);
+        var kept = shape.Slots * ((trained * (2 + Moments(trial.Training))) + ObjectiveSize.CodebookValues(model));
 
-        // What is free since the pack was built serves the steps, and what they leave serves the evaluation.
-        var freed = shape.Slots * Freed(model, data, shape.Slots);
-        var network = (long)(OwnNetwork * parameters);
-        var files = CopiesInFiles * shape.Slots * (parameters + ObjectiveSize.CodebookState(model));
-        if (!isConv) return Float * (kept + Math.Max(freed + network, Math.Max(step, evaluation)) + files);
+        long single = Math.Max(1, EvaluationRows / samples), evaluated = Math.Max(single, shape.Slots * Math.Max(Math.Min(trial.Training.Batch, data.TrainRows), single / shape.Slots));
+        var staged = evaluated * (data.Values + (samples * NoisePerSample(model)));
+        var working = Math.Max(shape.Slots * StepSize.OfStep(own, data, shape.Slots, rows), StepSize.OfEvaluation(own, data, shape.Slots, evaluated));
+        if (cuda) return Float * (kept + staged + (DeviceFactor * working));
 
-        // Small blocks of images stay with the thread and are too small for an evaluation; large ones went back to the system.
-        var stays = Float * shape.Slots * rows * ModelSize.LargestOutput(model, data) < ArenaBytes / 2;
-        var working = stays ? Math.Max(freed, step) + evaluation : Math.Max(freed, Math.Max(step, evaluation));
-        return ConvolutionScratch + (Float * (kept + network + working + files));
+        // A slot is filled from a network of its own. The models of trials that end together are there until their files are stored and their ends are known.
+        var models = Math.Max(trained, shape.Slots * result);
+        var tensors = staged + Math.Max((long)(Holes * working), models);
+        return Float * (kept + tensors + (shape.Slots * result) + (long)(ScratchPerWeight * ModelSize.LargestConvolution(model, data)));
     }
 
-    // Of the model as it was first built, before its weights moved into one buffer: what stays with the thread.
-    private static long Freed(ModelSpec model, DataShape data, int slots) =>
-        Float * slots * ModelSize.LargestLayer(model, data) < ArenaBytes ? ModelSize.Parameters(model, data) : ModelSize.Parameters(model, data) / 2;
+    private static long NoisePerSample(ModelSpec model) => model.Family switch
+    {
+        ModelFamily.Ladder => model.Ladder.Sum(),
+        ModelFamily.Vq => 0,
+        _ => model.Latent,
+    };
 
     private static int Moments(TrainingSpec training) => training.Optimizer switch
     {
