@@ -12,13 +12,14 @@ read_options "cases runs" "" "" "$@"
 build_benchmark planning
 program=benchmarks/planning/bin/Release/net10.0/planning
 
-# predicted and measured bytes of each run of a case
+# predicted and measured bytes of each run of a case; they are no times, so the runs may stand beside each other
 readings() {
   local model batch slots lanes
   IFS=, read -r model batch slots lanes <<<"$1"
   for _ in $(seq "$runs"); do
-    "$program" memory "$model" "$batch" "$slots" "$lanes" | sed -nE 's/.*"predicted":([0-9]+),"peak":([0-9]+).*/\1 \2/p'
+    "$program" memory "$model" "$batch" "$slots" "$lanes" | sed -nE 's/.*"predicted":([0-9]+),"peak":([0-9]+).*/\1 \2/p' &
   done
+  wait
 }
 
 report() {

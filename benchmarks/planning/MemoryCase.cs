@@ -20,7 +20,9 @@ namespace Vae.Benchmarks.Planning;
 /// </summary>
 internal static class MemoryCase
 {
-    private const long Steps = 4; // All that come later ask for the same memory.
+    // All that come later ask for the same memory.
+    private const long Steps = 3;
+    private const int HeldOut = 1_100;
 
     public static int Run(Case what, int slots, int lanes)
     {
@@ -43,7 +45,7 @@ internal static class MemoryCase
         long Highest() => cuda ? torch.cuda.memory(what.Device.index).Peak : Status("VmHWM");
 
         var images = what.Images();
-        using var data = new TrainingData(images, Case.HeldOut, Binarize.None, what.Device);
+        using var data = new TrainingData(images, HeldOut, Binarize.None, what.Device);
         Mark("1 data");
         using var ends = new Barrier(lanes); // Nobody gives anything back while another lane has not come to its peak.
         Task.WaitAll([.. threads.Select(lane => lane.Do(() => Train(what.Trial, data, slots, what.Device, Mark, ends)))]);

@@ -66,12 +66,11 @@ public class PackSizeTests
     {
         var conv = new ModelSpec { Architecture = Architecture.Conv, Channels = [32, 64] };
 
-        var little = Lane(conv, slots: 1, batch: 64);
-        var much = Lane(conv, slots: 1, batch: 1_024);
+        var added = Lane(conv, slots: 1, batch: 2_048) - Lane(conv, slots: 1, batch: 1_024);
 
-        // All outputs: maps of 14 x 14 x 32 and 7 x 7 x 64 on both sides, the lower one twice more as rows, and the image; the gradients of both maps.
-        var perRow = (2 * 14 * 14 * 32) + (3 * 7 * 7 * 64) + 784 + (14 * 14 * 32) + (7 * 7 * 64);
-        Assert.InRange((much - little) / (double)(1_024 * Float * perRow), 0.8, 1.1);
+        // All outputs: maps of 14 x 14 x 32 and 7 x 7 x 64 on both sides, the lower one once more as a row, dense layers and latents, and the image; the gradients of both maps. The staged row.
+        var perRow = (2 * 14 * 14 * 32) + (3 * 7 * 7 * 64) + 256 + 32 + 256 + (5 * 16) + 784 + (14 * 14 * 32) + (7 * 7 * 64);
+        Assert.InRange(added / (1_024.0 * Float * (perRow + 784 + 16)), 1.0, 1.05);
     }
 
     [Theory, MemberData(nameof(Kinds))]
@@ -83,7 +82,7 @@ public class PackSizeTests
         {
             var now = Lane(model, slots, batch, objective);
 
-            Assert.True(now > before, $"{slots} slots of {batch} rows: {now} after {before}");
+            Assert.True(now >= before, $"{slots} slots of {batch} rows: {now} after {before}");
             before = now;
         }
     }

@@ -18,8 +18,9 @@ public static class StepSize
     // Of each position of vq: its vector, its code's, both differences and the square of one.
     private const int CodeTensors = 5;
 
-    // Of each position and code of vq beside the logits: their log-softmax's gradient, and that of the one that was gathered. Judged: logits and log-softmax.
-    private const int ChoiceGradients = 2, JudgedChoices = 2;
+    // Of each position and code of vq beside the logits: their log-softmax's gradient, and that of the one that was gathered. Judged: logits, log-softmax, and the place of the distances, which what comes
+    // between them cuts into.
+    private const int ChoiceGradients = 2, JudgedChoices = 3;
 
     // Of each further sample of iwae: the row repeated, its logits, their gradient, and that times the sample's weight; of each latent the posterior, the terms of the rate and their gradients.
     private const int SampledImages = 4, SampledLatents = 15;
@@ -30,8 +31,8 @@ public static class StepSize
     // The discriminator's hidden layers on latents with frozen weights, on twice as many to be told apart, and the gradients of two.
     private const int ToldTensors = 5;
 
-    // Of all pairs of a row and a component of the VampPrior: products, sums, log density, and the gradients of three; of a pseudo-input the clamped one and its gradient.
-    private const int ComponentTensors = 6, PseudoTensors = 2;
+    // Of all pairs of a row and a component of the VampPrior: products, sums, log density, and gradients; of a pseudo-input the clamped one and its gradient. Judged: all but the gradients.
+    private const int ComponentTensors = 6, PseudoTensors = 2, JudgedComponentTensors = 5, JudgedPseudoTensors = 1;
 
     // Where a label enters: the layer's product, the label's, their sum and the activation; one of them is the layer's output.
     private const int LabelTensors = 4;
@@ -57,7 +58,7 @@ public static class StepSize
             TrainingObjective.Mmd => DistanceTensors * pairs,
             TrainingObjective.Factor => (long)ToldTensors * rows * (training.DiscriminatorLayers - 1) * training.DiscriminatorWidth,
             _ => 0,
-        }) + Vamp(model, data, layers, rows * samples);
+        }) + (model.Prior == Prior.Vamp ? model.PseudoInputs * (Encoder(layers, model, data) + layers[0].Values + (PseudoTensors * data.Values) + (ComponentTensors * rows * samples)) : 0);
     }
 
     /// <summary>Of all slots together in one pass of an evaluation.</summary>
@@ -78,7 +79,7 @@ public static class StepSize
             return atOnce * (Widest(behind, 0) + ((LabelTensors - 1) * Labelled(model, data)) + (JudgedClassImages * data.Values) + (PosteriorTensors * model.Latent));
         }
 
-        if (model.Family == ModelFamily.Vq) return rows * Math.Max(Widest(layers, data.Values), model.CodePositions(data.Height, data.Width) * ((JudgedChoices * model.Codes) + (2L * (model.CodePriorWidth + model.CodeSize))));
+        if (model.Family == ModelFamily.Vq) return rows * Math.Max(Widest(layers, data.Values), model.CodePositions(data.Height, data.Width) * (((long)JudgedChoices * model.Codes) + model.CodeSize));
         var ends = model.Family switch
         {
             ModelFamily.Ladder => (JudgedMergeTensors * model.Ladder.Sum()) + model.EncoderWidths.Sum(),
@@ -89,7 +90,8 @@ public static class StepSize
         if (model.Architecture != Architecture.Mlp) ends += (3 * Bottom(layers, model, data)) + model.Hidden;
         var residual = model.Architecture == Architecture.Resnet ? layers.Where(layer => layer.IsNorm).Max(layer => layer.Values) : 0; // What is added behind a block, and the normalised values.
         var widest = Widest(layers, data.Values) + (residual * (slots > 1 ? 3 : 1));
-        return (rows * ((samples * widest) + ends)) + Vamp(model, data, layers, rows * samples);
+        return (rows * ((samples * widest) + ends))
+            + (model.Prior == Prior.Vamp ? slots * model.PseudoInputs * (layers[0].Values + (JudgedPseudoTensors * data.Values)) + (model.PseudoInputs * JudgedComponentTensors * rows * samples) : 0);
     }
 
     private static IEnumerable<Layer> Network(ModelSpec model, DataShape data) => model.Family == ModelFamily.Ladder ? ModelSize.Layers(model, data) : ModelSize.Plain(model, data);
@@ -141,12 +143,7 @@ public static class StepSize
         return own + classifier + ((model.Classes ?? 1) * ofClass);
     }
 
-    private static long Vamp(ModelSpec model, DataShape data, Layer[] layers, long rows)
-    {
-        if (model.Prior != Prior.Vamp) return 0;
-        var encoder = layers.Take(ModelSize.Head(model, data) + 1).Sum(layer => layer.Values);
-        return model.PseudoInputs * (encoder + (PseudoTensors * data.Values) + layers[0].Values + (ComponentTensors * rows));
-    }
+    private static long Encoder(Layer[] layers, ModelSpec model, DataShape data) => layers.Take(ModelSize.Head(model, data) + 1).Sum(layer => layer.Values);
 
     private static long Widest(Layer[] layers, long before)
     {
