@@ -31,7 +31,7 @@ public sealed record TorchFacts(
 
 /// <summary>
 /// The one place where process-wide settings are made. Each is worth more than any code: two waiting threads that spin instead of sleep are
-/// up to 20 times slower on busy cores, and glibc's default thresholds cost 1,200 page faults per training step.
+/// up to 20 times slower on busy cores, and glibc's default thresholds cost 1,200 page faults per training step wherever memory comes from it: tensors have heaps of their own (<see cref="HostMemory"/>).
 /// </summary>
 public static unsafe class TorchProcess
 {
