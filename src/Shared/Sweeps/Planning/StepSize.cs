@@ -22,6 +22,9 @@ public static class StepSize
     // between them cuts into.
     private const int ChoiceGradients = 2, JudgedChoices = 3;
 
+    // Of each position of vq what one layer of its prior leaves until it is through, in widths (CodePrior.Logits): counted by the heap.
+    private const int JudgedMixers = 10;
+
     // Of each further sample of iwae: the row repeated, its logits, their gradient, and that times the sample's weight; of each latent the posterior, the terms of the rate and their gradients.
     private const int SampledImages = 4, SampledLatents = 15;
 
@@ -79,7 +82,12 @@ public static class StepSize
             return atOnce * (Widest(behind, 0) + ((LabelTensors - 1) * Labelled(model, data)) + (JudgedClassImages * data.Values) + (PosteriorTensors * model.Latent));
         }
 
-        if (model.Family == ModelFamily.Vq) return rows * Math.Max(Widest(layers, data.Values), model.CodePositions(data.Height, data.Width) * (((long)JudgedChoices * model.Codes) + model.CodeSize));
+        if (model.Family == ModelFamily.Vq)
+        {
+            var ofPosition = Math.Max(((long)JudgedChoices * model.Codes) + model.CodeSize, (JudgedMixers * model.CodePriorWidth) + (2L * model.CodeSize));
+            return rows * Math.Max(Widest(layers, data.Values), model.CodePositions(data.Height, data.Width) * ofPosition);
+        }
+
         var ends = model.Family switch
         {
             ModelFamily.Ladder => (JudgedMergeTensors * model.Ladder.Sum()) + model.EncoderWidths.Sum(),
