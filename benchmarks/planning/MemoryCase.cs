@@ -63,7 +63,16 @@ internal static class MemoryCase
     {
         var model = what.Trial.Model with
         {
-            Encoder = what.Trial.Model.Family == ModelFamily.Ladder ? [16, 16, 16] : [16], Ladder = [2, 2, 2], Channels = [2], Groups = 1, Hidden = 8, Latent = 2, Codes = 8, CodeSize = 2, CodePriorWidth = 4, PseudoInputs = 4,
+            Encoder = what.Trial.Model.Family == ModelFamily.Ladder ? [16, 16, 16] : [16],
+            Ladder = [2, 2, 2],
+            Channels = [2],
+            Groups = 1,
+            Hidden = 8,
+            Latent = 2,
+            Codes = 8,
+            CodeSize = 2,
+            CodePriorWidth = 4,
+            PseudoInputs = 4,
         };
         var training = what.Trial.Training;
         var trial = what.Trial with { Model = model, Training = training with { Batch = 8, Labelled = 10, ImportanceSamples = Math.Min(2, training.ImportanceSamples), DiscriminatorWidth = 4 } };
