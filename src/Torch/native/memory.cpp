@@ -83,8 +83,8 @@ struct HeapAllocator final : c10::Allocator {
 
 void vae::use_heaps() {
 #if defined(__linux__)
-  static HeapAllocator heaps;
-  c10::SetCPUAllocator(&heaps, /*priority=*/1);
+  static auto* heaps = new HeapAllocator();  // Never destroyed: threads may still take memory while the process ends.
+  c10::SetCPUAllocator(heaps, /*priority=*/1);
 #endif
 }
 
