@@ -38,6 +38,7 @@ static int (*real_fdatasync)(int);
 static int (*real_rename)(const char *, const char *);
 static int (*real_posix_memalign)(void **, size_t, size_t);
 static void *(*real_mmap)(void *, size_t, int, int, int, off_t);
+static int (*real_mprotect)(void *, size_t, int);
 static int (*real_timedwait)(pthread_cond_t *restrict, pthread_mutex_t *restrict, const struct timespec *restrict);
 
 static void *find(const char *name) { return dlsym(RTLD_NEXT, name); }
@@ -52,6 +53,7 @@ __attribute__((constructor)) static void start(void) {
     real_rename = find("rename");
     real_posix_memalign = find("posix_memalign");
     real_mmap = find("mmap");
+    real_mprotect = find("mprotect");
     const char *file = getenv("VAE_TEST_FAULTS");
     int fd = file ? open(file, O_RDWR | O_CLOEXEC) : -1;
     if (fd >= 0) {
@@ -137,7 +139,7 @@ int rename(const char *from, const char *to) {
 
 static int is_too_much(size_t bytes) { return orders->bytes_max != 0 && bytes > (size_t)orders->bytes_max; }
 
-/* What tensors are made of. */
+/* What tensors are made of where their heap cannot grow. */
 int posix_memalign(void **out, size_t alignment, size_t bytes) {
     start();
     return is_too_much(bytes) ? ENOMEM : real_posix_memalign(out, alignment, bytes);
@@ -149,4 +151,12 @@ void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t
     if (!(protection & PROT_WRITE) || !(flags & MAP_ANONYMOUS) || !is_too_much(bytes)) return real_mmap(address, bytes, protection, flags, fd, offset);
     errno = ENOMEM;
     return MAP_FAILED;
+}
+
+/* How the heaps of tensors grow: what they have reserved is opened piece by piece. */
+int mprotect(void *address, size_t bytes, int protection) {
+    start();
+    if (!(protection & PROT_WRITE) || !is_too_much(bytes)) return real_mprotect(address, bytes, protection);
+    errno = ENOMEM;
+    return -1;
 }
