@@ -32,7 +32,8 @@ while (($#)); do
 done
 ((${#projects[@]})) || mapfile -t projects < <(cd "$root/tests" && for file in */*.csproj; do dirname "$file"; done)
 
-build_everything() { bootstrap; say "Building ..."; build_and_stamp Vae.Distributed.sln; }
+# The program is compiled ahead of time as `./vae` does it: this build puts the plain assemblies back, and the stamp would keep `./vae` from seeing it.
+build_everything() { bootstrap; say "Building ..."; build_and_stamp Vae.Distributed.sln; precompile; }
 ((build)) && locked build_everything
 fetch_test_tools
 
