@@ -17,10 +17,7 @@ public static class ProgramVersion
     private static string? Revision(Assembly? program)
     {
         using var stream = program?.GetManifestResourceStream(RevisionResource);
-        if (stream is null)
-        {
-            return null;
-        }
+        if (stream is null) return null;
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd().Trim();
     }

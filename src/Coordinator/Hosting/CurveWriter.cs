@@ -50,7 +50,7 @@ internal static class CurveWriter
             foreach (var p in epochs)
             {
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"held_out,{p.Step.Value},{p.EpochsDone},{p.TrainLoss:R},{p.Distortion:R},{p.Rate:R},,{p.Elbo:R},{p.ActiveUnits},,{p.Seconds:R},{Figures(p)}"));
+                    $"held_out,{p.Step.Value},{p.EpochsDone},{p.TrainLoss:R},{p.Distortion:R},{p.Rate:R},,{p.Elbo:R},{p.ActiveUnits},,{p.Seconds:R},{FigureColumn.Write(p.Figures)}"));
             }
         });
         return gaps;
@@ -86,7 +86,4 @@ internal static class CurveWriter
     // Of a damaged point not even the step may be known.
     private static void WriteRange(StreamWriter writer, string kind, Step? first, Step? last) =>
         writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind},{first?.Value},,,,,,,,{last?.Value},,"));
-
-    // What the objective says beside the bound: no comma is in a name or a number.
-    private static string Figures(MetricPoint.Evaluation point) => string.Join(';', point.Figures.Select(static figure => string.Create(CultureInfo.InvariantCulture, $"{figure.Name}={figure.Value:R}")));
 }

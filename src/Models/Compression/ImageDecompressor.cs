@@ -68,7 +68,6 @@ public static class ImageDecompressor
             throw VazeHeader.Damaged(shownAs, 12, "likelihood and sizes of its own model", "others");
         }
 
-
         if (header.Probe != model.Probe)
         {
             throw new DatasetException(shownAs, 52, $"arithmetic with the probe {header.Probe:x16}", $"{model.Probe:x16}",

@@ -4,8 +4,8 @@ using Vae.Shared.Messages;
 
 namespace Vae.Runtime.Storage;
 
-/// <summary>Figures of an evaluation as a column of text, <c>perplexity=31.25;codes_in_use=40</c>, which a person can read in a query; NULL for none. Every bit of a double, and NaN, come back.</summary>
-internal static class FigureColumn
+/// <summary>Figures of an evaluation as a column of text, in stores and in curves.csv: <c>perplexity=31.25;codes_in_use=40</c>, which a person can read in a query; null for none. No name has a comma, a semicolon or an equals sign. Every bit of a double, and NaN, come back.</summary>
+public static class FigureColumn
 {
     /// <summary>The text; null for no figures.</summary>
     public static string? Write(ValueList<NamedFigure> figures) =>
