@@ -110,7 +110,7 @@ def throughput(sides):
     print("## Two processes beside PyTorch DDP over Gloo, and beside two that do not communicate\n")
     print("| model | global batch | ours ms | engine | DDP ms | DDP / ours | goal | silent ms | silent / ours | goal |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for model, batch, steps, goal in (("mlp", 128, 200, 0.75), ("mlp", 256, 150, 0.75), ("conv", 64, 20, 0.95)):
+    for model, batch, steps, goal in (("mlp", 128, 200, 0.75), ("mlp", 256, 150, 0.75), ("conv", 64, 120, 0.95), ("conv", 128, 80, 0.95), ("conv", 256, 40, 0.95)):
         if sides.args.only and sides.args.only != f"{model},{batch}":
             continue
         warmup = ("--warmup", "100" if model == "mlp" else "90")
