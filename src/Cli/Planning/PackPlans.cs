@@ -29,6 +29,7 @@ internal sealed class PackPlans(LocalPlan local, string home, bool mayProbe, Out
     public IReadOnlyList<SignaturePlan> Of(SweepDefinition sweep, DataShape data)
     {
         var machine = OpenMachine();
+        if (machine is { } opened && Supported.Refusal(sweep.Resources, opened.Device.type == DeviceType.CUDA) is { } refusal) output.Warning($"every trial would fail on this machine: {refusal}.");
         var (probes, plans) = (0, new List<SignaturePlan>());
         foreach (var question in PackQuestions.Of(sweep, data))
         {

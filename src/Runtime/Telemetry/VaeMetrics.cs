@@ -22,6 +22,7 @@ public sealed class VaeMetrics : IDisposable
     private static readonly double[] HttpBuckets = [0.01, 0.1, 1, 10];
     private static readonly double[] StoreBuckets = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 25];
 
+    private const double SlowFrom = 1.1; // Half of all workers are a little slower than the other half.
     private const string MeterName = "Vae.Distributed";
     private const string DeadLetters = "Messages that reached nobody.";
     private const string AuthRejected = "Connections turned away at the handshake, by rule.";
@@ -30,7 +31,7 @@ public sealed class VaeMetrics : IDisposable
     private readonly Meter _meter;
     private readonly MetricFamily _trials, _packSlots, _workers, _workerUp, _workerSlowdown, _linkSlowdown, _bestElbo, _activeUnits, _active, _storeTrouble, _checkpointTime;
     private readonly Counter<long> _finished, _steps, _samples, _allreduceBytes, _checkpoints, _checkpointFailures, _checkpointBytes;
-    private readonly Counter<double> _stepSeconds, _allreduceWait;
+    private readonly Counter<double> _stepSeconds, _allreduceSeconds, _allreduceWait;
     private readonly Histogram<double> _storeWrite, _httpRequest;
 
     /// <param name="version">Version of the program.</param>
@@ -45,8 +46,8 @@ public sealed class VaeMetrics : IDisposable
         _packSlots = Registry.Declare("vae_pack_slots", "Slots of the packs that train, by whether they hold a trial; an empty one computes and nobody gains from it.", MetricKind.Gauge, ["state"]);
         _workerUp = Registry.Declare("vae_worker_up", "1 while the worker holds its lease, 0 when it is lost.", MetricKind.Gauge, ["worker"]);
         _workers = Registry.Declare("vae_workers", "Workers by what they are there for.", MetricKind.Gauge, ["state"]);
-        _workerSlowdown = Registry.Declare("vae_worker_slowdown_ratio", "How many times as long as the mean of its gang a worker takes for a row; 1 when it is like the others.", MetricKind.Gauge, ["worker"]);
-        _linkSlowdown = Registry.Declare("vae_link_slowdown_ratio", "How many times as long steps take because of the link from a worker to the next of its ring; 1 when it is like the others.", MetricKind.Gauge, ["worker"]);
+        _workerSlowdown = Registry.Declare("vae_worker_slowdown_ratio", "How many times as long as the mean of its gang a worker takes for a row; there while it is at least 1.1.", MetricKind.Gauge, ["worker"]);
+        _linkSlowdown = Registry.Declare("vae_link_slowdown_ratio", "How many times as long steps take because of the link from a worker to the next of its ring; there while it is at least 1.1.", MetricKind.Gauge, ["worker"]);
         _bestElbo = Registry.Declare("vae_sweep_best_elbo", "Best held-out evidence lower bound at beta 1 of a sweep, in nats per sample.", MetricKind.Gauge, ["sweep"]);
         _activeUnits = Registry.Declare("vae_sweep_active_units", "Active latent dimensions of a sweep's best trial.", MetricKind.Gauge, ["sweep"]);
         _active = Registry.Declare("vae_coordinator_active", "1 while this coordinator is the active one, 0 while it stands by.", MetricKind.Gauge, []);
@@ -63,6 +64,7 @@ public sealed class VaeMetrics : IDisposable
         _samples = Counter("vae_train_samples_total", "Training samples processed by this worker.", "worker");
         _stepSeconds = Seconds("vae_train_step_seconds_total", "Time of the parts of training steps; of allreduce, what training stood still for.", "phase");
         _allreduceBytes = Counter("vae_allreduce_bytes_total", "Gradient bytes that this worker sent to its peers.", "worker");
+        _allreduceSeconds = Seconds("vae_allreduce_seconds_total", "Time that gradients were being exchanged; what exceeds the phase allreduce of vae_train_step_seconds_total was hidden behind backward.", "worker");
         _allreduceWait = Seconds("vae_allreduce_wait_seconds_total", "Time that this worker waited for its peers' gradients.", "worker");
         _checkpoints = Counter("vae_checkpoint_written_total", "Checkpoints that this worker stored with the coordinator.", "worker");
         _checkpointFailures = Counter("vae_checkpoint_failed_total", "Checkpoints that this worker could not store; training went on.", "worker");
@@ -111,11 +113,11 @@ public sealed class VaeMetrics : IDisposable
     /// <summary>A worker is a member, or is lost.</summary>
     public void SetWorkerUp(NodeId worker, bool up) => _workerUp.Set(up ? 1 : 0, worker.Value);
 
-    /// <summary>How a worker compares with its gang.</summary>
-    public void SetWorkerSlowdown(NodeId worker, double ratio) => _workerSlowdown.Set(ratio, worker.Value);
+    /// <summary>How a worker compares with its gang. Shown where it deviates: two series for each of a hundred workers that are like the others would say nothing.</summary>
+    public void SetWorkerSlowdown(NodeId worker, double ratio) => ShowWhereSlow(_workerSlowdown, worker, ratio);
 
-    /// <summary>How the link from a worker to the next of its ring compares with the others.</summary>
-    public void SetLinkSlowdown(NodeId worker, double ratio) => _linkSlowdown.Set(ratio, worker.Value);
+    /// <summary>How the link from a worker to the next of its ring compares with the others. Shown where it deviates.</summary>
+    public void SetLinkSlowdown(NodeId worker, double ratio) => ShowWhereSlow(_linkSlowdown, worker, ratio);
 
     /// <summary>How many workers there are of a standing.</summary>
     public void SetWorkers(WorkerStanding standing, int count) => _workers.Set(count, Label(standing));
@@ -154,6 +156,7 @@ public sealed class VaeMetrics : IDisposable
     {
         foreach (var counter in (Counter<long>[])[_steps, _samples, _allreduceBytes, _checkpoints, _checkpointFailures]) counter.Add(0, Of(worker));
         foreach (var phase in StepPhases) StepPhase(phase, TimeSpan.Zero);
+        _allreduceSeconds.Add(0, Of(worker));
         _allreduceWait.Add(0, Of(worker));
     }
 
@@ -186,8 +189,10 @@ public sealed class VaeMetrics : IDisposable
     /// <param name="worker">This worker.</param>
     /// <param name="bytesSent">Bytes handed to peers.</param>
     /// <param name="waited">Time asleep until peers' gradients came.</param>
-    public void AllReduced(NodeId worker, long bytesSent, TimeSpan waited)
+    /// <param name="busy">Time that the exchange took, whether training stood still for it or not; the phase <c>allreduce</c> of the step is the part that it did.</param>
+    public void AllReduced(NodeId worker, long bytesSent, TimeSpan waited, TimeSpan busy)
     {
+        _allreduceSeconds.Add(busy.TotalSeconds, Of(worker));
         _allreduceBytes.Add(bytesSent, Of(worker));
         _allreduceWait.Add(waited.TotalSeconds, Of(worker));
     }
@@ -239,6 +244,12 @@ public sealed class VaeMetrics : IDisposable
     {
         Registry.Dispose();
         _meter.Dispose();
+    }
+
+    private static void ShowWhereSlow(MetricFamily ratios, NodeId worker, double ratio)
+    {
+        if (ratio >= SlowFrom) ratios.Set(ratio, worker.Value);
+        else ratios.Remove(worker.Value);
     }
 
     private static KeyValuePair<string, object?> Of(NodeId worker) => Tag("worker", worker.Value);

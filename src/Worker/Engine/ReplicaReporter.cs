@@ -94,7 +94,7 @@ internal sealed partial class ReplicaReporter : ITrainingListener
         if (_allReduce.WorldSize == 1) return;
         var statistics = _allReduce.Statistics;
         var waited = statistics.ReduceScatterWait + statistics.AllGatherWait;
-        _meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor);
+        _meter.AllReduced(statistics.BytesSent - _bytes, waited - _peersWaitedFor, TimeSpan.FromSeconds(clock.ExchangeSeconds));
         (_bytes, _peersWaitedFor) = (statistics.BytesSent, waited);
     }
 

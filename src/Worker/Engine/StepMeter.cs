@@ -40,8 +40,8 @@ public sealed class StepMeter(NodeId worker, VaeMetrics metrics)
         }
     }
 
-    /// <summary>What the step's all-reduce sent, and how long it waited for peers.</summary>
-    public void AllReduced(long bytesSent, TimeSpan waited) => metrics.AllReduced(worker, bytesSent, waited);
+    /// <summary>What the step's all-reduce sent, how long it waited for peers, and how long it took, hidden behind backward or not.</summary>
+    public void AllReduced(long bytesSent, TimeSpan waited, TimeSpan busy) => metrics.AllReduced(worker, bytesSent, waited, busy);
 
     /// <summary>A checkpoint is stored.</summary>
     public void CheckpointStored() => metrics.CheckpointWritten(worker);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Vae.Shared;
 using Vae.Shared.Collectives;
 using Vae.Shared.Determinism;
@@ -66,6 +67,35 @@ public sealed class OverlappedExchangeTests : TorchTest
         Assert.Equal(model.Buckets.Select(static bucket => (7L, bucket.Index, bucket.Length)), allReduce.Calls.Select(static call => (call.Step, call.Bucket, call.Length)));
         Assert.Equal("all-reduce", allReduce.Calls[0].Thread);
         Assert.NotEqual("all-reduce", allReduce.Calls[^1].Thread);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Time_of_an_exchange_is_that_of_all_buckets_hidden_or_not(bool overlap)
+    {
+        const double seconds = 2e-3;
+        using var scope = NewDisposeScope();
+        using var model = new Model(64);
+        using var allReduce = new RecordingAllReduce { Fails = _ => Pass(seconds) };
+        using var exchange = model.Exchange(allReduce, overlap);
+
+        for (var step = 0; step < 3; step++)
+        {
+            exchange.Begin(step);
+            model.Backward(0);
+            if (overlap) Assert.True(SpinWait.SpinUntil(() => allReduce.Count >= ((step + 1) * model.Buckets.Count) - 1, Deadline));
+            exchange.Complete();
+
+            Assert.InRange(exchange.LastSeconds, seconds * model.Buckets.Count, 60);
+        }
+
+        static Exception? Pass(double seconds)
+        {
+            var began = Stopwatch.GetTimestamp();
+            while (Stopwatch.GetElapsedTime(began).TotalSeconds < seconds) Thread.SpinWait(100);
+            return null;
+        }
     }
 
     [Fact]

@@ -127,4 +127,29 @@ internal static class PackRuns
 
         public void OrderApplied(long number) => Orders.Add(number);
     }
+
+    /// <summary>Counts the managed bytes that the training thread allocates between two steps.</summary>
+    /// <param name="from">After this step it begins.</param>
+    /// <param name="to">After this step it ends.</param>
+    internal sealed class AllocationCounter(int from, int to) : ITrainingListener
+    {
+        private long _start;
+        private int _steps;
+
+        public long Bytes { get; private set; } = -1;
+
+        public void StepDone(int slot, Step step, int epoch, double distortion, double rate, double beta, double seconds)
+        {
+        }
+
+        public void StepTimed(StepClock clock, int trials, int rows)
+        {
+            if (++_steps == from) _start = GC.GetAllocatedBytesForCurrentThread();
+            if (_steps == to) Bytes = GC.GetAllocatedBytesForCurrentThread() - _start;
+        }
+
+        public void Evaluated(int slot, Step step, int epochsDone, HeldOutReport report, double trainLoss)
+        {
+        }
+    }
 }

@@ -158,7 +158,7 @@ public sealed class LadderTests : TorchTest
 
     private static TrialSpec Ladder(int index, int layers, Likelihood likelihood = Likelihood.Bernoulli)
     {
-        var trial = PackRuns.Trial(index, steps: 120);
+        var trial = PackRuns.Trial(index, steps: 500);
         return trial with
         {
             Model = trial.Model with

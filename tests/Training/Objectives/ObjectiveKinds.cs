@@ -56,7 +56,7 @@ internal static class ObjectiveKinds
     public static TheoryData<string> Names => [.. All.Keys];
 
     /// <summary>Those whose latents are padded in a pack.</summary>
-    public static TheoryData<string> Padded => [.. All.Keys.Where(kind => Trial(kind).Model.Family == ModelFamily.Vae)];
+    public static TheoryData<string> Padded => [.. All.Keys.Where(kind => Trial(kind).Model.Family is ModelFamily.Vae or ModelFamily.Conditional or ModelFamily.M2)];
 
     public static TrialSpec Trial(string kind, int index = 0, int latent = 4, long steps = 20, ulong seed = 1, Architecture architecture = Architecture.Mlp)
     {

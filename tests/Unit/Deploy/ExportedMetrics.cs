@@ -39,12 +39,12 @@ internal static partial class ExportedMetrics
         metrics.TrialFinished(TrialState.Done);
         metrics.SetBest(sweep, -100, 4);
         metrics.SetWorkerUp(worker, true);
-        metrics.SetWorkerSlowdown(worker, 1);
-        metrics.SetLinkSlowdown(worker, 1);
+        metrics.SetWorkerSlowdown(worker, 1.5);
+        metrics.SetLinkSlowdown(worker, 1.5);
         metrics.SetActive(false);
         metrics.CreateWorker(worker);
         metrics.Trained(worker, 1, 64);
-        metrics.AllReduced(worker, 1_024, TimeSpan.FromMilliseconds(1));
+        metrics.AllReduced(worker, 1_024, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2));
         metrics.HttpRequest("/metrics", 200, TimeSpan.FromMilliseconds(1));
         var text = new ArrayBufferWriter<byte>();
         metrics.Registry.Write(text);

@@ -68,7 +68,7 @@ public class MetricsTests
         worker.CreateWorker(new("w-1"));
         var before = Series(worker);
         worker.Trained(new("w-1"), 2, 256);
-        worker.AllReduced(new("w-1"), 4, TimeSpan.Zero);
+        worker.AllReduced(new("w-1"), 4, TimeSpan.Zero, TimeSpan.Zero);
         worker.CheckpointWritten(new("w-1"));
         worker.CheckpointFailed(new("w-1"));
         foreach (var phase in VaeMetrics.StepPhases) worker.StepPhase(phase, TimeSpan.FromMilliseconds(1));
@@ -84,7 +84,8 @@ public class MetricsTests
         for (var i = 0; i < 100; i++)
         {
             coordinator.SetWorkerUp(new($"w-{i}"), true);
-            coordinator.SetWorkerSlowdown(new($"w-{i}"), 1);
+            coordinator.SetWorkerSlowdown(new($"w-{i}"), i % 4 == 0 ? 1.3 : 1.02);
+            coordinator.SetLinkSlowdown(new($"w-{i}"), i % 8 == 0 ? 2 : 1);
         }
 
         for (var i = 0; i < 14; i++) // Those that ended last, and some that run.
@@ -103,6 +104,21 @@ public class MetricsTests
     }
 
     [Fact]
+    public void Slowdowns_are_there_while_they_deviate_and_gone_when_they_do_not()
+    {
+        using var metrics = new VaeMetrics("1", "c");
+        metrics.SetWorkerSlowdown(new("w-1"), 1.6);
+        metrics.SetLinkSlowdown(new("w-1"), 2.5);
+        Assert.Contains("\nvae_worker_slowdown_ratio{worker=\"w-1\"} 1.6\n", Text(metrics), StringComparison.Ordinal);
+        Assert.Contains("\nvae_link_slowdown_ratio{worker=\"w-1\"} 2.5\n", Text(metrics), StringComparison.Ordinal);
+
+        metrics.SetWorkerSlowdown(new("w-1"), 1.05);
+        metrics.SetLinkSlowdown(new("w-1"), 1);
+
+        Assert.DoesNotContain("slowdown_ratio{", Text(metrics), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_sweep_that_ended_leaves_no_gauges_behind()
     {
         using var metrics = new VaeMetrics("1", "c");
@@ -113,15 +129,17 @@ public class MetricsTests
     }
 
     [Fact]
-    public void Waiting_for_gradients_counts_in_seconds_from_zero()
+    public void Exchange_of_gradients_and_the_wait_in_it_count_in_seconds_from_zero()
     {
         using var metrics = new VaeMetrics("1", "c");
         metrics.CreateWorker(new("w-1"));
         Assert.Contains("\nvae_allreduce_wait_seconds_total{worker=\"w-1\"} 0\n", Text(metrics), StringComparison.Ordinal);
+        Assert.Contains("\nvae_allreduce_seconds_total{worker=\"w-1\"} 0\n", Text(metrics), StringComparison.Ordinal);
 
-        for (var i = 0; i < 2; i++) metrics.AllReduced(new("w-1"), 4, TimeSpan.FromSeconds(1.5));
+        for (var i = 0; i < 2; i++) metrics.AllReduced(new("w-1"), 4, TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(2.5));
 
         Assert.Contains("\nvae_allreduce_wait_seconds_total{worker=\"w-1\"} 3\n", Text(metrics), StringComparison.Ordinal);
+        Assert.Contains("\nvae_allreduce_seconds_total{worker=\"w-1\"} 5\n", Text(metrics), StringComparison.Ordinal);
         Assert.Contains("\nvae_allreduce_bytes_total{worker=\"w-1\"} 8\n", Text(metrics), StringComparison.Ordinal);
     }
 
@@ -158,7 +176,7 @@ public class MetricsTests
         metrics.CreateWorker(new("w-1"));
         metrics.CreateSweep(Sweep);
         metrics.SetBest(Sweep, double.NaN, 7);
-        metrics.AllReduced(new("w-1"), 4_096, TimeSpan.FromMilliseconds(1));
+        metrics.AllReduced(new("w-1"), 4_096, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2));
         metrics.HttpRequest("/metrics", 200, TimeSpan.FromMilliseconds(1));
         metrics.SetWorkerUp(new("w-1"), true);
         metrics.Trained(new("w-1"), 1, 128);

@@ -35,6 +35,14 @@ public class PackPlannerTests
     }
 
     [Fact]
+    public void Reason_names_what_the_sweep_file_says_and_praises_one_thread_lanes_only_where_they_are()
+    {
+        var choice = Choose(Question(16, Tiny, new ResourceSpec { MaxPack = 3, Lanes = 4, Threads = 2 }));
+
+        Assert.Equal("rule of thumb: 4 lanes of 3 slots with 2 threads each; a model this small gains from fusing; max_pack 3, lanes 4, threads 2 by the sweep file", choice.Reason);
+    }
+
+    [Fact]
     public void Without_a_probe_tiny_models_that_fit_at_once_need_no_slot_filled_again()
     {
         Assert.Equal(new PackShape(Slots: 8, Latent: 8, Lanes: 2, Threads: 1), Choose(Question(16, Tiny)).Shape);

@@ -48,7 +48,7 @@ public class SweepParserTests
                 training.kl_warmup_epochs: { uniform: [0, 3] }
                 model.encoder: { values: [[512, 256], [64]] }
             objective: { metric: elbo, goal: maximize }
-            resources: { workers_per_pack: [1, 2], max_pack: 16, lanes: 4, device: cpu, threads: 3, balance: even, all_reduce: shared_memory, compression: bfloat16, overlap: on, precision: float32 }
+            resources: { workers_per_pack: [1, 2], max_pack: 16, lanes: 4, device: cpu, threads: 3, balance: even, all_reduce: messagepack, compression: bfloat16, overlap: on, precision: float32 }
             budget: { wall: 1h30m }
             """);
 
@@ -75,7 +75,7 @@ public class SweepParserTests
         Assert.Equal(new ResourceSpec
         {
             WorkersPerPackMin = 1, WorkersPerPackMax = 2, MaxPack = 16, Lanes = 4, Device = DeviceChoice.Cpu, Threads = 3, Balance = BalanceMode.Even,
-            AllReduce = AllReduceEngine.SharedMemory, Compression = GradientCompression.Bfloat16, Overlap = OverlapMode.On,
+            AllReduce = AllReduceEngine.Messagepack, Compression = GradientCompression.Bfloat16, Overlap = OverlapMode.On,
         }, sweep.Resources);
         Assert.Equal(TimeSpan.FromMinutes(90), sweep.Budget.Wall);
     }
@@ -122,6 +122,26 @@ public class SweepParserTests
         Assert.Equal((Severity.Warning, Rules.Unused), (warning.Severity, warning.Rule));
         Assert.NotNull(result.Definition);
     }
+
+    [Theory]
+    [InlineData("all_reduce: gloo", "resources.all_reduce has no effect: each trial is trained by one worker")]
+    [InlineData("compression: bfloat16", "resources.compression has no effect: each trial is trained by one worker")]
+    [InlineData("overlap: on", "resources.overlap has no effect: each trial is trained by one worker")]
+    [InlineData("balance: even", "resources.balance has no effect: each trial is trained by one worker")]
+    [InlineData("workers_per_pack: 2, all_reduce: shared_memory, compression: bfloat16", "resources.compression has no effect with all_reduce shared_memory: only what travels over TCP is compressed")]
+    public void A_setting_between_workers_that_changes_nothing_is_called_unused(string resources, string says)
+    {
+        var warning = Assert.Single(Sweep.Parse($"resources: {{ {resources} }}\n").Problems);
+
+        Assert.Equal((Severity.Warning, Rules.Unused, says), (warning.Severity, warning.Rule, warning.Message));
+    }
+
+    [Theory]
+    [InlineData("all_reduce: auto, compression: none, overlap: auto, balance: auto")]
+    [InlineData("workers_per_pack: 2, all_reduce: gloo, overlap: on, balance: even")]
+    [InlineData("workers_per_pack: [1, 2], compression: bfloat16")]
+    [InlineData("workers_per_pack: 2, all_reduce: messagepack, compression: bfloat16")]
+    public void A_setting_between_workers_that_may_change_something_is_not(string resources) => Assert.Empty(Sweep.Parse($"resources: {{ {resources} }}\n").Problems);
 
     [Fact]
     public void A_value_that_some_trials_use_is_not_called_unused() =>

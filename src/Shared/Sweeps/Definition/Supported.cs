@@ -76,6 +76,17 @@ public static class Supported
     public static string? Refusal(TrialSpec trial, Datasets.DatasetSource data) =>
         Refusal(trial) ?? (TrialRules.All.FirstOrDefault(row => row.IsBroken(trial, data)) is { } row ? $"{row.Path}: {row.Reason}; {row.Hint}" : null);
 
+    /// <summary>What a sweep asks for that the device at hand cannot do, for <c>device: auto</c> leaves that open until a worker is there.</summary>
+    /// <param name="resources">What the sweep file asks for.</param>
+    /// <param name="cuda">Whether trials are computed on a CUDA device.</param>
+    /// <returns>One sentence without a full stop; null when it can.</returns>
+    public static string? Refusal(ResourceSpec resources, bool cuda)
+    {
+        if (cuda) return null;
+        if (resources.Precision == NumericPrecision.Bfloat16) return "resources.precision: bfloat16 needs a CUDA device, and this is a processor; use `precision: float32`, or a machine with a CUDA device";
+        return resources is { AllReduce: AllReduceEngine.Nccl, WorkersPerPackMax: > 1 } ? "resources.all_reduce: nccl needs CUDA devices, and this is a processor; use `all_reduce: auto`, or machines with CUDA devices" : null;
+    }
+
     private static (string Path, string What, string Instead)? Lacks<T>(string path, T value, T[] trained) where T : struct, Enum =>
         trained.Contains(value) ? null : (path, $"{path[(path.IndexOf('.') + 1)..]} {Choice<T>.Word(value)}", $"use {string.Join(" or ", trained.Select(Choice<T>.Word))}");
 }

@@ -80,6 +80,7 @@ internal static class SweepRules
                 "no trial runs twice; to repeat trials, search training.seed", Severity.Warning);
         }
         CheckResources(sweep.Resources, context);
+        CheckSharing(sweep.Resources, context);
         CheckTrials(sweep, context);
     }
 
@@ -94,6 +95,28 @@ internal static class SweepRules
         if (resources.AllReduce == AllReduceEngine.Nccl)
         {
             context.Add(At("resources.all_reduce", context), Rules.Conflict, "nccl needs CUDA devices, but resources.device is cpu", "use `all_reduce: auto`, or `device: cuda`");
+        }
+    }
+
+    // What is between workers, where there are none to share with; and what the engine that is asked for does not do.
+    private static void CheckSharing(ResourceSpec resources, ReadContext context)
+    {
+        if (resources.WorkersPerPackMax == 1)
+        {
+            Idle("resources.all_reduce", resources.AllReduce != AllReduceEngine.Auto);
+            Idle("resources.compression", resources.Compression != GradientCompression.None);
+            Idle("resources.overlap", resources.Overlap != OverlapMode.Auto);
+            Idle("resources.balance", resources.Balance != BalanceMode.Auto);
+        }
+        else if (resources.Compression == GradientCompression.Bfloat16 && resources.AllReduce is not (AllReduceEngine.Auto or AllReduceEngine.Messagepack))
+        {
+            context.Add(At("resources.compression", context), Rules.Unused, $"resources.compression has no effect with all_reduce {Choice<AllReduceEngine>.Word(resources.AllReduce)}: only what travels over TCP is compressed",
+                "use `all_reduce: messagepack`, or remove it", Severity.Warning);
+        }
+
+        void Idle(string path, bool isSaid)
+        {
+            if (isSaid) context.Add(At(path, context), Rules.Unused, $"{path} has no effect: each trial is trained by one worker", "remove it, or give trials more workers by `workers_per_pack`", Severity.Warning);
         }
     }
 

@@ -103,6 +103,7 @@ public static class PackPlanner
             : shape == wanted
                 ? (PlanBasis.RuleOfThumb, $"rule of thumb: {PlanRules.Reason(question, room, shape)}")
                 : (PlanBasis.Memory, $"bounded by memory: {Words(wanted)} needs {Gigabytes(MemoryOf(question, wanted, room))} of {Gigabytes(MemoryLimit(room))}");
+        if (limits.HasChoice && limits.SaidByFile is { } said) reason += $"; {said} by the sweep file";
         if (!limits.Fits(shape)) reason += $"; even this is predicted to need {Gigabytes(MemoryOf(question, shape, room))} of {Gigabytes(MemoryLimit(room))}";
         return new(shape, MemoryOf(question, shape, room), speed, false, basis, reason);
     }

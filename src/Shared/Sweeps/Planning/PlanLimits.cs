@@ -27,9 +27,10 @@ internal sealed class PlanLimits
     public bool HasChoice =>
         (SlotsMax > 1) || (LanesMax > 1 && _question.Resources.Lanes is null) || (!_room.Cuda && _question.Resources.Threads is null && _room.Cores > 1 && (_question.Resources.Lanes ?? 1) == 1);
 
-    public string ForcedReason => _question.Resources is { MaxPack: null, Lanes: null, Threads: null }
-        ? "no choice: one trial, one thread"
-        : "forced by the sweep file: " + string.Join(", ", Said());
+    public string ForcedReason => SaidByFile is { } said ? $"forced by the sweep file: {said}" : "no choice: one trial, one thread";
+
+    /// <summary>What the sweep file leaves no choice of, in its words; null: nothing.</summary>
+    public string? SaidByFile => _question.Resources is { MaxPack: null, Lanes: null, Threads: null } ? null : string.Join(", ", Said());
 
     public static long ShareOf(PackQuestion question, WorkerRoom room)
     {

@@ -37,7 +37,7 @@ internal static class PlanRules
     {
         if (room.Cuda) return $"{PlanWords.Of(shape)}; a CUDA device gains from every trial that is fused";
         var fused = shape.Slots > 1 ? "a model this small gains from fusing" : SlotsFor(question) > 1 ? "there is nothing to fuse" : "a model of this size gains nothing from fusing on a processor";
-        return $"{PlanWords.Of(shape)}; {fused}{(shape.Lanes > 1 ? ", and one-thread lanes wait for nothing" : "")}";
+        return $"{PlanWords.Of(shape)}; {fused}{(shape is { Lanes: > 1, Threads: 1 } ? ", and one-thread lanes wait for nothing" : "")}";
     }
 
     // A slot that is filled again stands still meanwhile, and the pack's last trials train beside empty slots. Where all trials fit at once, there is nothing to fill.

@@ -26,10 +26,11 @@ internal sealed class EngineGang : IAsyncDisposable
     private readonly NodeListener _coordinator;
     private readonly DirectoryInfo _cache = Directory.CreateTempSubdirectory("vae-engines-");
 
-    public EngineGang(int workers, IReadOnlyList<TrialSpec> trials)
+    public EngineGang(int workers, IReadOnlyList<TrialSpec> trials, ResourceSpec? resources = null)
     {
         Images = SpriteSource.Make(count: PackRuns.HeldOut + (10 * PackRuns.Batch), size: 16, seed: 1);
         Trials = trials;
+        Resources = resources ?? new() { Balance = BalanceMode.Even };
         _coordinator = NodeListener.Start("127.0.0.1", 0, Identity("coordinator"), new Dictionary<ConnectionPurpose, IConnectionHandler> { [ConnectionPurpose.Blob] = new BlobServer(Store) }, NullLogger.Instance);
         Workers = [.. Enumerable.Range(1, workers).Select(number => new EngineWorker(this, $"worker-{number}"))];
     }
@@ -37,6 +38,8 @@ internal sealed class EngineGang : IAsyncDisposable
     public ImageSet Images { get; }
 
     public IReadOnlyList<TrialSpec> Trials { get; }
+
+    public ResourceSpec Resources { get; }
 
     public MemoryStore Store { get; } = new();
 
@@ -74,7 +77,7 @@ internal sealed class EngineGang : IAsyncDisposable
             var manifest = new DatasetManifest { Fingerprint = new string('0', 64), Source = DatasetSource.Sprites, Count = gang.Images.Count, HeldOut = PackRuns.HeldOut, Channels = 1, Height = 16, Width = 16, Classes = 0, HasLabels = false, ShardRows = gang.Images.Count, Shards = [] };
             var assignment = new ReplicaAssignment(
                 new(new("s-1"), 1), new(1), new(1), new(gang.Trials.Count, 4, 1, 1), gang.Trials.Select((trial, slot) => new SlotFill(slot, trial)).ToValueList(), true, manifest,
-                new DatasetSource { Source = DatasetSource.Sprites, Count = gang.Images.Count, Size = 16, Binarize = Binarize.Dynamic }, new() { Balance = BalanceMode.Even }, new ActorId(NodeId.Coordinator, "runner"));
+                new DatasetSource { Source = DatasetSource.Sprites, Count = gang.Images.Count, Size = 16, Binarize = Binarize.Dynamic }, gang.Resources, new ActorId(NodeId.Coordinator, "runner"));
             Engine = new ReplicaEngine(assignment, parts, _shelf);
             Prepared = Engine.PrepareAsync(gang.Images);
         }
@@ -82,6 +85,8 @@ internal sealed class EngineGang : IAsyncDisposable
         public GangMember Member { get; }
 
         public ReplicaEngine Engine { get; }
+
+        public VaeMetrics Metrics => _metrics;
 
         public Task Prepared { get; }
 

@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
 using Vae.Runtime.Actors;
 using Vae.Shared;
 using Vae.Shared.Messages;
@@ -155,6 +158,37 @@ public sealed class ReplicaEngineTests : TorchTest
 
         Assert.StartsWith("trial 3 (beta=2): ", refusal.Message, StringComparison.Ordinal);
         Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bfloat16_is_refused_by_a_worker_without_a_device_for_it_before_anything_is_built()
+    {
+        await using var gang = new EngineGang(1, [Long(0, 10)], new ResourceSpec { Precision = NumericPrecision.Bfloat16 });
+
+        var refusal = await Assert.ThrowsAsync<UserFitException>(() => gang.Workers[0].Prepared.WaitAsync(Patience));
+
+        Assert.StartsWith("resources.precision: bfloat16 needs a CUDA device", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Metrics_tell_the_whole_exchange_of_gradients_and_the_part_that_training_stood_still_for()
+    {
+        await using var gang = new EngineGang(2, [Long(0, 50)]);
+
+        var training = gang.Workers.Select(worker => worker.TrainAsync(1, gang.Workers)).ToArray();
+        Assert.Null(await training[0].WaitAsync(Patience));
+
+        var text = new ArrayBufferWriter<byte>();
+        gang.Workers[0].Metrics.Registry.Write(text);
+        var (whole, exposed) = (Value("vae_allreduce_seconds_total{worker=\"worker-1\"} "), Value("vae_train_step_seconds_total{phase=\"allreduce\"} "));
+        Assert.True(exposed > 0);
+        Assert.InRange(whole, exposed * (1 - 1e-6), double.MaxValue);
+
+        double Value(string series)
+        {
+            var line = Encoding.UTF8.GetString(text.WrittenSpan).Split('\n').Single(line => line.StartsWith(series, StringComparison.Ordinal));
+            return double.Parse(line[series.Length..], CultureInfo.InvariantCulture);
+        }
     }
 
     private static TrialSpec Long(int index, long steps)
