@@ -57,14 +57,14 @@ public sealed unsafe partial class Tensor
     /// <summary>The dimensions from the first to the last given one as one.</summary>
     public Tensor flatten(int start_dim = 0, int end_dim = -1)
     {
-        var old = shape;
-        var last = end_dim < 0 ? end_dim + old.Length : end_dim;
-        Span<long> sizes = stackalloc long[old.Length - (last - start_dim)];
+        var dims = dim();
+        var last = end_dim < 0 ? end_dim + dims : end_dim;
+        Span<long> sizes = stackalloc long[dims - (last - start_dim)];
         var product = 1L;
-        for (var i = start_dim; i <= last; i++) product *= old[i];
-        for (var i = 0; i < start_dim; i++) sizes[i] = old[i];
+        for (var i = start_dim; i <= last; i++) product *= size(i);
+        for (var i = 0; i < start_dim; i++) sizes[i] = size(i);
         sizes[start_dim] = product;
-        for (var i = last + 1; i < old.Length; i++) sizes[i - last + start_dim] = old[i];
+        for (var i = last + 1; i < dims; i++) sizes[i - last + start_dim] = size(i);
         return reshape(sizes);
     }
 

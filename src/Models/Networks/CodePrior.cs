@@ -69,9 +69,7 @@ public sealed class CodePrior : Module
     // What stood some positions before: zeros at the beginning.
     private static Tensor Delayed(Tensor values, int by)
     {
-        var shape = values.shape;
-        shape[2] = by;
-        return torch.cat([torch.zeros(shape, device: values.device), values.narrow(2, 0, values.size(2) - by)], 2);
+        return torch.cat([torch.zeros([values.size(0), values.size(1), by, values.size(3)], device: values.device), values.narrow(2, 0, values.size(2) - by)], 2);
     }
 
     /// <summary>The way through the positions of n rows: each layer keeps what it was given, so that a position costs the same wherever it is.</summary>

@@ -61,9 +61,10 @@ public sealed class LadderNetwork : PackNetwork
 
     /// <summary>The way up: for each layer, data side first, [K, n, 2 d_l] with the means and raw log variances that the data suggest.</summary>
     /// <param name="x">[K, n, D], or [1, n, D] for all replicas.</param>
-    public Tensor[] Encode(Tensor x)
+    /// <param name="into">What is returned, one place for each layer; null: a new array.</param>
+    public Tensor[] Encode(Tensor x, Tensor[]? into = null)
     {
-        var suggested = new Tensor[Sizes.Count];
+        var suggested = into ?? new Tensor[Sizes.Count];
         for (var layer = 0; layer < Sizes.Count; layer++)
         {
             x = _up[layer].forward(x);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Vae.Models.Networks;
 using Vae.Shared.Determinism;
 using Vae.Shared.Sweeps;
@@ -23,6 +24,9 @@ internal sealed class CodeRevival : IDisposable
     private readonly int _size;
     private readonly long[] _places;
     private readonly float[] _own;
+    private readonly List<long> _dead = [];
+    private readonly List<int> _order = [];
+    private readonly List<(double Race, int Offer)> _candidates = [];
     private readonly Tensor _placesThere;
     private readonly Tensor _ownThere;
 
@@ -77,15 +81,17 @@ internal sealed class CodeRevival : IDisposable
     public void Commit(int slot, Tensor offers, in SlotPosition at)
     {
         using var scope = torch.NewDisposeScope();
-        var dead = Dead(_network.Codebook.Counts.select(0, slot).cpu().data<float>(), at.Trial.Training.CodeRevival, _offers);
-        if (dead.Count == 0) return;
+        Dead(_network.Codebook.Counts.select(0, slot).cpu().data<float>(), at.Trial.Training.CodeRevival, _offers, _dead);
+        if (_dead.Count == 0) return;
         var host = offers.cpu();
-        var order = Order(host.data<float>(), _size, Stream(at, 1));
-        var revived = Math.Min(dead.Count, order.Count);
+        Order(host.data<float>(), _size, Stream(at, 1), _candidates, _order);
+        var revived = Math.Min(_dead.Count, _order.Count);
         if (revived == 0) return;
-        var chosen = torch.tensor([.. order.Take(revived).Select(static offer => (long)offer)], device: offers.device);
+        Span<long> first = stackalloc long[revived];
+        for (var i = 0; i < revived; i++) first[i] = _order[i];
+        var chosen = torch.tensor(first, [revived], offers.device);
         var vectors = offers.view(_offers, _size + 1).index_select(0, chosen).narrow(1, 0, _size);
-        _network.Codebook.Restart(slot, [.. dead.Take(revived)], vectors);
+        _network.Codebook.Restart(slot, CollectionsMarshal.AsSpan(_dead)[..revived], vectors);
     }
 
     public void Dispose()
@@ -95,11 +101,10 @@ internal sealed class CodeRevival : IDisposable
     }
 
     /// <summary>The first few codes whose count is below the threshold.</summary>
-    internal static List<long> Dead(ReadOnlySpan<float> counts, double threshold, int most)
+    internal static void Dead(ReadOnlySpan<float> counts, double threshold, int most, List<long> dead)
     {
-        var dead = new List<long>();
+        dead.Clear();
         for (var code = 0; code < counts.Length && dead.Count < most; code++) if (counts[code] < threshold) dead.Add(code);
-        return dead;
     }
 
     /// <summary>Draws places of a step's offers in the global batch, all different: row times positions + position. Floyd's way of drawing without repetition.</summary>
@@ -121,9 +126,12 @@ internal sealed class CodeRevival : IDisposable
     /// <param name="offers">Vectors of <paramref name="size"/> numbers, each followed by its squared distance; 0 where there is none.</param>
     /// <param name="size">C.</param>
     /// <param name="random">Of the step.</param>
-    internal static List<int> Order(ReadOnlySpan<float> offers, int size, Xoshiro256 random)
+    /// <param name="candidates">Room for all offers.</param>
+    /// <param name="order">Filled.</param>
+    internal static void Order(ReadOnlySpan<float> offers, int size, Xoshiro256 random, List<(double Race, int Offer)> candidates, List<int> order)
     {
-        var candidates = new List<(double Race, int Offer)>();
+        candidates.Clear();
+        order.Clear();
         for (var offer = 0; offer < offers.Length / (size + 1); offer++)
         {
             var time = -Math.Log(1 - random.NextDouble()); // Exponential: the one with the least time by distance is drawn first, with a chance in proportion to its distance.
@@ -134,15 +142,12 @@ internal sealed class CodeRevival : IDisposable
         }
 
         candidates.Sort();
-        var order = new List<int>();
         foreach (var (_, offer) in candidates)
         {
             var isNews = true;
             foreach (var earlier in order) isNews &= Distance(offers, size, earlier, offer) > SameAs * offers[(offer * (size + 1)) + size];
             if (isNews) order.Add(offer);
         }
-
-        return order;
     }
 
     private static double Distance(ReadOnlySpan<float> offers, int size, int one, int other)

@@ -58,7 +58,8 @@ internal static class GlobalRows
 
     private static Tensor Between(Tensor rows, int first, int largest, int dim)
     {
-        var shape = rows.shape;
+        Span<long> shape = stackalloc long[rows.dim()];
+        for (var i = 0; i < shape.Length; i++) shape[i] = rows.size(i);
         var rest = largest - first - rows.size(dim);
         shape[dim] = first;
         var before = torch.zeros(shape, device: rows.device);

@@ -13,12 +13,14 @@ namespace Vae.Models.Objectives;
 public sealed class LadderBound(LadderNetwork network, ModelSpec model) : Bound
 {
     private readonly Observation _observation = new(network, model);
+    private readonly Tensor[] _suggested = new Tensor[network.Sizes.Count];
+    private readonly LadderDescent _descent = new(network.Sizes.Count);
 
     /// <inheritdoc/>
     public override ObjectiveColumns Columns { get; } = ObjectiveColumns.Of(model.Ladder.Sum());
 
     /// <inheritdoc/>
-    public override ObjectiveColumns ColumnsOf(ModelSpec own) => ObjectiveColumns.Of(own.Ladder.Sum());
+    public override ObjectiveColumns ColumnsOf(ModelSpec own) => Columns; // The sizes of a ladder are part of its signature.
 
     /// <inheritdoc/>
     public override BoundSums Forward(in StepInputs inputs) => Forward(inputs.X, inputs.Noise, inputs.Weights);
@@ -38,7 +40,7 @@ public sealed class LadderBound(LadderNetwork network, ModelSpec model) : Bound
     public BoundSums Forward(Tensor x, Tensor noise, in SlotWeights weights)
     {
         var live = StepTensors.Live(weights.Rows, x.size(1))?.unsqueeze(2);
-        var descent = LadderDescent.Walk(network, network.Encode(x), noise, live);
+        var descent = _descent.Go(network, network.Encode(x, _suggested), noise, live);
         var distortion = _observation.Distortion(network.Decode(descent.Sample), x, weights);
         return new BoundSums(distortion, StepTensors.Only(descent.Rate, live).sum(1), descent.Mean.detach());
     }

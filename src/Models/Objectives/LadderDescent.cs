@@ -11,20 +11,22 @@ public sealed class LadderDescent
 {
     private readonly DiagonalGaussian[] _posteriors;
     private readonly Tensor[] _noise;
+    private readonly Tensor[] _columns;
 
-    private LadderDescent(Tensor sample, DiagonalGaussian[] posteriors, Tensor[] noise) => (Sample, _posteriors, _noise) = (sample, posteriors, noise);
+    /// <summary>Room for a walk. A training step walks in the same one each time, so that it makes no objects.</summary>
+    /// <param name="layers">L.</param>
+    internal LadderDescent(int layers) => (_posteriors, _noise, _columns) = (new DiagonalGaussian[layers], new Tensor[layers], new Tensor[layers]);
 
     /// <summary>z_1, [K, n, d_1]: what the decoder reads.</summary>
-    public Tensor Sample { get; }
+    public Tensor Sample { get; private set; } = null!;
 
     /// <summary>e, the latents of all layers in units of their priors, [K, n, R].</summary>
     public Tensor Units
     {
         get
         {
-            var parts = new Tensor[_posteriors.Length];
-            for (var layer = 0; layer < parts.Length; layer++) parts[layer] = _posteriors[layer].Sample(_noise[layer]);
-            return torch.cat(parts, -1);
+            for (var layer = 0; layer < _columns.Length; layer++) _columns[layer] = _posteriors[layer].Sample(_noise[layer]);
+            return torch.cat(_columns, -1);
         }
     }
 
@@ -42,10 +44,9 @@ public sealed class LadderDescent
     {
         get
         {
-            var rates = new Tensor[_posteriors.Length];
-            for (var layer = 0; layer < rates.Length; layer++)
-                rates[layer] = (_posteriors[layer].Sample(_noise[layer]).square() - _noise[layer].square() - _posteriors[layer].LogVariance) * 0.5;
-            return torch.cat(rates, -1);
+            for (var layer = 0; layer < _columns.Length; layer++)
+                _columns[layer] = (_posteriors[layer].Sample(_noise[layer]).square() - _noise[layer].square() - _posteriors[layer].LogVariance) * 0.5;
+            return torch.cat(_columns, -1);
         }
     }
 
@@ -54,10 +55,13 @@ public sealed class LadderDescent
     /// <param name="suggested">From <see cref="LadderNetwork.Encode"/>.</param>
     /// <param name="noise">[K, n, R]; [1, n, R] for all replicas.</param>
     /// <param name="live">Bool [K, n, 1]: rows that count; null: all. What the layers left of the others is replaced, so that it cannot become infinite.</param>
-    public static LadderDescent Walk(LadderNetwork network, Tensor[] suggested, Tensor noise, Tensor? live = null)
+    public static LadderDescent Walk(LadderNetwork network, Tensor[] suggested, Tensor noise, Tensor? live = null) => new LadderDescent(network.Sizes.Count).Go(network, suggested, noise, live);
+
+    /// <summary>Walks again; what the walk before has left is gone.</summary>
+    /// <inheritdoc cref="Walk"/>
+    internal LadderDescent Go(LadderNetwork network, Tensor[] suggested, Tensor noise, Tensor? live)
     {
-        var layers = network.Sizes.Count;
-        var (posteriors, own) = (new DiagonalGaussian[layers], new Tensor[layers]);
+        var (posteriors, own, layers) = (_posteriors, _noise, _posteriors.Length);
         Tensor? z = null;
         var end = noise.size(-1);
         for (var layer = layers - 1; layer >= 0; layer--)
@@ -72,7 +76,8 @@ public sealed class LadderDescent
             z = z is null ? e : prior.Sample(e);
         }
 
-        return new(z!, posteriors, own);
+        Sample = z!;
+        return this;
     }
 
     /// <summary>Posterior means of e, each given the means above, [K, n, R]: a unit that does not know the image is exactly 0 there.</summary>
@@ -97,8 +102,7 @@ public sealed class LadderDescent
 
     private Tensor Columns(Func<DiagonalGaussian, Tensor> of)
     {
-        var columns = new Tensor[_posteriors.Length];
-        for (var layer = 0; layer < columns.Length; layer++) columns[layer] = of(_posteriors[layer]);
-        return torch.cat(columns, -1);
+        for (var layer = 0; layer < _columns.Length; layer++) _columns[layer] = of(_posteriors[layer]);
+        return torch.cat(_columns, -1);
     }
 }

@@ -35,16 +35,19 @@ public sealed class Observation
     /// <param name="decoded">[K, n, D].</param>
     /// <param name="x">[K, n, D]; [1, n, D] for all replicas.</param>
     /// <param name="weights">Which rows count, and by what factor.</param>
-    public Tensor Distortion(Tensor decoded, Tensor x, in SlotWeights weights) => (_likelihood, weights.Rows) switch
+    public Tensor Distortion(Tensor decoded, Tensor x, in SlotWeights weights) => Distortion(decoded, x, _spread, weights);
+
+    // A row's spread is its replica's, so it is an argument: this is called in each step, and a step makes no objects.
+    private Tensor Distortion(Tensor decoded, Tensor x, Tensor? spread, in SlotWeights weights) => (_likelihood, weights.Rows) switch
     {
         (Likelihood.Bernoulli, null) => Fused.bernoulli_logits_nll(decoded, x, weights.Uniform),
         (Likelihood.Bernoulli, { } rows) => Fused.bernoulli_logits_nll(decoded, x, rows, weights.Scale!),
-        (Likelihood.Gaussian, null) => Fused.gaussian_nll(decoded, x, _spread!, weights.Uniform),
-        (Likelihood.Gaussian, { } rows) => Fused.gaussian_nll(decoded, x, _spread!, rows, weights.Scale!),
+        (Likelihood.Gaussian, null) => Fused.gaussian_nll(decoded, x, spread!, weights.Uniform),
+        (Likelihood.Gaussian, { } rows) => Fused.gaussian_nll(decoded, x, spread!, rows, weights.Scale!),
         (Likelihood.ContinuousBernoulli, null) => Fused.continuous_bernoulli_nll(decoded, x, weights.Uniform),
         (Likelihood.ContinuousBernoulli, { } rows) => Fused.continuous_bernoulli_nll(decoded, x, rows, weights.Scale!),
-        (Likelihood.DiscretisedLogistic, null) => Fused.discretised_logistic_nll(decoded, x, _spread!, weights.Uniform),
-        (Likelihood.DiscretisedLogistic, { } rows) => Fused.discretised_logistic_nll(decoded, x, _spread!, rows, weights.Scale!),
+        (Likelihood.DiscretisedLogistic, null) => Fused.discretised_logistic_nll(decoded, x, spread!, weights.Uniform),
+        (Likelihood.DiscretisedLogistic, { } rows) => Fused.discretised_logistic_nll(decoded, x, spread!, rows, weights.Scale!),
         _ => throw new InvalidOperationException($"Unknown likelihood {_likelihood}."),
     };
 
@@ -57,7 +60,7 @@ public sealed class Observation
         var (replicas, rows, values) = (decoded.size(0), decoded.size(1), decoded.size(2));
         var each = x.expand(replicas, rows, values).reshape(replicas * rows, 1, values);
         var spread = _spread?.view(replicas, 1).expand(replicas, rows).reshape(replicas * rows);
-        return new Observation(_likelihood, spread).Distortion(decoded.reshape(replicas * rows, 1, values), each, new SlotWeights(1)).view(replicas, rows);
+        return Distortion(decoded.reshape(replicas * rows, 1, values), each, spread, new SlotWeights(1)).view(replicas, rows);
     }
 
     /// <summary>ln p(x|z) of several draws of each row, in nats, [m, n].</summary>

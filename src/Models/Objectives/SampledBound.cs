@@ -94,33 +94,35 @@ public sealed class VaeSamples(VaeNetwork network, ModelSpec model, SampledPrior
 public sealed class LadderSamples(LadderNetwork network, ModelSpec model) : SampledBound
 {
     private readonly Observation _observation = new(network, model);
+    private readonly Tensor[] _suggested = new Tensor[network.Sizes.Count];
+    private readonly Tensor[] _each = new Tensor[network.Sizes.Count];
+    private readonly LadderDescent _descent = new(network.Sizes.Count);
 
     /// <inheritdoc/>
     public override ObjectiveColumns Columns { get; } = ObjectiveColumns.Of(model.Ladder.Sum());
 
     /// <inheritdoc/>
-    public override ObjectiveColumns ColumnsOf(ModelSpec own) => ObjectiveColumns.Of(own.Ladder.Sum());
+    public override ObjectiveColumns ColumnsOf(ModelSpec own) => Columns; // The sizes of a ladder are part of its signature.
 
     /// <inheritdoc/>
-    public override SampledTerms Draw(Tensor x, Tensor noise, int samples, in SlotWeights weights) => Draw(x, network.Encode(x), noise, samples, weights).Terms;
+    public override SampledTerms Draw(Tensor x, Tensor noise, int samples, in SlotWeights weights) => Draw(x, network.Encode(x, _suggested), noise, samples, weights);
 
     /// <inheritdoc/>
     public override JudgedSamples Judge(in HeldOutInputs inputs, int samples)
     {
         var suggested = network.Encode(inputs.X);
         var mean = LadderDescent.MeanOf(network, suggested);
-        var (terms, descent) = Draw(inputs.X, suggested, inputs.Noise, samples, new SlotWeights(1));
-        return new JudgedSamples(terms, descent.Rate.sum(1), mean);
+        var terms = Draw(inputs.X, suggested, inputs.Noise, samples, new SlotWeights(1));
+        return new JudgedSamples(terms, _descent.Rate.sum(1), mean);
     }
 
-    private (SampledTerms Terms, LadderDescent Descent) Draw(Tensor x, Tensor[] suggested, Tensor noise, int samples, in SlotWeights weights)
+    private SampledTerms Draw(Tensor x, Tensor[] suggested, Tensor noise, int samples, in SlotWeights weights)
     {
         var rows = weights.Rows is null ? null : weights.Rows * samples;
-        var each = new Tensor[suggested.Length];
-        for (var layer = 0; layer < each.Length; layer++) each[layer] = Repeat(suggested[layer], samples);
+        for (var layer = 0; layer < _each.Length; layer++) _each[layer] = Repeat(suggested[layer], samples);
         using var step = torch.nn.step_rows(rows);
-        var descent = LadderDescent.Walk(network, each, noise, StepTensors.Live(rows, noise.size(1))?.unsqueeze(2));
+        var descent = _descent.Go(network, _each, noise, StepTensors.Live(rows, noise.size(1))?.unsqueeze(2));
         var distortion = _observation.DistortionOfRows(network.Decode(descent.Sample), Repeat(x, samples));
-        return (new SampledTerms(distortion, descent.SampledRate), descent);
+        return new SampledTerms(distortion, descent.SampledRate);
     }
 }

@@ -14,7 +14,7 @@ internal static class ObjectiveKinds
     private static readonly Dictionary<string, Func<TrialSpec, TrialSpec>> All = new()
     {
         ["free_bits"] = t => t with { Training = t.Training with { FreeBits = 0.05 + (0.1 * t.Index), KlWarmupEpochs = 1 } },
-        ["capacity"] = t => t with { Training = t.Training with { Capacity = 3 + t.Index, CapacityWeight = 20, CapacityEpochs = 5 } },
+        ["capacity"] = t => t with { Training = t.Training with { Capacity = 3 + t.Index, CapacityWeight = 20 + (5 * t.Index), CapacityEpochs = 5 + t.Index } },
         ["cyclical"] = t => t with { Training = t.Training with { KlSchedule = KlSchedule.Cyclical, KlCycles = 3, Beta = 1 + t.Index } },
         ["iwae"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 3 } },
         ["tc"] = t => t with { Training = t.Training with { Objective = TrainingObjective.Tc, Beta = 4 + t.Index } },
@@ -45,7 +45,7 @@ internal static class ObjectiveKinds
         ["vamp_capacity"] = t => t with { Model = t.Model with { Prior = Prior.Vamp, PseudoInputs = 7 }, Training = t.Training with { Capacity = 4, CapacityWeight = 10 } },
         ["ladder"] = t => Ladder(t, 4, 3, 2),
         ["ladder_free_bits"] = t => Ladder(t with { Training = t.Training with { FreeBits = 0.05 + (0.1 * t.Index), KlWarmupEpochs = 1 } }, 4, 3),
-        ["ladder_capacity"] = t => Ladder(t with { Training = t.Training with { Capacity = 3 + t.Index, CapacityWeight = 20, CapacityEpochs = 5 } }, 4, 3),
+        ["ladder_capacity"] = t => Ladder(t with { Training = t.Training with { Capacity = 3 + t.Index, CapacityWeight = 20 + (5 * t.Index), CapacityEpochs = 5 + t.Index } }, 4, 3),
         ["ladder_iwae"] = t => Ladder(t with { Training = t.Training with { Objective = TrainingObjective.Iwae, ImportanceSamples = 3 } }, 4, 3),
     };
 

@@ -58,6 +58,21 @@ public sealed class ObjectivePackTests : TorchTest
         SameBits(PackRuns.Train(trials, data), disturbed, 0, 2);
     }
 
+    [Theory, MemberData(nameof(ObjectiveKinds.Names), MemberType = typeof(ObjectiveKinds))]
+    public void Training_allocates_no_managed_memory_per_step(string kind)
+    {
+        const int warmUp = 30, measured = 100;
+        using var data = FullBatches();
+        var trials = Enumerable.Range(0, 3).Select(k => Trial(kind, k, latent: 2 + k, steps: warmUp + measured + 5, seed: (ulong)(k / 2))).ToList();
+        using var trainer = PackTrainer.Of(trials, data, torch.CPU);
+        var counter = new PackRuns.AllocationCounter(warmUp, warmUp + measured);
+
+        trainer.Run(new NoAllReduce(), counter, CancellationToken.None);
+
+        // The least object of each step would be 24 bytes a step; pools of wrappers may still grow by one or two.
+        Assert.InRange(counter.Bytes, 0, 8 * measured);
+    }
+
     // Views of the batch are made anew where its size changes, and products of other sizes may round otherwise.
     private static TrainingData FullBatches() => PackRuns.Images(rows: PackRuns.HeldOut + (4 * Batch));
 

@@ -28,9 +28,16 @@ public sealed class CodeRevivalTests : TorchTest
     [Fact]
     public void Dead_codes_are_those_below_the_threshold()
     {
-        Assert.Equal([0L, 3], CodeRevival.Dead([0, 0.5f, 2, 0.001f, 0.5f], 0.01, 4));
-        Assert.Equal([0L, 1], CodeRevival.Dead([0, 0, 0], 0.01, 2));
-        Assert.Empty(CodeRevival.Dead([0, 0, 0], 0, 2));
+        Assert.Equal([0L, 3], Dead([0, 0.5f, 2, 0.001f, 0.5f], 0.01, 4));
+        Assert.Equal([0L, 1], Dead([0, 0, 0], 0.01, 2));
+        Assert.Empty(Dead([0, 0, 0], 0, 2));
+
+        static List<long> Dead(float[] counts, double threshold, int most)
+        {
+            List<long> dead = [7]; // What an earlier step has found.
+            CodeRevival.Dead(counts, threshold, most, dead);
+            return dead;
+        }
     }
 
     [Fact]
@@ -39,7 +46,7 @@ public sealed class CodeRevivalTests : TorchTest
         // Vectors of 2 numbers and their squared distance to the nearest code.
         float[] offers = [1, 0, 0, /**/ 5, 5, 8, /**/ 5.001f, 5, 8, /**/ 0, 3, 4, /**/ 0, 0, 0];
 
-        var order = CodeRevival.Order(offers, 2, new Xoshiro256(1));
+        var order = Order(offers, new Xoshiro256(1));
 
         Assert.Equal(2, order.Count);
         Assert.Contains(3, order);
@@ -51,9 +58,16 @@ public sealed class CodeRevivalTests : TorchTest
     {
         const int draws = 20_000;
         float[] offers = [1, 0, 1, /**/ 0, 5, 3];
-        var first = Enumerable.Range(0, draws).Count(seed => CodeRevival.Order(offers, 2, new Xoshiro256((ulong)seed))[0] == 1);
+        var first = Enumerable.Range(0, draws).Count(seed => Order(offers, new Xoshiro256((ulong)seed))[0] == 1);
 
         Assert.Equal(0.75 * draws, first, 4 * Math.Sqrt(draws * 0.75 * 0.25));
+    }
+
+    private static List<int> Order(float[] offers, Xoshiro256 random)
+    {
+        List<int> order = [9]; // What an earlier step has left.
+        CodeRevival.Order(offers, 2, random, [(0, 7)], order);
+        return order;
     }
 
     [Fact]
