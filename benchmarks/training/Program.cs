@@ -28,6 +28,12 @@ if (Text("--packs", "") is { Length: > 0 } packs)
     return;
 }
 
+if (Text("--layers", "") is { Length: > 0 } batches)
+{
+    Layers.Run([.. batches.Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))], Number("--rounds", 300));
+    return;
+}
+
 var images = Text("--images", "");
 var source = model == "mlp" && images.Length > 0
     ? new DatasetSource { Source = DatasetSource.Idx, Images = Path.GetFullPath(images), HoldOut = 0.2, Binarize = Binarize.Dynamic }

@@ -23,7 +23,7 @@ internal static unsafe partial class NativeAutograd
     [LibraryImport(Library.Name)] internal static partial int vae_begin_training_step(nint rows);
     [LibraryImport(Library.Name)] internal static partial void vae_end_training_step();
     [LibraryImport(Library.Name)] internal static partial int vae_swap_step_rows(nint rows, nint* before);
-    [LibraryImport(Library.Name)] internal static partial void vae_products_by_aten(int only);
+    [LibraryImport(Library.Name)] internal static partial int vae_choose_products(int chosen);
     [LibraryImport(Library.Name)] internal static partial nint vae_dense(nint x, nint* parameters, int* acts, double* slopes, int count);
     [LibraryImport(Library.Name)] internal static partial nint vae_group_norm(nint input, long groups, nint weight, nint bias, double epsilon);
     [LibraryImport(Library.Name)] internal static partial nint vae_conv2d(nint x, nint weight, nint bias, long stride, long padding, long dilation, long groups, int relu);

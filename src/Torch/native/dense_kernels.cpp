@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "blas.h"
 #include "loops.h"
+#include "products.h"
 
 namespace vae {
 
@@ -49,7 +49,7 @@ DensePassed dense_forward(const at::Tensor& x, const DenseLayer& layer, const Us
   auto y = at::empty({rows.slots(), rows.n, out}, x.options());
   const auto *xp = x.data_ptr<float>(), *wp = layer.weight.data_ptr<float>();
   auto* yp = y.data_ptr<float>();
-  for (int64_t k = 0; k < rows.slots(); k++) blas::multiply({false, true, rows.used[k], out, in, xp + k * stride, in, wp + k * out * in, in, 0.0f, yp + k * rows.n * out, out});
+  for (int64_t k = 0; k < rows.slots(); k++) products::multiply({false, true, rows.used[k], out, in, xp + k * stride, in, wp + k * out * in, in, 0.0f, yp + k * rows.n * out, out});
   add_bias(yp, layer, rows);
   if ((clear || !layer.piecewise()) && !rows.full()) clear_unused(y, rows);
   if (layer.piecewise()) return {at::Tensor(), y};
@@ -86,7 +86,7 @@ void dense_backward_weight(const at::Tensor& gradient, const at::Tensor& x, cons
   const auto *gp = gradient.data_ptr<float>(), *xp = x.data_ptr<float>();
   for (int64_t k = 0; k < rows.slots(); k++) {
     if (rows.used[k] == 0) continue;
-    blas::multiply({true, false, out, in, rows.used[k], gp + k * rows.n * out, out, xp + k * stride, in, 1.0f, weight_gradient + k * out * in, in});
+    products::multiply({true, false, out, in, rows.used[k], gp + k * rows.n * out, out, xp + k * stride, in, 1.0f, weight_gradient + k * out * in, in});
   }
 }
 
@@ -95,7 +95,7 @@ at::Tensor dense_backward_input(const at::Tensor& gradient, const at::Tensor& we
   auto result = at::empty({rows.slots(), rows.n, in}, gradient.options());
   const auto *gp = gradient.data_ptr<float>(), *wp = weight.data_ptr<float>();
   auto* rp = result.data_ptr<float>();
-  for (int64_t k = 0; k < rows.slots(); k++) blas::multiply({false, false, rows.used[k], in, out, gp + k * rows.n * out, out, wp + k * out * in, in, 0.0f, rp + k * rows.n * in, in});
+  for (int64_t k = 0; k < rows.slots(); k++) products::multiply({false, false, rows.used[k], in, out, gp + k * rows.n * out, out, wp + k * out * in, in, 0.0f, rp + k * rows.n * in, in});
   if (clear && !rows.full()) clear_unused(result, rows);
   return result;
 }
