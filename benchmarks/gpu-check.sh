@@ -44,6 +44,8 @@ SH
 images='' report='' quick=no
 while [ $# -gt 0 ]; do
   case "$1" in
+    --publish | --images | --report) [ -n "${2-}" ] || { echo "$1 needs a value; see the head of $0" >&2; exit 2; } ;;&
+    --images) [ -r "$2" ] || { echo "--images: $2 cannot be read" >&2; exit 2; } ;;&
     --publish) publish "${2:?--publish FOLDER}"; exit ;;
     --images) images=$(realpath "$2"); shift 2 ;;
     --report) report=$(realpath -m "$2"); shift 2 ;;
@@ -72,6 +74,20 @@ part() {
   code=$?
   [ "$form" = text ] && echo '```'
   [ $code -eq 0 ] || { failed+=("$title"); printf '\n**FAILED** (exit code %s)\n' "$code"; }
+}
+
+# Says everything that is missing at once, in words; the parts that need it fail after it.
+needs() {
+  local tool missing=0
+  lacks() { echo "missing: $1"; missing=1; }
+  for tool in g++ cmake make flock; do command -v "$tool" >/dev/null || lacks "$tool (to build the native library)"; done
+  if ! command -v "$python" >/dev/null; then lacks "$python (set PYTHON to the interpreter that has PyTorch)"
+  elif ! "$python" -c 'import torch' 2>/dev/null; then lacks "PyTorch for $python (set PYTHON to the interpreter that has it)"
+  elif ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+    lacks "a CUDA device that PyTorch can use: its torch.cuda.is_available() is false$("$python" -c 'import torch; print("" if torch.version.cuda else ", for this PyTorch is built without CUDA")')"
+  fi
+  [ $missing -eq 0 ] && echo "all there"
+  return $missing
 }
 
 build() {
@@ -114,7 +130,8 @@ write_report() {
   echo "- date $(date -u +%F), commit $(cat COMMIT 2>/dev/null || echo unknown)"
   echo "- $(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null | head -1 || echo 'nvidia-smi: not found')"
   echo "- processor $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, Linux $(uname -r)"
-  echo "- $("$python" -c 'import torch; print("PyTorch", torch.__version__, "CUDA", torch.version.cuda)' 2>&1 | tail -1)"
+  echo "- $("$python" -c 'import torch; print("PyTorch", torch.__version__, "CUDA", torch.version.cuda)' 2>/dev/null || echo 'PyTorch: not found')"
+  part text "What is needed" needs
   part text "Native library against this PyTorch" build
   part text "Device" app/gpucheck facts
   part text "Tests of the binding" app/gpucheck tests

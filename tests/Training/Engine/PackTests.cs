@@ -292,6 +292,23 @@ public sealed class PackTests : TorchTest
     }
 
     [Fact]
+    public void Emptied_slot_holds_no_weight_of_its_trial_and_its_neighbours_keep_theirs()
+    {
+        using var data = Images();
+        using var trainer = PackTrainer.Of([Trial(0), Trial(1), Trial(2)], data, torch.CPU);
+        using var scope = torch.NewDisposeScope();
+        foreach (var weights in trainer.Network.parameters()) weights.select(0, 1).detach().fill_(float.NaN); // What a trial may have diverged to.
+        var before = Neighbours();
+
+        trainer.Empty(1);
+
+        foreach (var weights in trainer.Network.parameters()) Assert.All(weights.select(0, 1).contiguous().ToArray<float>(), IsZero);
+        Assert.Equal(before, Neighbours());
+
+        float[] Neighbours() => [.. trainer.Network.parameters().SelectMany(weights => (float[])[.. weights.select(0, 0).contiguous().ToArray<float>(), .. weights.select(0, 2).contiguous().ToArray<float>()])];
+    }
+
+    [Fact]
     public void Idle_pack_can_be_stopped()
     {
         using var data = Images();

@@ -124,6 +124,36 @@ public sealed class ObjectiveIdentityTests : TorchTest
     }
 
     [Theory]
+    [InlineData(KlSchedule.Linear, 2.5, 0, 0)]
+    [InlineData(KlSchedule.Linear, 2.5, 25, 0.25)]
+    [InlineData(KlSchedule.Linear, 2.5, 75, 0.75)]
+    [InlineData(KlSchedule.Linear, 2.5, 100, 1)]
+    [InlineData(KlSchedule.Linear, 2.5, 399, 1)]
+    [InlineData(KlSchedule.Linear, 0, 0, 1)]
+    [InlineData(KlSchedule.Constant, 2.5, 0, 1)]
+    public void Warm_up_rises_in_a_line_from_zero_over_its_epochs_and_stays(KlSchedule schedule, double epochs, long update, double share)
+    {
+        var training = Plain with { KlSchedule = schedule, KlWarmupEpochs = epochs, Beta = 3 };
+        var at = new SlotPosition(new TrialSpec { Index = 0, Model = new(), Training = training }, update, 40, 400, 10, 100);
+
+        Assert.Equal(3 * share, RateSchedule.Weight(at), 1e-12);
+    }
+
+    [Theory]
+    [InlineData(2, 0, 0)]
+    [InlineData(2, 20, 6.25)]
+    [InlineData(2, 80, 25)]
+    [InlineData(2, 300, 25)]
+    [InlineData(0, 100, 6.25)]
+    public void Capacity_grows_in_a_line_over_its_epochs_or_over_the_whole_training(double epochs, long update, double target)
+    {
+        var training = Plain with { Capacity = 25, CapacityEpochs = epochs };
+        var at = new SlotPosition(new TrialSpec { Index = 0, Model = new(), Training = training }, update, 40, 400, 10, 100);
+
+        Assert.Equal(target, RateSchedule.Target(at), 1e-12);
+    }
+
+    [Theory]
     [InlineData(0, 0)]
     [InlineData(25, 0.5)]
     [InlineData(50, 1)]

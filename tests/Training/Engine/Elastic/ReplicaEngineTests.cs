@@ -173,7 +173,9 @@ public sealed class ReplicaEngineTests : TorchTest
     [Fact]
     public async Task Metrics_tell_the_whole_exchange_of_gradients_and_the_part_that_training_stood_still_for()
     {
-        await using var gang = new EngineGang(2, [Long(0, 50)]);
+        var trial = Long(0, 30);
+        trial = trial with { Model = trial.Model with { Encoder = [1024, 512] } }; // Several buckets: all but the last leave during backward.
+        await using var gang = new EngineGang(2, [trial], new ResourceSpec { Balance = BalanceMode.Even, Overlap = OverlapMode.On });
 
         var training = gang.Workers.Select(worker => worker.TrainAsync(1, gang.Workers)).ToArray();
         Assert.Null(await training[0].WaitAsync(Patience));
@@ -182,7 +184,7 @@ public sealed class ReplicaEngineTests : TorchTest
         gang.Workers[0].Metrics.Registry.Write(text);
         var (whole, exposed) = (Value("vae_allreduce_seconds_total{worker=\"worker-1\"} "), Value("vae_train_step_seconds_total{phase=\"allreduce\"} "));
         Assert.True(exposed > 0);
-        Assert.InRange(whole, exposed * (1 - 1e-6), double.MaxValue);
+        Assert.True(whole > exposed, $"{whole} s in all, {exposed} s of them exposed");
 
         double Value(string series)
         {
