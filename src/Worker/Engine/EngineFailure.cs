@@ -10,6 +10,9 @@ using Vae.Worker.Training;
 
 namespace Vae.Worker.Engine;
 
+/// <summary>A trial asks for what this version or this device does not do: trying again would change nothing.</summary>
+public sealed class UnsupportedException(string message) : UserFitException(message);
+
 /// <summary>From an exception of the engine to what the coordinator is told: who is to blame, and words for the user.</summary>
 internal static class EngineFailure
 {
@@ -17,7 +20,7 @@ internal static class EngineFailure
     {
         AllReduceTimeoutException or PeerLostException or RingConnectTimeoutException or RingRefusedException or AllReduceException => (FailureKind.PeerLost, exception.Message),
         CheckpointException => (FailureKind.Checkpoint, exception.Message),
-        EngineUnavailableException => (FailureKind.Engine, exception.Message),
+        EngineUnavailableException or UnsupportedException => (FailureKind.Engine, exception.Message),
         OutOfMemoryException => (FailureKind.OutOfMemory, "this worker's memory is full; try a smaller batch, latent size or model"),
         TorchException { IsOutOfMemory: true } => (FailureKind.OutOfMemory, $"{exception.Message}; try a smaller batch, latent size or model"),
         DatasetException or SocketException or IOException or UserFitException => (FailureKind.Data, exception.Message),

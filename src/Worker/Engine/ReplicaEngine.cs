@@ -54,14 +54,14 @@ internal sealed partial class ReplicaEngine : IAsyncDisposable
 
     /// <summary>Fetches what trials go on from, builds model and optimizer and puts the data on the device.</summary>
     /// <exception cref="CheckpointException">A trial cannot go on from where it is to.</exception>
-    /// <exception cref="UserFitException">This version does not train such a trial, or this device cannot do what the sweep asks for.</exception>
+    /// <exception cref="UnsupportedException">This version does not train such a trial, or this device cannot do what the sweep asks for.</exception>
     public async Task PrepareAsync(ImageSet images)
     {
-        if (Supported.Refusal(_assignment.Resources, _parts.Device.type == DeviceType.CUDA) is { } lacking) throw new UserFitException(lacking);
+        if (Supported.Refusal(_assignment.Resources, _parts.Device.type == DeviceType.CUDA) is { } lacking) throw new UnsupportedException(lacking);
         // Orders that come later need no look: they are of the same signature, or refused.
         foreach (var slot in _assignment.Slots)
         {
-            if (Supported.Refusal(slot.Trial, _assignment.Source) is { } refusal) throw new UserFitException($"trial {slot.Trial.Index} ({slot.Trial.Label}): {refusal}");
+            if (Supported.Refusal(slot.Trial, _assignment.Source) is { } refusal) throw new UnsupportedException($"trial {slot.Trial.Index} ({slot.Trial.Label}): {refusal}");
         }
 
         var states = await new CheckpointFetch(_parts, Stopping).GetAsync(_assignment.Slots);

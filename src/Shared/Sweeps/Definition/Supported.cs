@@ -83,8 +83,8 @@ public static class Supported
     public static string? Refusal(ResourceSpec resources, bool cuda)
     {
         if (cuda) return null;
-        if (resources.Precision == NumericPrecision.Bfloat16) return "resources.precision: bfloat16 needs a CUDA device, and this is a processor; use `precision: float32`, or a machine with a CUDA device";
-        return resources is { AllReduce: AllReduceEngine.Nccl, WorkersPerPackMax: > 1 } ? "resources.all_reduce: nccl needs CUDA devices, and this is a processor; use `all_reduce: auto`, or machines with CUDA devices" : null;
+        if (resources.Precision == NumericPrecision.Bfloat16) return "resources.precision: bfloat16 needs a CUDA device, and this is a processor; use `precision: float32`, or `device: cuda` and a machine that has one";
+        return resources is { AllReduce: AllReduceEngine.Nccl, WorkersPerPackMax: > 1 } ? "resources.all_reduce: nccl needs CUDA devices, and this is a processor; use `all_reduce: auto`, or `device: cuda` and machines that have one" : null;
     }
 
     private static (string Path, string What, string Instead)? Lacks<T>(string path, T value, T[] trained) where T : struct, Enum =>

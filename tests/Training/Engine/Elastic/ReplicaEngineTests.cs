@@ -154,7 +154,7 @@ public sealed class ReplicaEngineTests : TorchTest
         var model = reason.StartsWith("this version", StringComparison.Ordinal) ? trial.Model with { Family = (ModelFamily)99 } : trial.Model with { Family = ModelFamily.Ladder };
         await using var gang = new EngineGang(1, [trial with { Assignments = [new("training.beta", "2")], Model = model, Training = trial.Training with { Objective = TrainingObjective.Tc } }]);
 
-        var refusal = await Assert.ThrowsAsync<UserFitException>(() => gang.Workers[0].Prepared.WaitAsync(Patience));
+        var refusal = await Assert.ThrowsAsync<UnsupportedException>(() => gang.Workers[0].Prepared.WaitAsync(Patience));
 
         Assert.StartsWith("trial 3 (beta=2): ", refusal.Message, StringComparison.Ordinal);
         Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
@@ -165,9 +165,10 @@ public sealed class ReplicaEngineTests : TorchTest
     {
         await using var gang = new EngineGang(1, [Long(0, 10)], new ResourceSpec { Precision = NumericPrecision.Bfloat16 });
 
-        var refusal = await Assert.ThrowsAsync<UserFitException>(() => gang.Workers[0].Prepared.WaitAsync(Patience));
+        var refusal = await Assert.ThrowsAsync<UnsupportedException>(() => gang.Workers[0].Prepared.WaitAsync(Patience));
 
         Assert.StartsWith("resources.precision: bfloat16 needs a CUDA device", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal((FailureKind.Engine, refusal.Message), EngineFailure.Describe(refusal)); // Against the trial: no other attempt would end otherwise.
     }
 
     [Fact]
