@@ -9,7 +9,7 @@ namespace Vae.Tests.Processes.Monitoring;
 /// <summary>Coordinator, two workers and a real Prometheus, while a sweep trains.</summary>
 public class MonitoringTests(ITestOutputHelper log)
 {
-    private const int SeriesOfCoordinatorMax = 300, SeriesOfWorkerMax = 14;
+    private const int SeriesOfCoordinatorMax = 300, SeriesOfWorkerMax = 15;
 
     [FactWith("prometheus", "promtool")]
     public async Task Prometheus_scrapes_a_running_sweep_and_every_panel_of_the_dashboard_shows_data()
