@@ -12,8 +12,9 @@ at::Tensor group_norm(const at::Tensor& input, int64_t groups, const at::Tensor&
   TORCH_CHECK(input.dim() == 5 || (input.dim() == 4 && replicas == 1), "group_norm: input must be [K,n,C,H,W] (or [n,C,H,W] for K = 1), got ", input.sizes());
   TORCH_CHECK(groups > 0 && channels % groups == 0, "group_norm: ", groups, " groups do not divide ", channels, " channels");
   TORCH_CHECK(input.size(-3) == channels && (input.dim() == 4 || input.size(0) == replicas), "group_norm: input ", input.sizes(), " does not fit weight ", weight.sizes());
-  if (input.dim() == 4) return at::group_norm(input, groups, weight.view({channels}), bias.view({channels}), epsilon, false);
-  auto images = input.flatten(0, 1);
+  // Pixels in one dimension, for which libtorch knows one layout only. Images of one pixel count as channels-last too, and for those libtorch 2.6 writes
+  // through a null pointer on its way back when there are no factors.
+  auto images = input.reshape({-1, channels, input.size(-2) * input.size(-1)});
   // One replica is the ordinary case and takes ATen's single pass; more of them have factors of their own.
   if (replicas == 1) return at::group_norm(images, groups, weight.view({channels}), bias.view({channels}), epsilon, false).view(input.sizes());
   auto normal = at::group_norm(images, groups, {}, {}, epsilon, false).view(input.sizes());

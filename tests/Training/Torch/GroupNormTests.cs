@@ -68,6 +68,25 @@ public sealed class GroupNormTests : TorchTest
         }
     }
 
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(3, 1, 1)]
+    [InlineData(3, 4, 1)]
+    [InlineData(3, 2, 2)]
+    public void The_gradient_of_images_in_any_layout_follows_finite_differences(int replicas, int height, int width)
+    {
+        using var scope = NewDisposeScope();
+        using var norm = nn.GroupNorm(2, 6, replicas: replicas);
+        foreach (var (_, tensor) in norm.state_dict()) tensor.set_data(randn(tensor.shape, float64));
+        var x = randn([replicas, 2, height, width, 6], float64).requires_grad_();
+        var weights = randn([replicas, 2, 6, height, width], float64);
+        Tensor Loss(Tensor input) => (norm.forward(input.permute(0, 1, 4, 2, 3)) * weights).sum();
+
+        Loss(x).backward();
+
+        TorchSupport.Close(TorchSupport.Differences(x, at => Loss(at).item()), x.grad!.contiguous().ToArray<double>(), 1e-6, 1e-8);
+    }
+
     [Fact]
     public void Names_shapes_and_starting_values_are_PyTorchs()
     {
