@@ -46,7 +46,7 @@ build_and_stamp() {
 build_product_once() {
     up_to_date && return 0 # Another start built it while we waited.
     bootstrap
-    if [[ -x $program ]]; then say "Sources changed: building ..."; else say "Building for the first time (about a minute) ..."; fi
+    if [[ -x $program ]]; then say "Sources changed: building ..."; else say "Building for the first time (one to two minutes) ..."; fi
     build_and_stamp src/Cli/Cli.csproj
     precompile
 }

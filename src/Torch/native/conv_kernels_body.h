@@ -1,20 +1,11 @@
 // Body of conv_kernels_*.cpp. VAE_VECTOR is the floats of a vector register, VAE_ROWS the rows of a block, VAE_TABLE the table's name.
-// No standard header may be included after the compiler was told to use wider instructions: an inline function compiled for them could be
-// the one that the linker keeps for everybody.
 #include "conv_kernels.h"
+#include "kernel_vectors.h"
 
 namespace vae::conv {
 namespace {
 
-typedef float Vector __attribute__((vector_size(VAE_VECTOR * 4)));
-typedef float Unaligned __attribute__((vector_size(VAE_VECTOR * 4), aligned(4), may_alias));
-
-#define VAE_FORCE_INLINE inline __attribute__((always_inline))
-
-constexpr int64_t kVector = VAE_VECTOR, kRows = VAE_ROWS;
-
-VAE_FORCE_INLINE Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
-VAE_FORCE_INLINE void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
+constexpr int64_t kRows = VAE_ROWS;
 
 // The block of accumulators stays in registers over the whole sum. Each step takes one or two vectors of the right operand and one number
 // of each row; on a processor with one multiply-add of this width per cycle that is all it can do.

@@ -1,6 +1,6 @@
 // The register-blocked sums behind the products of a fully connected layer whose batch has few rows, compiled once per instruction set
-// (thin_kernels_body.h). A BLAS first copies its operands into blocks, and with 32 rows in a batch copying the weights takes up to 40 % of
-// such a product; here they are read where they lie, once.
+// (thin_kernels_body.h). A BLAS first copies its operands into blocks, which with 32 rows in a batch costs
+// a quarter of such a product and more when the weights come from memory (ADR 25); here they are read where they lie, once.
 #pragma once
 
 #include <cstdint>

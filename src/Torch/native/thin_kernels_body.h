@@ -1,26 +1,17 @@
 // Body of thin_kernels_*.cpp. VAE_VECTOR is the floats of a vector register, VAE_ROWS the rows of a full block, VAE_TABLE the table's name.
-// No standard header may be included after the compiler was told to use wider instructions: an inline function compiled for them could be
-// the one that the linker keeps for everybody.
 #include "thin_kernels.h"
+#include "kernel_vectors.h"
 
 namespace vae::thin {
 namespace {
 
-typedef float Vector __attribute__((vector_size(VAE_VECTOR * 4)));
-typedef float Unaligned __attribute__((vector_size(VAE_VECTOR * 4), aligned(4), may_alias));
-
-#define VAE_FORCE_INLINE inline __attribute__((always_inline))
-
 // Rows of b that are gone through at once: with the two vectors of a block they stay in the first-level cache for all rows of a.
-constexpr int64_t kVector = VAE_VECTOR, kDepth = 128;
+constexpr int64_t kDepth = 128;
 
 template <int N>
 struct Number {
   static constexpr int value = N;
 };
-
-VAE_FORCE_INLINE Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
-VAE_FORCE_INLINE void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
 
 template <int Rows, int Vectors>
 struct Block {
